@@ -1,0 +1,203 @@
+//! The wire: `repr(C)` records that the kernel programs write and user space reads.
+//!
+//! In: nothing. Out: layouts, capacities and the ABI version, identical on both sides. Refuses:
+//! logic, `bool`, `Option`, implicit padding and anything that would need a kernel or an allocator.
+//!
+//! All maps are memory-mappable arrays with one element per possible CPU, so each element has one
+//! kernel writer: the programs that run on that CPU, which exclude one another through
+//! [`CpuState::seq`]. User space reads through the mapping, without a system call.
+#![no_std]
+
+mod record;
+mod state;
+mod table;
+
+pub use record::{Ring, SampleRecord, StackRecord, WaitRecord};
+pub use state::{Control, CpuState, TaskSlot, WaitSlot};
+pub use table::{LockAgg, LockBank};
+
+/// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
+/// refuses an object that announces another one.
+pub const ABI_VERSION: u32 = 1;
+
+/// Deepest nesting of traced spin waits on one CPU: task, softirq, hardirq and NMI, each at most
+/// twice, because a `qrwlock` slow path waits for its inner spinlock.
+pub const MAX_NEST: usize = 8;
+
+/// Completed sleeping waits that one CPU holds until its next fold. A power of two.
+pub const MAX_DONE: usize = 16;
+
+/// Distinct locks that one CPU can tell apart within a window. Entry 0 collects the overflow.
+pub const LOCKS_PER_CPU: usize = 256;
+
+/// Buckets of the index in front of the lock entries. A power of two, at least twice the entries.
+pub const INDEX_SLOTS: usize = 1024;
+
+/// Probes before a lock counts as not found in the index.
+pub const INDEX_PROBES: usize = 8;
+
+/// Buckets of a wait histogram: two per octave, the first holds everything under 32 ns, the last
+/// everything from 2^36 ns (69 s) up. See [`bucket_floor_ns`].
+pub const HIST_BUCKETS: usize = 64;
+
+/// Frames kept of a waiter's kernel stack.
+pub const STACK_FRAMES: usize = 48;
+
+/// Frames kept of a sampled kernel stack.
+pub const SAMPLE_FRAMES: usize = 16;
+
+/// Completed waits in a CPU's ring.
+pub const WAIT_RING: usize = 1024;
+
+/// Stacks in a CPU's ring.
+pub const STACK_RING: usize = 128;
+
+/// Instruction-pointer samples in a CPU's ring.
+pub const SAMPLE_RING: usize = 128;
+
+/// Slots for tasks in a sleeping wait (or in the spin phase of one). A power of two.
+pub const TASK_SLOTS: usize = 16_384;
+
+/// Slots looked at before a task counts as homeless ([`lost::TASK_SLOTS_FULL`]).
+pub const TASK_PROBES: usize = 4;
+
+/// log2 of the length in nanoseconds of a streaming slice (1.05 ms). Waits are streamed when
+/// `end_ns >> SLICE_SHIFT & Control::slice_mask == 0`, so that all CPUs stream the same moments
+/// and hand-offs can be followed from CPU to CPU.
+pub const SLICE_SHIFT: u32 = 20;
+
+/// An offset or a size that the running kernel's BTF does not have: the feature is off.
+pub const ABSENT: u32 = u32::MAX;
+
+/// Why a begun wait has no end in the books. Indices into [`CpuState::lost`].
+pub mod lost {
+    /// Begun while another of our programs was running on that CPU (it interrupted us).
+    pub const NESTED: usize = 0;
+    /// More than [`MAX_NEST`](super::MAX_NEST) spin waits inside one another.
+    pub const TOO_DEEP: usize = 1;
+    /// Its end never reached us; found out when something later proved it over.
+    pub const END_MISSED: usize = 2;
+    /// All [`TASK_PROBES`](super::TASK_PROBES) slots of that task were taken.
+    pub const TASK_SLOTS_FULL: usize = 3;
+    /// A second sleeping wait of a task that already had one open.
+    pub const NESTED_SLEEP: usize = 4;
+    /// Number of causes.
+    pub const COUNT: usize = 8;
+}
+
+/// `flags` of `lock:contention_begin`.
+///
+/// Source: `include/trace/events/lock.h`, `LCB_F_*`, v6.18.
+pub mod lcb {
+    /// Spins.
+    pub const SPIN: u32 = 1;
+    /// Wants to read.
+    pub const READ: u32 = 2;
+    /// Wants to write.
+    pub const WRITE: u32 = 4;
+    /// Real-time mutex or an RT kernel's sleeping spinlock.
+    pub const RT: u32 = 8;
+    /// Per-CPU reader/writer semaphore.
+    pub const PERCPU: u32 = 16;
+    /// Mutex.
+    pub const MUTEX: u32 = 32;
+}
+
+/// Which structure of the waiting task a lock sits in, in [`StackRecord::object`].
+pub mod object {
+    /// None of those looked at, or not looked at.
+    pub const NONE: u32 = 0;
+    /// `task_struct` of the waiter.
+    pub const TASK: u32 = 1;
+    /// `mm_struct`.
+    pub const MM: u32 = 2;
+    /// `files_struct`.
+    pub const FILES: u32 = 3;
+    /// `fs_struct`.
+    pub const FS: u32 = 4;
+    /// `sighand_struct`.
+    pub const SIGHAND: u32 = 5;
+    /// `signal_struct`.
+    pub const SIGNAL: u32 = 6;
+}
+
+/// Bucket of a duration: two per octave.
+///
+/// Branches only, no `leading_zeros`: BPF has no instruction for it and LLVM's expansion is long.
+#[inline(always)]
+#[must_use]
+pub const fn bucket_of(ns: u64) -> usize {
+    if ns < 32 {
+        return 0;
+    }
+    let mut v = ns;
+    let mut log2 = 0;
+    if v >> 32 != 0 {
+        v >>= 32;
+        log2 += 32;
+    }
+    if v >> 16 != 0 {
+        v >>= 16;
+        log2 += 16;
+    }
+    if v >> 8 != 0 {
+        v >>= 8;
+        log2 += 8;
+    }
+    if v >> 4 != 0 {
+        v >>= 4;
+        log2 += 4;
+    }
+    if v >> 2 != 0 {
+        v >>= 2;
+        log2 += 2;
+    }
+    if v >> 1 != 0 {
+        log2 += 1;
+    }
+    let half = (ns >> (log2 - 1)) & 1;
+    let bucket = 1 + (log2 - 5) * 2 + half as usize;
+    if bucket < HIST_BUCKETS {
+        bucket
+    } else {
+        HIST_BUCKETS - 1
+    }
+}
+
+/// Smallest duration in nanoseconds that falls into `bucket`.
+#[must_use]
+pub const fn bucket_floor_ns(bucket: usize) -> u64 {
+    if bucket == 0 {
+        return 0;
+    }
+    let octave = 5 + (bucket - 1) / 2;
+    let half = ((bucket - 1) % 2) as u64;
+    (1u64 << octave) + half * (1u64 << (octave - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bucket_floors_are_inverse_of_bucket_of() {
+        for bucket in 1..HIST_BUCKETS {
+            let floor = bucket_floor_ns(bucket);
+            assert_eq!(bucket_of(floor), bucket, "floor {floor}");
+            assert_eq!(bucket_of(floor - 1), bucket - 1, "below floor {floor}");
+        }
+        assert_eq!(bucket_of(0), 0);
+        assert_eq!(bucket_of(u64::MAX), HIST_BUCKETS - 1);
+    }
+
+    #[test]
+    fn layouts_have_no_implicit_padding() {
+        assert_eq!(size_of::<WaitSlot>(), 64);
+        assert_eq!(size_of::<TaskSlot>(), 64);
+        assert_eq!(size_of::<WaitRecord>(), 64);
+        assert_eq!(size_of::<LockAgg>(), 64 + 4 * HIST_BUCKETS);
+        assert_eq!(size_of::<CpuState>() % 64, 0);
+        assert_eq!(size_of::<StackRecord>(), 72 + 8 * STACK_FRAMES);
+        assert_eq!(size_of::<SampleRecord>(), 48 + 8 * SAMPLE_FRAMES);
+    }
+}

@@ -1,0 +1,347 @@
+//! What was captured, decoded: the only input of windows.
+//!
+//! In: filled by `livelock-cli::decode` and `livelock-cli::procfs`. Out: read by `window`. Refuses:
+//! judgement; an event states a fact.
+//!
+//! Cumulative events (`Cpu`, `CpuTimes`, `Progress`) are snapshots: the window builder subtracts the
+//! snapshot of the window before. All others belong to the window they are folded into.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hist::WaitHistogram;
+use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
+
+/// The family of a lock, from the flags of its first `contention_begin`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockKind {
+    /// `spinlock_t` / `raw_spinlock_t` (qspinlock).
+    Spinlock,
+    /// `rwlock_t` (qrwlock).
+    Rwlock,
+    /// `struct mutex`.
+    Mutex,
+    /// `struct rw_semaphore`.
+    Rwsem,
+    /// `struct percpu_rw_semaphore`.
+    PercpuRwsem,
+    /// `struct rt_mutex`, or a sleeping spinlock of an RT kernel.
+    Rtmutex,
+    /// Flags of a combination that no kernel up to 7.3 emits.
+    Unknown,
+}
+
+/// Task behind an event.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskRef {
+    /// Thread id; 0 is the idle task.
+    pub pid: Pid,
+    /// Process id.
+    pub tgid: Tgid,
+    /// Command name; `None` if it was not read.
+    pub comm: Option<String>,
+}
+
+/// What one CPU saw of one lock in this window: exact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockTotals {
+    /// CPU that booked it.
+    pub cpu: CpuId,
+    /// `None` for the overflow entry (table full): counts and times are right, the lock is unknown.
+    pub lock: Option<LockAddr>,
+    /// Family.
+    pub kind: LockKind,
+    /// Waits that began.
+    pub nr_begun: u64,
+    /// Waits that completed.
+    pub nr_waits: u64,
+    /// Whole length of the completed waits.
+    pub wait_ns: u64,
+    /// Part of it that burned a CPU, each nanosecond booked once.
+    pub spin_ns: u64,
+    /// Longest completed wait.
+    pub max_ns: u64,
+    /// Waits that ended without the lock.
+    pub nr_failed: u64,
+    /// Completed waits by length.
+    pub hist: WaitHistogram,
+}
+
+/// A completed wait that was streamed. Not every wait is: see [`LockTotals`] for exact sums.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitEvent {
+    /// The lock.
+    pub lock: LockAddr,
+    /// Family.
+    pub kind: LockKind,
+    /// Begin of the wait.
+    pub begin: MonotonicNs,
+    /// Acquisition.
+    pub end: MonotonicNs,
+    /// Part that burned a CPU.
+    pub spin_ns: u64,
+    /// Who waited, and then held.
+    pub pid: Pid,
+    /// Its process.
+    pub tgid: Tgid,
+    /// CPU of the acquisition.
+    pub cpu: CpuId,
+    /// Stack of the begin, if this wait was sampled.
+    pub stack: Option<StackId>,
+    /// Whether the lock was acquired.
+    pub acquired: bool,
+}
+
+/// Which structure of the waiting task the lock sits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectKind {
+    /// `task_struct`.
+    TaskStruct,
+    /// `mm_struct`.
+    MmStruct,
+    /// `files_struct`.
+    FilesStruct,
+    /// `fs_struct`.
+    FsStruct,
+    /// `sighand_struct`.
+    SighandStruct,
+    /// `signal_struct`.
+    SignalStruct,
+}
+
+/// A lock's place in a structure of the waiting task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectPlace {
+    /// Structure.
+    pub object: ObjectKind,
+    /// Offset of the lock in it.
+    pub offset_bytes: u32,
+}
+
+/// A stack of a waiter at its begin: sampled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackEvent {
+    /// Ties it to [`WaitEvent::stack`] and [`InFlightWait::stack`].
+    pub id: StackId,
+    /// Begins that this one stands for.
+    pub weight: u32,
+    /// When.
+    pub taken: MonotonicNs,
+    /// The lock.
+    pub lock: LockAddr,
+    /// Family.
+    pub kind: LockKind,
+    /// The waiter.
+    pub task: TaskRef,
+    /// Its cgroup.
+    pub cgroup: CgroupId,
+    /// Where the lock sits, if in a structure of the waiter.
+    pub place: Option<ObjectPlace>,
+    /// Kernel return addresses, innermost first.
+    pub frames: Vec<CodeAddr>,
+}
+
+/// Where a sample landed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleMode {
+    /// User mode.
+    User,
+    /// Kernel mode, idle task included.
+    Kernel,
+}
+
+/// One instruction-pointer sample of one CPU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleEvent {
+    /// CPU.
+    pub cpu: CpuId,
+    /// When.
+    pub taken: MonotonicNs,
+    /// Current task (the interrupted one in interrupt context).
+    pub task: TaskRef,
+    /// User or kernel.
+    pub mode: SampleMode,
+    /// Whether a traced wait was burning this CPU (spin wait, or spin phase of a mutex).
+    pub in_traced_spin: bool,
+    /// Whether it interrupted one of our own programs.
+    pub in_self: bool,
+    /// Kernel addresses, innermost first; empty in user mode.
+    pub frames: Vec<CodeAddr>,
+}
+
+/// A wait still open when the window closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlightWait {
+    /// The lock.
+    pub lock: LockAddr,
+    /// Family.
+    pub kind: LockKind,
+    /// Begin.
+    pub begin: MonotonicNs,
+    /// Part of its age so far that burned a CPU, each nanosecond once.
+    pub spin_ns: u64,
+    /// Whether it burns a CPU at this moment.
+    pub spinning: bool,
+    /// CPU that it burns, or on which its phase began.
+    pub cpu: CpuId,
+    /// Thread.
+    pub pid: Pid,
+    /// Process.
+    pub tgid: Tgid,
+    /// Stack of the begin, if sampled.
+    pub stack: Option<StackId>,
+}
+
+/// Why a begun wait has no end in the books, or a record did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossCause {
+    /// Begun while another of our programs ran on that CPU.
+    Nested,
+    /// Spin waits nested deeper than there are slots.
+    TooDeep,
+    /// The end never reached us.
+    EndMissed,
+    /// No slot for the sleeping task.
+    TaskSlotsFull,
+    /// A second sleeping wait of one task.
+    NestedSleep,
+    /// The kernel skipped the program because it was already running on that CPU (counted by the
+    /// kernel, `recursion_misses`).
+    RecursionMiss,
+}
+
+/// What was not streamed or not attributed although it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetailLossCause {
+    /// The ring of completed waits was full.
+    WaitRingFull,
+    /// The ring of stacks was full.
+    StackRingFull,
+    /// The ring of samples was full.
+    SampleRingFull,
+    /// A stack walk failed.
+    StackFailed,
+    /// More locks in one window on one CPU than the table holds.
+    LockTableFull,
+    /// Completed sleeping waits that found no place to be folded from.
+    FoldBacklog,
+    /// A CPU's state could not be read without it changing meanwhile.
+    TornSnapshot,
+    /// Records that were read but made no sense.
+    Undecodable,
+}
+
+/// Cumulative counters of one CPU's programs since attach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuCounters {
+    /// Waits begun, lost ones included.
+    pub nr_begun: u64,
+    /// Waits completed.
+    pub nr_completed: u64,
+    /// Spin waits open on this CPU now.
+    pub nr_open_spin: u64,
+    /// Waits lost, by cause.
+    pub lost: BTreeMap<LossCause, u64>,
+    /// Details lost, by cause.
+    pub detail_lost: BTreeMap<DetailLossCause, u64>,
+    /// Ends without a begin in the books.
+    pub nr_end_unmatched: u64,
+    /// Further phases of a wait already begun.
+    pub nr_phases: u64,
+    /// Closed traced spin on this CPU, each nanosecond once.
+    pub spin_ns: u64,
+    /// Sampler ticks.
+    pub nr_ticks: u64,
+    /// Ticks inside our own programs.
+    pub nr_ticks_in_self: u64,
+    /// Stacks taken.
+    pub nr_stacks: u64,
+    /// Estimated time inside our programs.
+    pub self_ns: u64,
+}
+
+/// Cumulative CPU times from `/proc/stat`.
+///
+/// `idle_ns` and `iowait_ns` come from the scheduler's clock on tickless kernels; all others are
+/// counted in ticks and shrink when ticks are lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuTimes {
+    /// User and nice (guest time is part of it).
+    pub user_ns: u64,
+    /// System.
+    pub system_ns: u64,
+    /// Idle.
+    pub idle_ns: u64,
+    /// Idle with I/O pending.
+    pub iowait_ns: u64,
+    /// Hard interrupts.
+    pub hardirq_ns: u64,
+    /// Soft interrupts.
+    pub softirq_ns: u64,
+    /// Taken by the hypervisor.
+    pub steal_ns: u64,
+}
+
+/// Cumulative counters of what the host achieved. `None`: this host does not show it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressCounters {
+    /// Context switches (`/proc/stat` `ctxt`).
+    pub nr_context_switches: Option<u64>,
+    /// Tasks created (`/proc/stat` `processes`).
+    pub nr_forks: Option<u64>,
+    /// Page faults (`/proc/vmstat` `pgfault`).
+    pub nr_page_faults: Option<u64>,
+    /// Block requests completed (`/proc/diskstats`).
+    pub nr_block_completions: Option<u64>,
+    /// Network packets received and sent (`/proc/net/dev`, loopback included).
+    pub nr_packets: Option<u64>,
+    /// Pages scanned by reclaim.
+    pub nr_pages_scanned: Option<u64>,
+    /// Pages reclaimed.
+    pub nr_pages_reclaimed: Option<u64>,
+}
+
+/// A decoded fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Exact sums by CPU and lock.
+    LockTotals(LockTotals),
+    /// A streamed wait.
+    Wait(WaitEvent),
+    /// A sampled stack.
+    Stack(StackEvent),
+    /// An instruction-pointer sample.
+    Sample(SampleEvent),
+    /// A wait open at the close of the window.
+    InFlight(InFlightWait),
+    /// A CPU's counters at the close of the window.
+    Cpu {
+        /// CPU.
+        cpu: CpuId,
+        /// Counters.
+        counters: CpuCounters,
+    },
+    /// A CPU's times at the close of the window.
+    CpuTimes {
+        /// CPU.
+        cpu: CpuId,
+        /// Times.
+        times: CpuTimes,
+    },
+    /// Host counters at the close of the window.
+    Progress(ProgressCounters),
+    /// Begins that the kernel skipped by recursion, since attach (`None`: this kernel does not count).
+    RecursionMisses(Option<u64>),
+    /// CPU time of our own process since it started.
+    OwnProcess {
+        /// User and system time of all its threads.
+        cpu_ns: u64,
+    },
+}

@@ -1,0 +1,97 @@
+//! Histogram of durations with two buckets an octave.
+//!
+//! In: bucket counts as the kernel side books them. Out: percentiles. Refuses: exactness; a percentile
+//! is right within its bucket (a factor of 1.5 at most).
+
+use serde::{Deserialize, Serialize};
+
+/// Buckets; the same number as on the wire, asserted by the decoder.
+pub const NR_BUCKETS: usize = 64;
+
+/// Counts of durations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WaitHistogram {
+    buckets: Vec<u64>,
+}
+
+impl Default for WaitHistogram {
+    fn default() -> Self {
+        Self {
+            buckets: vec![0; NR_BUCKETS],
+        }
+    }
+}
+
+/// Smallest duration of `bucket`, in nanoseconds. Bucket 0 holds everything under 32 ns, then two
+/// buckets an octave.
+#[must_use]
+pub fn bucket_floor_ns(bucket: usize) -> u64 {
+    if bucket == 0 {
+        return 0;
+    }
+    let octave = 5 + (bucket - 1) / 2;
+    (1 << octave) + ((bucket - 1) % 2) as u64 * (1 << (octave - 1))
+}
+
+impl WaitHistogram {
+    /// From the wire's counts; counts beyond [`NR_BUCKETS`] go to the last bucket.
+    pub fn from_counts(counts: impl IntoIterator<Item = u64>) -> Self {
+        let mut hist = Self::default();
+        for (bucket, count) in counts.into_iter().enumerate() {
+            hist.buckets[bucket.min(NR_BUCKETS - 1)] += count;
+        }
+        hist
+    }
+
+    /// Books one duration.
+    pub fn record(&mut self, ns: u64) {
+        let bucket = (1..NR_BUCKETS)
+            .rev()
+            .find(|&b| bucket_floor_ns(b) <= ns)
+            .unwrap_or(0);
+        self.buckets[bucket] += 1;
+    }
+
+    /// Adds the counts of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
+            *mine += theirs;
+        }
+    }
+
+    /// Durations booked.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+
+    /// Counts by bucket.
+    #[must_use]
+    pub fn buckets(&self) -> &[u64] {
+        &self.buckets
+    }
+
+    /// The duration in nanoseconds that `percent` of all durations do not exceed, interpolated inside
+    /// its bucket; `None` of an empty histogram.
+    #[must_use]
+    pub fn percentile_ns(&self, percent: f64) -> Option<u64> {
+        let total = self.count();
+        if total == 0 {
+            return None;
+        }
+        let rank = (percent / 100.0 * total as f64).clamp(0.0, total as f64);
+        let mut below = 0.0;
+        for (bucket, &count) in self.buckets.iter().enumerate() {
+            let count = count as f64;
+            if count > 0.0 && below + count >= rank {
+                let floor = bucket_floor_ns(bucket) as f64;
+                let next = bucket_floor_ns((bucket + 1).min(NR_BUCKETS - 1)) as f64;
+                let inside = ((rank - below) / count).clamp(0.0, 1.0);
+                return Some((floor + (next - floor).max(0.0) * inside) as u64);
+            }
+            below += count;
+        }
+        None
+    }
+}

@@ -1,0 +1,388 @@
+//! The verdict document, `livelock.verdict/v1`.
+//!
+//! In: built by `judge`. Out: serialized by the renderers; fields are added, never renamed, within v1.
+//! Refuses: high confidence without two independent signals and a stalled or collapsed progress
+//! signal ([`Confidence::guarded`]).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::LockKind;
+use crate::host::HostFacts;
+use crate::ids::{CpuId, Pid};
+
+/// Value of [`Verdict::schema`].
+pub const SCHEMA: &str = "livelock.verdict/v1";
+
+/// The answer to "is it a live lock?".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Busy, and nothing is achieved.
+    Livelock,
+    /// Busy, a considerable part of it waiting for locks, still progressing.
+    Contended,
+    /// Runnable work does not get CPU.
+    Starved,
+    /// Busy and progressing.
+    Busy,
+    /// Neither busy nor contended.
+    Healthy,
+    /// Lost data or blind spots forbid an answer.
+    CannotTell,
+}
+
+/// How sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// One signal, or data was lost.
+    Low,
+    /// Two signals, or one that is exact.
+    Medium,
+    /// Two independent signals and a stalled or collapsed progress signal.
+    High,
+}
+
+/// What kind of live lock (or of business). Later issues add members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseClass {
+    /// CPUs spin on few kernel locks (pathologies A1 to A4).
+    SpinCollapse,
+    /// A spin wait has been open far longer than any healthy one.
+    StuckSpin,
+    /// CPUs spin where no tracepoint tells on which lock.
+    UntracedSpin,
+    /// Contended locks, with progress.
+    LockContention,
+    /// Tasks sleep on a contended lock; CPUs do not burn.
+    SleepingLock,
+    /// User-space computation.
+    UserCompute,
+    /// Kernel work that spins on nothing.
+    KernelWork,
+    /// Interrupt work.
+    InterruptWork,
+    /// The hypervisor takes the CPU, or ticks are lost.
+    HostOvercommit,
+    /// Nothing to explain.
+    None,
+}
+
+/// Cause.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Class.
+    pub class: CauseClass,
+    /// One line for a human.
+    pub summary: String,
+}
+
+/// The time that the verdict speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// From first window's begin to last window's end.
+    pub duration_ns: u64,
+    /// Windows closed.
+    pub nr_windows: u32,
+    /// Windows that showed no progress.
+    pub nr_no_progress: u32,
+    /// Time from the begin of the first window to the first close at which this status held;
+    /// `None` if it never was reached by windows alone.
+    pub first_verdict_ns: Option<u64>,
+}
+
+/// State of the progress signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgressState {
+    /// Progress keeps pace with the time spent, or with its baseline.
+    Normal,
+    /// Far below the baseline, or next to no user time while CPUs spin.
+    Collapsed,
+    /// None at all.
+    Stalled,
+    /// No baseline and nothing else to judge by.
+    Unknown,
+}
+
+/// The progress ledger over the span.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// State.
+    pub state: ProgressState,
+    /// Why, for a human.
+    pub reason: String,
+    /// Tokens per busy CPU-second, `pi`; `None` if nothing could be counted or nothing was busy.
+    pub tokens_per_busy_sec: Option<f64>,
+    /// Its median over quiet windows, `pi0`; `None` without a baseline.
+    pub baseline_tokens_per_busy_sec: Option<f64>,
+    /// Tokens per second of wall time by source.
+    pub tokens_per_sec: BTreeMap<String, f64>,
+}
+
+/// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimeLedger {
+    /// Idle and waiting for I/O.
+    pub idle_pct: Option<f64>,
+    /// User.
+    pub user_pct: Option<f64>,
+    /// Kernel work that is not one of the following.
+    pub kernel_pct: Option<f64>,
+    /// Spin seen by the contention tracepoints.
+    pub traced_spin_pct: Option<f64>,
+    /// Spin seen by samples only.
+    pub untraced_spin_pct: Option<f64>,
+    /// Hard interrupts.
+    pub hardirq_pct: Option<f64>,
+    /// Soft interrupts.
+    pub softirq_pct: Option<f64>,
+    /// Taken by the hypervisor.
+    pub steal_pct: Option<f64>,
+    /// Wall time that no counter of `/proc/stat` has booked.
+    pub lost_ticks_pct: Option<f64>,
+    /// `traced / (traced + untraced)` spin; `None` without spin.
+    pub coverage_pct: Option<f64>,
+}
+
+/// A duration distribution in nanoseconds. Percentiles are interpolated in histogram buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitTimes {
+    /// Sum.
+    pub total: u64,
+    /// Median; `None` without a completed wait.
+    pub p50: Option<u64>,
+    /// 99th percentile.
+    pub p99: Option<u64>,
+    /// Longest, waits still open included.
+    pub max: u64,
+}
+
+/// Gap between successive acquisitions of a saturated lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapTimes {
+    /// Median.
+    pub p50: u64,
+    /// 99th percentile.
+    pub p99: u64,
+}
+
+/// Where a name came from, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameSource {
+    /// Structure of the waiting task, and the member by BTF.
+    TaskObject,
+    /// Kernel symbol at the address.
+    Symbol,
+    /// Dictionary: the acquiring function is known to take this lock.
+    Dictionary,
+    /// The function that acquires it.
+    AcquiringFunction,
+    /// Only the address is known.
+    Address,
+}
+
+/// One side of a lock: a path with the task seen most often on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LockSide {
+    /// Share of this side's time, by sampled stacks.
+    pub share_pct: f64,
+    /// Function names, innermost first, as `name+0xoffset` or an address.
+    pub stack: Vec<String>,
+    /// Command name seen most often; `None` if unknown.
+    pub comm: Option<String>,
+    /// Its thread id.
+    pub pid: Option<Pid>,
+    /// cgroup path.
+    pub cgroup: Option<String>,
+    /// Samples behind the share.
+    pub nr_samples: u64,
+}
+
+/// A lock in a verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LockReport {
+    /// Name, e.g. `files_struct.file_lock`.
+    pub name: String,
+    /// Where the name came from.
+    pub name_source: NameSource,
+    /// Address, `0x…`; `None` for the sum of locks that did not fit the table.
+    pub addr: Option<String>,
+    /// Family.
+    pub kind: LockKind,
+    /// Spin time in percent of all online CPUs.
+    pub burn_pct: f64,
+    /// The same in CPU-seconds per second.
+    pub burn_cpus: f64,
+    /// Waits completed in the span.
+    pub nr_waits: u64,
+    /// Their lengths.
+    pub wait_ns: WaitTimes,
+    /// Waits open at the end.
+    pub nr_in_flight: u64,
+    /// Age of the oldest of them.
+    pub oldest_in_flight_ns: Option<u64>,
+    /// Gaps between acquisitions; `None` if too few were streamed.
+    pub handoff_gap_ns: Option<GapTimes>,
+    /// Paths that wait, largest share first.
+    pub waiters: Vec<LockSide>,
+    /// Paths that hold (last-acquirer chain), largest share first.
+    pub holders: Vec<LockSide>,
+    /// CPUs that waited for it.
+    pub cpus: Vec<CpuId>,
+}
+
+/// What carries an evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceSource {
+    /// `lock:contention_begin` / `contention_end`.
+    ContentionTracepoints,
+    /// Instruction-pointer samples.
+    Sampler,
+    /// `/proc/stat`.
+    ProcStat,
+    /// Cheap host counters.
+    ProgressCounters,
+    /// Waits still open.
+    InFlight,
+}
+
+/// One signal and what it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Signal name, e.g. `omega`, `user_share`.
+    pub signal: String,
+    /// Its value.
+    pub value: f64,
+    /// Unit of value and threshold, e.g. `%`, `ns`, `1/s`.
+    pub unit: String,
+    /// What it is compared with; `None` if it has no threshold of its own.
+    pub threshold: Option<f64>,
+    /// Where it was read.
+    pub source: EvidenceSource,
+    /// One line for a human.
+    pub text: String,
+}
+
+/// A candidate that the data exclude.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuledOut {
+    /// Candidate.
+    pub candidate: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What this host cannot show.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BlindSpot {
+    /// Stable id, e.g. `test-and-set-spinlocks`.
+    pub id: String,
+    /// What is missed.
+    pub what: String,
+    /// What covers it, or what the user can do.
+    pub mitigation: String,
+}
+
+/// What an expert would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// What to change.
+    pub action: String,
+    /// Why it helps.
+    pub reason: String,
+    /// Command that confirms it.
+    pub confirm: String,
+}
+
+/// The books: `nr_begun = nr_completed + nr_in_flight + sum(lost)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounting {
+    /// Waits begun.
+    pub nr_begun: u64,
+    /// Waits completed.
+    pub nr_completed: u64,
+    /// Waits open.
+    pub nr_in_flight: u64,
+    /// Waits lost, by cause.
+    pub lost: BTreeMap<String, u64>,
+    /// Details (stacks, streamed records, samples) lost, by cause; the sums above are not affected.
+    pub detail_lost: BTreeMap<String, u64>,
+    /// `nr_begun - nr_completed - nr_in_flight - sum(lost)`; anything but 0 is a bug or, while
+    /// probes run, a wait that moved while it was read.
+    pub unaccounted: i64,
+}
+
+/// How stacks were sampled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StackSampling {
+    /// Stacks taken.
+    pub nr_stacks: u64,
+    /// Mean begins per stack; `None` without stacks.
+    pub one_in: Option<f64>,
+}
+
+/// What the tool itself cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SelfCost {
+    /// Kernel programs (estimated by timing some runs) and process, in percent of the host's CPUs.
+    pub cpu_pct: f64,
+    /// Kernel programs alone.
+    pub bpf_cpu_pct: f64,
+    /// Process alone.
+    pub user_cpu_pct: f64,
+    /// Probe level, see `design.md` 4.
+    pub level: u8,
+    /// Stack sampling.
+    pub stack_sampling: StackSampling,
+}
+
+/// The document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Status.
+    pub status: Status,
+    /// Confidence.
+    pub confidence: Confidence,
+    /// Cause.
+    pub cause: Cause,
+    /// Time it speaks of.
+    pub window: Span,
+    /// Host.
+    pub host: HostFacts,
+    /// Busy share of all online CPUs.
+    pub busy_pct: Option<f64>,
+    /// Share of all online CPUs spent spinning, traced and untraced.
+    pub burn_pct: Option<f64>,
+    /// User share of busy time.
+    pub user_pct: Option<f64>,
+    /// `waste / busy`, 0 to 1.
+    pub omega: Option<f64>,
+    /// Time ledger.
+    pub time: TimeLedger,
+    /// Progress ledger.
+    pub progress: Progress,
+    /// Locks by burn, largest first.
+    pub locks: Vec<LockReport>,
+    /// For.
+    pub evidence: Vec<Evidence>,
+    /// Against.
+    pub against: Vec<Evidence>,
+    /// Excluded.
+    pub ruled_out: Vec<RuledOut>,
+    /// Not visible here.
+    pub blind_spots: Vec<BlindSpot>,
+    /// What to do.
+    pub remedies: Vec<Remedy>,
+    /// Books.
+    pub accounting: Accounting,
+    /// Own cost.
+    pub self_cost: SelfCost,
+}
