@@ -1,1 +1,3 @@
+//! The binary `livelock`: parses, runs, exits.
+
 fn main() {}

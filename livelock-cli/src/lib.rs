@@ -1,0 +1,6 @@
+//! The rooms of the binary `livelock`.
+//!
+//! In: arguments, the running kernel, records. Out: bytes for a human or a script. Refuses: judgement,
+//! which is `livelock-core`'s.
+
+pub mod btf;
