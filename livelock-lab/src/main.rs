@@ -7,6 +7,7 @@ mod args;
 mod catalog;
 mod cpus;
 mod duration;
+mod gate;
 mod report;
 mod run;
 mod scenario;

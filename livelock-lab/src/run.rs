@@ -6,8 +6,8 @@
 //! printed, and what has not ended after [`JOIN_LIMIT`] is ended with the process.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use anyhow::Context as _;
 
 use crate::args::Load;
 use crate::cpus;
+use crate::gate::Gate;
 use crate::report::{self, Report};
 use crate::signals::EndSignals;
 
@@ -40,7 +41,7 @@ struct Shared {
     first_errno: AtomicI32,
     nr_ended: AtomicUsize,
     ops: Box<[Ops]>,
-    start: Barrier,
+    start: Gate,
 }
 
 /// Runs `op` on every thread until the time is over or a signal arrives, then prints the report.
@@ -58,7 +59,7 @@ where
         first_errno: AtomicI32::new(0),
         nr_ended: AtomicUsize::new(0),
         ops: (0..nr_threads).map(|_| Ops::default()).collect(),
-        start: Barrier::new(nr_threads + 1),
+        start: Gate::default(),
     });
     let op = Arc::new(op);
     for index in 0..nr_threads {
@@ -79,8 +80,10 @@ where
             })?;
     }
 
-    shared.start.wait();
-    let begin = Instant::now();
+    let begin = shared
+        .start
+        .open(nr_threads)
+        .context("failed to wake the threads")?;
     while let Some(left) = load
         .duration
         .checked_sub(begin.elapsed())
@@ -115,7 +118,7 @@ where
 /// One worker: counts what it completes, looks at the stop flag after each operation.
 fn work<O: Fn() -> io::Result<()>>(shared: &Shared, index: usize, cpu_id: Option<usize>, op: &O) {
     let pinned = cpu_id.map_or(Ok(()), cpus::pin_to);
-    shared.start.wait();
+    shared.start.pass();
     let outcome = pinned.and_then(|()| {
         let Some(ops) = shared.ops.get(index) else {
             return Ok(());
