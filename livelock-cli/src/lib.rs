@@ -4,3 +4,6 @@
 //! which is `livelock-core`'s.
 
 pub mod btf;
+pub mod capture;
+pub mod procfs;
+pub mod raw;

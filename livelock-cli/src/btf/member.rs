@@ -12,6 +12,9 @@ const MAX_DEPTH: usize = 24;
 /// Members looked at for one question. `task_struct` with all that is embedded in it has about 1,000.
 const MAX_VISITS: u32 = 100_000;
 
+/// Structures of one name tried.
+const MAX_NAMESAKES: usize = 8;
+
 /// Types at which the way down ends: what a contention tracepoint names is the address of one of them.
 const LOCK_TYPES: &[&str] = &[
     "spinlock_t",
@@ -112,7 +115,12 @@ impl Btf {
     }
 
     fn member(&self, structure: &str, path: &str) -> Option<(u64, Member)> {
-        let StructId(mut id) = self.struct_by_name(structure)?;
+        self.structs_named(structure)
+            .take(MAX_NAMESAKES)
+            .find_map(|StructId(id)| self.member_of(id, path))
+    }
+
+    fn member_of(&self, mut id: u32, path: &str) -> Option<(u64, Member)> {
         let mut visits = MAX_VISITS;
         let mut offset_bits = 0;
         let mut found = None;

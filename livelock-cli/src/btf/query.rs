@@ -94,12 +94,20 @@ impl Btf {
         None
     }
 
+    /// All structures called `name`: the kernel has some names twice (`bucket` of hash maps and of
+    /// bcache).
+    pub(super) fn structs_named(&self, name: &str) -> impl Iterator<Item = StructId> {
+        self.find_all(name, |kind| matches!(kind, Kind::Struct | Kind::Union))
+            .map(StructId)
+    }
+
     fn find(&self, name: &str, wanted: impl Fn(Kind) -> bool) -> Option<u32> {
-        if name.is_empty() {
-            return None;
-        }
-        let last = u32::try_from(self.nr_types()).ok()?;
-        (1..=last).find(|&id| {
+        self.find_all(name, wanted).next()
+    }
+
+    fn find_all(&self, name: &str, wanted: impl Fn(Kind) -> bool) -> impl Iterator<Item = u32> {
+        let last = if name.is_empty() { 0 } else { self.nr_types() };
+        (1..=u32::try_from(last).unwrap_or(u32::MAX)).filter(move |&id| {
             self.get(id)
                 .is_some_and(|ty| wanted(ty.kind()) && self.name_is(ty.name_at, name))
         })

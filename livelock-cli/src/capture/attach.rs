@@ -1,0 +1,308 @@
+//! From the object to running probes, and from running probes to raw records.
+//!
+//! In: [`CaptureConfig`]. Out: a [`Capture`] that is attached whole. Refuses: half an attachment.
+
+use std::os::fd::AsFd;
+
+use aya::maps::{Map, MapData};
+use aya::programs::perf_event::{
+    HardwareEvent, PerfEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
+};
+use aya::programs::{BtfTracePoint, RawTracePoint, RawTracePointRunOptions, TestRun};
+use aya::util::{nr_cpus, online_cpus};
+use aya::{Btf, Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
+use livelock_common::{
+    ABI_VERSION, CpuState, LockBank, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord, TASK_SLOTS,
+    TaskSlot, WAIT_RING, WaitRecord,
+};
+use livelock_core::host::SamplerSource;
+
+use super::control::ControlWord;
+use super::drain::Rings;
+use super::mapping::MappedArray;
+use super::{CaptureError, OBJECT, program_info, snapshot};
+use crate::raw::{RawRecord, RingDrops};
+
+/// Offsets and sizes in the running kernel, from its BTF; `None` turns a feature off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelOffsets {
+    /// `sizeof(struct task_struct)`.
+    pub task_size: Option<u32>,
+    /// `task_struct.mm` and the size of what it points to.
+    pub mm: Option<(u32, u32)>,
+    /// `task_struct.files`.
+    pub files: Option<(u32, u32)>,
+    /// `task_struct.fs`.
+    pub fs: Option<(u32, u32)>,
+    /// `task_struct.sighand`.
+    pub sighand: Option<(u32, u32)>,
+    /// `task_struct.signal`.
+    pub signal: Option<(u32, u32)>,
+}
+
+impl KernelOffsets {
+    /// Names of the globals and their values.
+    fn globals(&self) -> Vec<(&'static str, u32)> {
+        let mut out = Vec::new();
+        if let Some(size) = self.task_size {
+            out.push(("TASK_SIZE", size));
+        }
+        for (pair, member, size) in [
+            (self.mm, "TASK_MM", "MM_SIZE"),
+            (self.files, "TASK_FILES", "FILES_SIZE"),
+            (self.fs, "TASK_FS", "FS_SIZE"),
+            (self.sighand, "TASK_SIGHAND", "SIGHAND_SIZE"),
+            (self.signal, "TASK_SIGNAL", "SIGNAL_SIZE"),
+        ] {
+            if let Some((offset, bytes)) = pair {
+                out.push((member, offset));
+                out.push((size, bytes));
+            }
+        }
+        out
+    }
+}
+
+/// How to capture.
+#[derive(Clone, Debug)]
+pub struct CaptureConfig {
+    /// Offsets.
+    pub offsets: KernelOffsets,
+    /// Samples per second and CPU.
+    pub sample_hz: u64,
+}
+
+/// Attached probes. Dropping it detaches and frees everything; so does the end of the process.
+pub struct Capture {
+    ebpf: Ebpf,
+    control: ControlWord,
+    states: MappedArray<CpuState>,
+    banks: MappedArray<LockBank>,
+    tasks: MappedArray<TaskSlot>,
+    waits: Rings<WaitRecord, WAIT_RING>,
+    stacks: Rings<StackRecord, STACK_RING>,
+    samples: Rings<SampleRecord, SAMPLE_RING>,
+    logger: Option<EbpfLogger<&'static dyn log::Log>>,
+    sampler: SamplerSource,
+    detached: bool,
+}
+
+/// Loads the object with every map sized for this host.
+pub(super) fn load_object(offsets: &KernelOffsets) -> Result<(Ebpf, Btf, u32), CaptureError> {
+    let btf = Btf::from_sys_fs().map_err(CaptureError::Btf)?;
+    let nr_possible = nr_cpus().map_err(|(what, source)| CaptureError::Cpus { what, source })?;
+    let nr_possible = u32::try_from(nr_possible).unwrap_or(u32::MAX);
+    let globals = offsets.globals();
+    let mut loader = EbpfLoader::new();
+    loader.btf(Some(&btf));
+    for (name, value) in &globals {
+        loader.override_global(name, value, true);
+    }
+    for name in ["CPU_STATE", "WAITS", "STACKS", "SAMPLES"] {
+        loader.map_max_entries(name, nr_possible);
+    }
+    loader.map_max_entries("LOCK_BANKS", nr_possible.saturating_mul(2));
+    let ebpf = loader.load(OBJECT).map_err(|e| CaptureError::Object(Box::new(e)))?;
+    Ok((ebpf, btf, nr_possible))
+}
+
+impl Capture {
+    /// Loads, checks the ABI and attaches.
+    ///
+    /// # Errors
+    /// Any [`CaptureError`]; nothing stays attached then.
+    pub fn start(config: &CaptureConfig) -> Result<Self, CaptureError> {
+        let (mut ebpf, btf, nr_possible) = load_object(&config.offsets)?;
+        let logger = EbpfLogger::init(&mut ebpf).ok();
+        check_abi(&mut ebpf)?;
+
+        for program in ["contention_end", "contention_begin"] {
+            let tracepoint: &mut BtfTracePoint = ebpf
+                .program_mut(program)
+                .and_then(|p| p.try_into().ok())
+                .ok_or(CaptureError::MissingProgram(program))?;
+            tracepoint
+                .load(program, &btf)
+                .map_err(|source| CaptureError::Load { program, source: Box::new(source) })?;
+        }
+        load_sampler(&mut ebpf)?;
+
+        // Only now: the programs were relocated with the descriptors that `take_map` hands out, and
+        // hold the maps themselves from here on.
+        let control = ControlWord::new(map(&mut ebpf, "CONTROL", 1)?);
+        let nr = nr_possible as usize;
+        let states = map(&mut ebpf, "CPU_STATE", nr)?;
+        let banks = map(&mut ebpf, "LOCK_BANKS", 2 * nr)?;
+        let tasks = map(&mut ebpf, "TASKS", TASK_SLOTS)?;
+        let waits = Rings::new(map(&mut ebpf, "WAITS", nr)?);
+        let stacks = Rings::new(map(&mut ebpf, "STACKS", nr)?);
+        let samples = Rings::new(map(&mut ebpf, "SAMPLES", nr)?);
+
+        let sampler = attach_sampler(&mut ebpf, config.sample_hz)?;
+        // `contention_end` first: an end without a begin is counted and ignored, a begin without an
+        // end would look like a wait without end.
+        for (program, hook) in [
+            ("contention_end", "lock:contention_end"),
+            ("contention_begin", "lock:contention_begin"),
+        ] {
+            let tracepoint: &mut BtfTracePoint = ebpf
+                .program_mut(program)
+                .and_then(|p| p.try_into().ok())
+                .ok_or(CaptureError::MissingProgram(program))?;
+            tracepoint
+                .attach()
+                .map_err(|source| CaptureError::Attach { program, hook, source: Box::new(source) })?;
+        }
+        Ok(Self {
+            ebpf,
+            control,
+            states,
+            banks,
+            tasks,
+            waits,
+            stacks,
+            samples,
+            logger,
+            sampler,
+            detached: false,
+        })
+    }
+
+    /// What drives the sampler.
+    #[must_use]
+    pub fn sampler(&self) -> SamplerSource {
+        self.sampler
+    }
+
+    /// Empties the rings into `sink`. Call it every 20 to 50 ms.
+    pub fn drain(&mut self, sink: &mut Vec<RawRecord>) {
+        let quiet = self.detached;
+        self.stacks.drain(quiet, |cpu, record| {
+            sink.push(RawRecord::Stack { cpu, record: Box::new(record) });
+        });
+        self.waits.drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
+        self.samples.drain(quiet, |cpu, record| {
+            sink.push(RawRecord::Sample { cpu, record: Box::new(record) });
+        });
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+    }
+
+    /// Closes the window: the tables since the last close, and the state of every CPU now.
+    pub fn close_window(&mut self, sink: &mut Vec<RawRecord>) {
+        let closed = self.control.flip_bank();
+        for cpu in 0..self.states.len() {
+            snapshot::quiesce(&self.states, cpu);
+            let nr_table_overflow = snapshot::take_bank(&self.banks, cpu, closed, sink);
+            let Some(state) = snapshot::state(&self.states, cpu) else { continue };
+            let dropped = RingDrops {
+                nr_waits: self.waits.nr_dropped(cpu),
+                nr_stacks: self.stacks.nr_dropped(cpu),
+                nr_samples: self.samples.nr_dropped(cpu),
+            };
+            sink.push(snapshot::cpu_record(cpu, state, dropped, nr_table_overflow));
+        }
+        snapshot::open_tasks(&self.tasks, sink);
+        sink.push(RawRecord::RecursionMisses(self.recursion_misses()));
+    }
+
+    /// Streams only waits that end in slices whose number has none of these bits; 0 streams all.
+    pub fn set_slice_mask(&self, mask: u64) {
+        self.control.set_slice_mask(mask);
+    }
+
+    /// At most one stack in so many begins.
+    pub fn set_min_stack_period(&self, period: u32) {
+        self.control.set_min_stack_period(period);
+    }
+
+    /// Detaches all probes; what they counted stays readable.
+    ///
+    /// # Errors
+    /// If the kernel refuses, which leaves the rest to the end of the process.
+    pub fn detach(&mut self) -> Result<(), CaptureError> {
+        self.detached = true;
+        for (program, hook) in [
+            ("contention_begin", "lock:contention_begin"),
+            ("contention_end", "lock:contention_end"),
+            ("sampler", "the CPU clock"),
+        ] {
+            let Some(loaded) = self.ebpf.program_mut(program) else { continue };
+            loaded
+                .unload()
+                .map_err(|source| CaptureError::Attach { program, hook, source: Box::new(source) })?;
+        }
+        Ok(())
+    }
+
+    fn recursion_misses(&self) -> Option<u64> {
+        let program: &BtfTracePoint = self.ebpf.program("contention_begin")?.try_into().ok()?;
+        program_info::recursion_misses(program.fd().ok()?.as_fd())
+    }
+}
+
+/// Runs the program that says which ABI the object was built for.
+pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
+    let program = "announce";
+    let announce: &mut RawTracePoint = ebpf
+        .program_mut(program)
+        .and_then(|p| p.try_into().ok())
+        .ok_or(CaptureError::MissingProgram(program))?;
+    let failed = |source| CaptureError::Load { program, source: Box::new(source) };
+    announce.load().map_err(failed)?;
+    let mut options = RawTracePointRunOptions::new();
+    options.args[1] = 1;
+    let found = announce.test_run(options).map_err(failed)?.return_value;
+    if found == ABI_VERSION { Ok(()) } else { Err(CaptureError::Abi { found, needed: ABI_VERSION }) }
+}
+
+fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
+    let program = "sampler";
+    let sampler: &mut PerfEvent = ebpf
+        .program_mut(program)
+        .and_then(|p| p.try_into().ok())
+        .ok_or(CaptureError::MissingProgram(program))?;
+    sampler.load().map_err(|source| CaptureError::Load { program, source: Box::new(source) })
+}
+
+/// Hardware cycles (NMI) where there is a PMU, else the CPU clock.
+fn attach_sampler(ebpf: &mut Ebpf, sample_hz: u64) -> Result<SamplerSource, CaptureError> {
+    let program = "sampler";
+    let sampler: &mut PerfEvent = ebpf
+        .program_mut(program)
+        .and_then(|p| p.try_into().ok())
+        .ok_or(CaptureError::MissingProgram(program))?;
+    let cpus = online_cpus().map_err(|(what, source)| CaptureError::Cpus { what, source })?;
+    let cycles = PerfEventConfig::Hardware(HardwareEvent::CpuCycles);
+    let clock = PerfEventConfig::Software(SoftwareEvent::CpuClock);
+    let mut source = SamplerSource::PmuNmi;
+    for (i, cpu) in cpus.iter().copied().enumerate() {
+        let scope = PerfEventScope::AllProcessesOneCpu { cpu };
+        let policy = SamplePolicy::Frequency(sample_hz);
+        if source == SamplerSource::PmuNmi {
+            match sampler.attach(cycles, scope, policy, false) {
+                Ok(_) => continue,
+                // No PMU shows at the first CPU; later failures are failures.
+                Err(_) if i == 0 => source = SamplerSource::Hrtimer,
+                Err(error) => return Err(sampler_error(error)),
+            }
+        }
+        sampler.attach(clock, scope, policy, false).map_err(sampler_error)?;
+    }
+    Ok(source)
+}
+
+fn sampler_error(source: aya::programs::ProgramError) -> CaptureError {
+    CaptureError::Attach { program: "sampler", hook: "the CPU clock", source: Box::new(source) }
+}
+
+fn map<T: Copy>(ebpf: &mut Ebpf, name: &'static str, len: usize) -> Result<MappedArray<T>, CaptureError> {
+    let data: MapData = match ebpf.take_map(name) {
+        Some(Map::Array(data)) => data,
+        _ => return Err(CaptureError::MissingMap(name)),
+    };
+    // The mapping keeps the map alive; the programs hold it as well.
+    MappedArray::new(&data.fd().as_fd(), len).map_err(|source| CaptureError::Map { map: name, source })
+}

@@ -1,0 +1,21 @@
+//! The only room that names aya: loads the object, attaches it, reads its maps.
+//!
+//! In: kernel offsets and a sampling rate. Out: [`RawRecord`](crate::raw::RawRecord)s. Refuses:
+//! interpretation; half an attachment (whatever was attached goes away with the error).
+
+mod attach;
+mod control;
+mod drain;
+mod error;
+mod mapping;
+mod probe;
+mod program_info;
+mod snapshot;
+
+pub use attach::{Capture, CaptureConfig, KernelOffsets};
+pub use error::CaptureError;
+pub use probe::{ProgramProbe, probe_programs};
+
+/// The object, built by `cargo xtask ebpf` and committed.
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/livelock.bpf.o"));

@@ -1,0 +1,71 @@
+//! Loading every program for `doctor`, and letting go of it again.
+//!
+//! In: kernel offsets. Out: per program what the kernel said. Refuses: attaching.
+
+use aya::programs::{BtfTracePoint, PerfEvent, RawTracePoint};
+
+use super::attach::{KernelOffsets, check_abi, load_object};
+use super::CaptureError;
+
+/// What the kernel said to one program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramProbe {
+    /// Name.
+    pub program: &'static str,
+    /// Hook.
+    pub hook: &'static str,
+    /// Instructions that the verifier walked (`None` where the kernel does not say), or its refusal.
+    pub result: Result<Option<u32>, String>,
+}
+
+/// Loads and unloads each program.
+///
+/// # Errors
+/// If the object as a whole does not load.
+pub fn probe_programs(offsets: &KernelOffsets) -> Result<Vec<ProgramProbe>, CaptureError> {
+    let (mut ebpf, btf, _) = load_object(offsets)?;
+    let mut probes = Vec::new();
+    for (program, hook) in [
+        ("contention_begin", "tp_btf lock:contention_begin"),
+        ("contention_end", "tp_btf lock:contention_end"),
+    ] {
+        let tracepoint: &mut BtfTracePoint = ebpf
+            .program_mut(program)
+            .and_then(|p| p.try_into().ok())
+            .ok_or(CaptureError::MissingProgram(program))?;
+        let result = tracepoint.load(program, &btf).map_err(|e| chain(&e)).map(|()| {
+            tracepoint.info().ok().and_then(|info| info.verified_instruction_count())
+        });
+        probes.push(ProgramProbe { program, hook, result });
+    }
+    let program = "sampler";
+    let sampler: &mut PerfEvent = ebpf
+        .program_mut(program)
+        .and_then(|p| p.try_into().ok())
+        .ok_or(CaptureError::MissingProgram(program))?;
+    let result = sampler
+        .load()
+        .map_err(|e| chain(&e))
+        .map(|()| sampler.info().ok().and_then(|info| info.verified_instruction_count()));
+    probes.push(ProgramProbe { program, hook: "perf_event, one per CPU", result });
+
+    let program = "announce";
+    let result = check_abi(&mut ebpf).map_err(|e| chain(&e)).map(|()| {
+        let announce: Option<&RawTracePoint> = ebpf.program(program).and_then(|p| p.try_into().ok());
+        announce.and_then(|a| a.info().ok()).and_then(|info| info.verified_instruction_count())
+    });
+    probes.push(ProgramProbe { program, hook: "raw_tracepoint, test run", result });
+    Ok(probes)
+}
+
+/// An error with its causes, in one line per cause.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

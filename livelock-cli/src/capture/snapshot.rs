@@ -1,0 +1,137 @@
+//! Closing a window: a copy of every CPU's state and of the lock tables just closed.
+//!
+//! In: mapped state, tables and task slots. Out: raw records. Refuses: trusting a copy whose sequence
+//! word moved; it is taken again, and marked torn if that does not help.
+
+use std::ptr::{read_volatile, write_bytes, write_volatile};
+use std::sync::atomic::{Ordering, fence};
+use std::time::{Duration, Instant};
+
+use livelock_common::{CpuState, LOCKS_PER_CPU, LockBank, TaskSlot};
+
+use super::mapping::{MappedArray, copy};
+use crate::raw::{RawRecord, RingDrops};
+
+/// Copies of a CPU's state before it counts as torn. Programs run for 0.1 to 20 µs and leave gaps of
+/// the same order at the highest event rates seen.
+const MAX_COPIES: u32 = 256;
+
+/// How long a CPU may stay inside one program before its table is read regardless. In an overcommitted
+/// guest a virtual CPU stands still for host time slices (5 to 16 ms measured).
+const QUIESCE_LIMIT: Duration = Duration::from_millis(20);
+
+/// Waits until `cpu` has left the program that may still use the closed bank.
+pub(super) fn quiesce(states: &MappedArray<CpuState>, cpu: usize) {
+    let Some(state) = states.get(cpu) else { return };
+    // SAFETY: an element of the mapping.
+    let seq = || unsafe { read_volatile(&raw const (*state).seq) };
+    let first = seq();
+    if first & 1 == 0 {
+        return;
+    }
+    let started = Instant::now();
+    while seq() == first && started.elapsed() < QUIESCE_LIMIT {
+        std::thread::yield_now();
+    }
+}
+
+/// A consistent copy of the state of `cpu`, and whether it is one.
+pub(super) fn state(states: &MappedArray<CpuState>, cpu: usize) -> Option<(Box<CpuState>, bool)> {
+    let at = states.get(cpu)?;
+    let started = Instant::now();
+    for attempt in 0.. {
+        // SAFETY: an element of the mapping; plain integers.
+        let (before, copied, after) = unsafe {
+            let before = read_volatile(&raw const (*at).seq);
+            fence(Ordering::Acquire);
+            let copied = Box::new(copy(at));
+            fence(Ordering::Acquire);
+            (before, copied, read_volatile(&raw const (*at).seq))
+        };
+        if before == after && before & 1 == 0 {
+            return Some((copied, false));
+        }
+        if attempt >= MAX_COPIES && started.elapsed() > QUIESCE_LIMIT {
+            return Some((copied, true));
+        }
+        if before & 1 == 1 {
+            std::thread::yield_now();
+        }
+    }
+    None
+}
+
+/// Reads the closed bank of `cpu` and makes it empty. Gives the begins that found no room.
+pub(super) fn take_bank(
+    banks: &MappedArray<LockBank>,
+    cpu: usize,
+    bank: usize,
+    sink: &mut Vec<RawRecord>,
+) -> u32 {
+    let Some(at) = banks.get(2 * cpu + bank) else { return 0 };
+    // SAFETY: an element of the mapping. The kernel side left this bank at the flip, so nobody
+    // writes to it now.
+    unsafe {
+        let nr_used = (read_volatile(&raw const (*at).nr_used) as usize).min(LOCKS_PER_CPU);
+        let nr_overflow = read_volatile(&raw const (*at).nr_overflow);
+        let entries = (&raw mut (*at).entries).cast::<livelock_common::LockAgg>();
+        for i in 0..nr_used {
+            let entry = copy(entries.add(i));
+            if entry.nr_begun == 0 && entry.nr_waits == 0 {
+                continue;
+            }
+            sink.push(RawRecord::Lock {
+                cpu: u32::try_from(cpu).unwrap_or(u32::MAX),
+                is_overflow: i == 0,
+                entry: Box::new(entry),
+            });
+        }
+        if nr_used > 0 {
+            write_bytes(entries, 0, nr_used);
+            write_bytes(&raw mut (*at).index, 0, 1);
+            write_volatile(&raw mut (*at).nr_overflow, 0);
+            write_volatile(&raw mut (*at).nr_used, 0);
+        }
+        nr_overflow
+    }
+}
+
+/// Sleeping waits that are open now.
+pub(super) fn open_tasks(tasks: &MappedArray<TaskSlot>, sink: &mut Vec<RawRecord>) {
+    for i in 0..tasks.len() {
+        let Some(at) = tasks.get(i) else { return };
+        // SAFETY: an element of the mapping; plain integers.
+        unsafe {
+            if read_volatile(&raw const (*at).lock_addr) == 0 {
+                continue;
+            }
+            let first = copy(at);
+            fence(Ordering::Acquire);
+            let second = copy(at);
+            // The owner moved on between the copies: a wait this young will be seen again.
+            if first.begin_ns == second.begin_ns
+                && first.phase_ns == second.phase_ns
+                && first.lock_addr == second.lock_addr
+                && second.lock_addr != 0
+            {
+                sink.push(RawRecord::Task(second));
+            }
+        }
+    }
+}
+
+/// The record of a CPU's state.
+pub(super) fn cpu_record(
+    cpu: usize,
+    (state, torn): (Box<CpuState>, bool),
+    dropped: RingDrops,
+    nr_table_overflow: u32,
+) -> RawRecord {
+    RawRecord::Cpu {
+        cpu: u32::try_from(cpu).unwrap_or(u32::MAX),
+        state,
+        dropped,
+        nr_table_overflow,
+        torn,
+    }
+}

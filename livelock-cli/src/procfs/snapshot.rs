@@ -1,0 +1,110 @@
+//! One reading of all counters.
+//!
+//! In: open files. Out: events for the close of a window. Refuses: to fail for anything but `/proc/stat`;
+//! what this host does not show is `None`.
+
+use std::path::{Path, PathBuf};
+
+use livelock_core::event::{Event, ProgressCounters};
+
+use super::file::ProcFile;
+use super::{ProcfsError, VmCounters, parse_diskstats, parse_net_dev, parse_stat, parse_vmstat};
+
+/// The files, kept open: a reading costs one `pread` or two each.
+#[derive(Debug)]
+pub struct HostCounters {
+    stat: ProcFile,
+    vmstat: Option<ProcFile>,
+    diskstats: Option<ProcFile>,
+    net_dev: Option<ProcFile>,
+    user_hz: u64,
+}
+
+impl HostCounters {
+    /// Opens the files of `/proc`.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc/stat` cannot be opened.
+    pub fn open() -> Result<Self, ProcfsError> {
+        Self::open_below(Path::new("/proc"))
+    }
+
+    /// Opens the files of a directory that looks like `/proc`.
+    ///
+    /// # Errors
+    ///
+    /// If `stat` cannot be opened.
+    pub fn open_below(root: &Path) -> Result<Self, ProcfsError> {
+        let path: PathBuf = root.join("stat");
+        let optional = |name: &str| ProcFile::open(&root.join(name)).ok();
+        Ok(Self {
+            stat: ProcFile::open(&path).map_err(|source| ProcfsError::Read { path, source })?,
+            vmstat: optional("vmstat"),
+            diskstats: optional("diskstats"),
+            net_dev: optional("net/dev"),
+            user_hz: user_hz(),
+        })
+    }
+
+    /// Reads them all: `CpuTimes` of each CPU, `Progress`, and `OwnProcess` if it can be had.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc/stat` cannot be read or shows no CPU.
+    pub fn read(&mut self) -> Result<Vec<Event>, ProcfsError> {
+        let path = self.stat.path().to_owned();
+        let stat = match self.stat.read() {
+            Ok(text) => parse_stat(text, self.user_hz),
+            Err(source) => return Err(ProcfsError::Read { path, source }),
+        };
+        if stat.cpus.is_empty() {
+            return Err(ProcfsError::NoCpus { path });
+        }
+        let vm = text(&mut self.vmstat).map_or_else(VmCounters::default, parse_vmstat);
+        let progress = ProgressCounters {
+            nr_context_switches: stat.nr_context_switches,
+            nr_forks: stat.nr_forks,
+            nr_page_faults: vm.nr_page_faults,
+            nr_block_completions: text(&mut self.diskstats).and_then(parse_diskstats),
+            nr_packets: text(&mut self.net_dev).and_then(parse_net_dev),
+            nr_pages_scanned: vm.nr_pages_scanned,
+            nr_pages_reclaimed: vm.nr_pages_reclaimed,
+        };
+        let times = stat.cpus.into_iter();
+        let mut events: Vec<Event> = times
+            .map(|(cpu, times)| Event::CpuTimes { cpu, times })
+            .collect();
+        events.push(Event::Progress(progress));
+        events.extend(own_cpu_ns().map(|cpu_ns| Event::OwnProcess { cpu_ns }));
+        Ok(events)
+    }
+}
+
+fn text(file: &mut Option<ProcFile>) -> Option<&str> {
+    file.as_mut()?.read().ok()
+}
+
+fn user_hz() -> u64 {
+    // SAFETY: takes no pointer.
+    let hz = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    // 100 on every architecture that is left.
+    u64::try_from(hz).ok().filter(|&hz| hz > 0).unwrap_or(100)
+}
+
+/// CPU time of all threads of this process.
+fn own_cpu_ns() -> Option<u64> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` outlives the call, which writes one `timespec`.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanoseconds = u64::try_from(time.tv_nsec).ok()?;
+    (status == 0).then(|| {
+        seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(nanoseconds)
+    })
+}
