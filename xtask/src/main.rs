@@ -1,1 +1,37 @@
-fn main() {}
+//! Developer tasks: `cargo xtask COMMAND`.
+//!
+//! In: arguments. Out: built, fetched or measured things under `target/`. Refuses: product logic.
+
+mod paths;
+mod tools;
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer tasks of livelock.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant per task; each task is a file or a folder of its own.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Boot stock kernels in QEMU and run things in them
+    #[command(subcommand)]
+    Vm(vm::Command),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Vm(command) => vm::dispatch(&command),
+    };
+    outcome.unwrap_or_else(|err| {
+        eprintln!("xtask: {err:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,33 @@
+//! Where things are. In: the current folder. Out: folders of this workspace, made on demand.
+//! Refuses: to run outside the workspace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+/// Root of the workspace: the nearest folder upwards that holds this package.
+pub(crate) fn workspace_root() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_dir().context("failed to read the current folder")?;
+    here.ancestors()
+        .find(|dir| dir.join("xtask/Cargo.toml").is_file() && dir.join("Cargo.toml").is_file())
+        .map(Path::to_path_buf)
+        .with_context(|| {
+            format!(
+                "{} is not inside the livelock workspace; change into it first",
+                here.display()
+            )
+        })
+}
+
+/// A folder under `target/vm`, made if it does not exist.
+pub(crate) fn vm_dir(name: &str) -> anyhow::Result<PathBuf> {
+    let dir = workspace_root()?.join("target/vm").join(name);
+    make_dir(&dir)?;
+    Ok(dir)
+}
+
+/// Makes a folder and its parents.
+pub(crate) fn make_dir(dir: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))
+}

@@ -1,0 +1,55 @@
+//! The `vm` commands. In: arguments. Out: which step runs. Refuses: to know how.
+
+use std::process::ExitCode;
+
+use super::kernels::{self, DEFAULT_KERNELS, KERNELS};
+use super::{fetch, run, scenario};
+
+/// What can be done with guests.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List the kernels that the rig knows
+    List,
+    /// Fetch kernels, so that later runs need no network
+    Fetch {
+        /// Kernel to fetch; repeatable [default: the oldest supported and the newest]
+        #[arg(long = "kernel", value_name = "NAME")]
+        kernels: Vec<String>,
+        /// Fetch the newest package even if a kernel is there
+        #[arg(long)]
+        refresh: bool,
+    },
+    /// Run a command or a script in a guest; its exit code is the exit code
+    Run(run::Args),
+    /// Run a scenario of the lab in a guest and diagnose it
+    Scenario(scenario::Args),
+}
+
+/// Runs a command.
+pub(crate) fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::List => {
+            for kernel in KERNELS {
+                println!("{:<9}{:<18}{}", kernel.name, kernel.suite, kernel.note);
+            }
+        }
+        Command::Fetch { kernels, refresh } => {
+            let defaults = DEFAULT_KERNELS
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect();
+            let names: Vec<String> = if kernels.is_empty() {
+                defaults
+            } else {
+                kernels.clone()
+            };
+            for name in names {
+                let vmlinuz = fetch::vmlinuz(kernels::by_name(&name)?, *refresh)?;
+                println!("{}", vmlinuz.display());
+            }
+        }
+        Command::Run(args) => return run::run(args),
+        Command::Scenario(args) => return scenario::run(args),
+    }
+    Ok(ExitCode::SUCCESS)
+}

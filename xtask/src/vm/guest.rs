@@ -1,0 +1,103 @@
+//! One guest, from a script to its results.
+//!
+//! In: a machine, programs, a script. Out: what the script left behind. Refuses: to drop the log of
+//! a guest that failed; every error names it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+
+use super::boot::{self, Machine};
+use super::console::{self, Results};
+use super::{build, fetch, initramfs, kernels};
+
+/// Wall time that is left for boot and for sending the results, so that the guest's own time limit
+/// strikes first and the results still arrive. A boot takes about 10 s on two cores.
+const BOOT_RESERVE_SECS: u64 = 40;
+
+/// Words that betray a lockup detector, a stall detector or a crash in the kernel's log.
+const ALARMS: &[&str] = &[
+    "soft lockup",
+    "hard lockup",
+    "detected stall",
+    "self-detected stall",
+    "detected expedited stall",
+    "workqueue lockup",
+    "blocked for more than",
+    "bug:",
+    "oops:",
+    "kernel panic",
+];
+
+/// What the guest gets beside the kernel.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Content {
+    /// Do not build; take the static programs of the last build
+    #[arg(long)]
+    pub(crate) no_build: bool,
+    /// Put one more static program (or script) into the guest's /bin
+    #[arg(long = "add", value_name = "PROGRAM")]
+    pub(crate) extra: Vec<PathBuf>,
+}
+
+/// Boots, runs `script`, and brings back the guest's `/result` folder.
+pub(crate) fn run(machine: &Machine, content: &Content, script: &str) -> anyhow::Result<Results> {
+    let limit_secs = machine.timeout_secs.saturating_sub(BOOT_RESERVE_SECS);
+    ensure!(
+        limit_secs > 0,
+        "--timeout {} leaves no time beside the boot; give it more than {BOOT_RESERVE_SECS}",
+        machine.timeout_secs
+    );
+    let vmlinuz = fetch::vmlinuz(kernels::by_name(&machine.kernel)?, false)?;
+    let mut programs = build::programs(content.no_build)?;
+    programs.extend(content.extra.iter().cloned());
+    let initramfs = initramfs::pack(&programs, script, limit_secs)?;
+    eprintln!(
+        "vm: booting kernel {} with {} CPUs",
+        machine.kernel, machine.cpus
+    );
+    let log_path = boot::boot(machine, &vmlinuz, &initramfs)?;
+    let log =
+        fs::read(&log_path).with_context(|| format!("failed to read {}", log_path.display()))?;
+    console::parse(&log)
+        .with_context(|| format!("failed to read the console; see {}", log_path.display()))
+}
+
+/// Lines of the kernel's log in which a watchdog or a crash speaks.
+pub(crate) fn alarm_lines(dmesg: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(dmesg)
+        .lines()
+        .filter(|line| {
+            let line = line.to_ascii_lowercase();
+            ALARMS.iter().any(|alarm| line.contains(alarm))
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A word that the guest's shell reads as exactly this text.
+pub(crate) fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_watchdogs_say_and_nothing_else() {
+        let dmesg = b"[1] watchdog: Delayed init of the lockup detector failed: -22\n\
+            [2] clocksource: timekeeping watchdog on CPU1: Marking clocksource 'tsc' as unstable\n\
+            [3] watchdog: BUG: soft lockup - CPU#1 stuck for 26s!\n\
+            [4] rcu: INFO: rcu_preempt self-detected stall on CPU\n\
+            [5] INFO: task sh:1 blocked for more than 120 seconds.\n";
+        let lines = alarm_lines(dmesg);
+        assert_eq!(lines.len(), 3, "{lines:?}");
+    }
+
+    #[test]
+    fn quotes_survive_the_shell() {
+        assert_eq!(quote("it's $HOME"), r"'it'\''s $HOME'");
+    }
+}
