@@ -5,5 +5,6 @@
 
 pub mod btf;
 pub mod capture;
+pub mod names;
 pub mod procfs;
 pub mod raw;

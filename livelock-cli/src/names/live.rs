@@ -1,0 +1,102 @@
+//! [`Names`] of the running kernel.
+//!
+//! In: the symbol table, the BTF, the cgroup tree, each optional. Out: names. Refuses: to keep more than
+//! [`MAX_MEMBERS`] member names.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use livelock_core::event::{ObjectKind, ObjectPlace};
+use livelock_core::ids::{CgroupId, CodeAddr, LockAddr};
+use livelock_core::names::{FunctionName, Names};
+
+use super::{CgroupPaths, KernelSymbols};
+use crate::btf::Btf;
+
+const MAX_MEMBERS: usize = 1024;
+
+/// Names of this host. `Send` and `Sync`: load the symbols elsewhere and judge anywhere.
+#[derive(Debug)]
+pub struct LiveNames {
+    symbols: Option<KernelSymbols>,
+    btf: Option<Arc<Btf>>,
+    members: Mutex<HashMap<ObjectPlace, Option<String>>>,
+    cgroups: Mutex<Option<CgroupPaths>>,
+}
+
+impl LiveNames {
+    /// From what could be had; `None` leaves that kind of name unknown.
+    #[must_use]
+    pub fn new(
+        symbols: Option<KernelSymbols>,
+        btf: Option<Arc<Btf>>,
+        cgroups: Option<CgroupPaths>,
+    ) -> Self {
+        Self {
+            symbols,
+            btf,
+            members: Mutex::default(),
+            cgroups: Mutex::new(cgroups),
+        }
+    }
+
+    fn look_up_member(&self, place: ObjectPlace) -> Option<String> {
+        let structure = structure(place.object);
+        let path = self
+            .btf
+            .as_ref()?
+            .member_at(structure, place.offset_bytes)?;
+        Some(format!("{structure}.{path}"))
+    }
+}
+
+impl Names for LiveNames {
+    fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
+        let (name, offset_bytes) = self.symbols.as_ref()?.function(addr.0)?;
+        Some(FunctionName {
+            name: name.to_owned(),
+            offset_bytes,
+        })
+    }
+
+    fn data_symbol(&self, addr: LockAddr) -> Option<String> {
+        let (name, offset_bytes) = self.symbols.as_ref()?.data(addr.0)?;
+        Some(match offset_bytes {
+            0 => name.to_owned(),
+            _ => format!("{name}+{offset_bytes:#x}"),
+        })
+    }
+
+    fn member(&self, place: ObjectPlace) -> Option<String> {
+        if let Some(known) = held(&self.members).get(&place) {
+            return known.clone();
+        }
+        let name = self.look_up_member(place);
+        let mut members = held(&self.members);
+        if members.len() >= MAX_MEMBERS {
+            members.clear();
+        }
+        members.insert(place, name.clone());
+        name
+    }
+
+    fn cgroup_path(&self, cgroup: CgroupId) -> Option<String> {
+        held(&self.cgroups).as_mut()?.path(cgroup.0)
+    }
+}
+
+const fn structure(object: ObjectKind) -> &'static str {
+    match object {
+        ObjectKind::TaskStruct => "task_struct",
+        ObjectKind::MmStruct => "mm_struct",
+        ObjectKind::FilesStruct => "files_struct",
+        ObjectKind::FsStruct => "fs_struct",
+        ObjectKind::SighandStruct => "sighand_struct",
+        ObjectKind::SignalStruct => "signal_struct",
+    }
+}
+
+/// A cache is usable whatever happened to the thread that held it.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,19 @@
+//! Names of the live host: functions, data, structure members, cgroups.
+//!
+//! In: addresses and ids. Out: what the running kernel calls them. Refuses: user-space symbols, DWARF,
+//! and any cache without a bound.
+
+mod cgroup;
+mod error;
+mod handle;
+mod kallsyms;
+mod live;
+mod mountinfo;
+#[cfg(test)]
+mod tests;
+
+pub use cgroup::CgroupPaths;
+pub use error::SymbolsError;
+pub use kallsyms::KernelSymbols;
+pub use live::LiveNames;
+pub use mountinfo::cgroup2_mount;
