@@ -3,10 +3,20 @@
 //! In: [`event::Event`]s that somebody else captured and decoded, and window boundaries that somebody
 //! else's clock gave. Out: [`verdict::Verdict`]s. Refuses: aya, I/O, clocks, threads, async.
 
+pub mod accounting;
 mod confidence;
+pub mod detect;
 pub mod event;
 pub mod hist;
 pub mod host;
 pub mod ids;
+pub mod judge;
+pub mod ledger;
+pub mod lock_dictionary;
+pub mod locks;
 pub mod names;
+pub mod remedies;
+pub mod spin_functions;
+pub mod thresholds;
 pub mod verdict;
+pub mod window;

@@ -1,0 +1,245 @@
+//! One window judged on its own.
+//!
+//! In: a window, its time books, the baseline, facts of the host. Out: an [`Observation`]. Refuses:
+//! verdicts; one window is a burst until others follow.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{InFlightWait, LockKind};
+use crate::host::HostFacts;
+use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
+use crate::ledger::progress::{Tokens, pi};
+use crate::ledger::time::{TimeBooks, share};
+use crate::thresholds as at;
+use crate::verdict::ProgressState;
+use crate::window::Window;
+
+/// The rule by which a window showed no progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoProgressRule {
+    /// Rule (i): much waste, and tokens far below the baseline.
+    BelowBaseline,
+    /// Rule (ii): nearly all waste, and next to no user time.
+    WasteWithoutUser,
+}
+
+/// An open spin wait past the age rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StuckSpin {
+    /// The lock.
+    pub lock: LockAddr,
+    /// Family.
+    pub kind: LockKind,
+    /// Since when.
+    pub begin: MonotonicNs,
+    /// Age at the close.
+    pub age_ns: u64,
+    /// CPU that it burns.
+    pub cpu: CpuId,
+    /// Thread.
+    pub pid: Pid,
+    /// Whether that CPU completed another wait or ran user code in this window.
+    pub cpu_progressed: bool,
+}
+
+/// The lock that burned most in a window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TopLock {
+    /// Address; `None` for the overflow.
+    pub lock: Option<LockAddr>,
+    /// Name.
+    pub name: String,
+    /// Family.
+    pub kind: LockKind,
+    /// CPU-seconds per second.
+    pub burn_cpus: f64,
+    /// Waits completed.
+    pub nr_waits: u64,
+    /// Waits open.
+    pub nr_in_flight: u64,
+}
+
+/// What one window says. `None`: could not see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// From.
+    pub begin: MonotonicNs,
+    /// To.
+    pub end: MonotonicNs,
+    /// Busy share of the CPUs' time.
+    pub busy: Option<f64>,
+    /// `waste / busy`.
+    pub omega: Option<f64>,
+    /// Share of the waste that tracepoints saw; `None` without waste.
+    pub traced_share: Option<f64>,
+    /// Share of busy samples in spin functions, traced or not.
+    pub sampled_spin: Option<f64>,
+    /// User share of busy time, `U`.
+    pub user_share: Option<f64>,
+    /// Tokens per busy second.
+    pub pi: Option<f64>,
+    /// Their baseline.
+    pub pi0: Option<f64>,
+    /// State of progress.
+    pub progress: ProgressState,
+    /// The rule that found no progress, if one did.
+    pub rule: Option<NoProgressRule>,
+    /// Whether there was no progress.
+    pub no_progress: bool,
+    /// Spin waits past the age rule, oldest first.
+    pub stuck: Vec<StuckSpin>,
+    /// The lock that burned most.
+    pub top_lock: Option<TopLock>,
+}
+
+impl Observation {
+    /// Whether the burn, if any, was seen by tracepoints or an open wait and not by samples alone.
+    #[must_use]
+    pub fn is_corroborated(&self) -> bool {
+        !self.stuck.is_empty()
+            || self
+                .traced_share
+                .is_some_and(|share| share >= at::TRACED_SHARE_OF_WASTE)
+    }
+}
+
+/// Judges `window`. The top lock has no name yet; whoever knows stacks gives it one.
+#[must_use]
+pub fn detect(
+    window: &Window,
+    books: Option<&TimeBooks>,
+    tokens: &Tokens,
+    pi0: Option<f64>,
+    host: &HostFacts,
+) -> Observation {
+    let mut seen = Observation {
+        begin: window.begin,
+        end: window.end,
+        busy: books.and_then(TimeBooks::busy_share),
+        omega: books.and_then(TimeBooks::omega),
+        traced_share: books.and_then(|b| share(b.traced_spin_ns, b.waste_ns())),
+        sampled_spin: books
+            .filter(|b| b.samples.nr_busy >= at::NR_MIN_SAMPLES)
+            .and_then(|b| b.samples.share(b.samples.nr_spin)),
+        user_share: books.and_then(TimeBooks::user_share),
+        pi: books.and_then(|b| pi(tokens, b.busy_ns())),
+        pi0,
+        progress: ProgressState::Unknown,
+        rule: None,
+        no_progress: false,
+        stuck: stuck_spins(window, host),
+        top_lock: top_lock(window),
+    };
+    seen.rule = no_progress(&seen);
+    seen.no_progress = seen.rule.is_some();
+    seen.progress = progress_state(&seen, tokens);
+    seen
+}
+
+/// The rule of design 2, with one condition more: samples alone are one signal. Rule (ii) holds with
+/// a baseline as well, since the hand-offs of a contended lock are tokens that a quiet baseline lacks.
+fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
+    let omega = seen.omega?;
+    if seen.busy? < at::BUSY_FOR_LIVELOCK || !seen.is_corroborated() {
+        return None;
+    }
+    if let (Some(pi), Some(pi0)) = (seen.pi, seen.pi0)
+        && omega >= at::OMEGA_WITH_BASELINE
+        && pi <= at::PI_COLLAPSED * pi0
+    {
+        return Some(NoProgressRule::BelowBaseline);
+    }
+    (omega >= at::OMEGA_WITHOUT_BASELINE && seen.user_share? <= at::USER_SHARE_COLLAPSED)
+        .then_some(NoProgressRule::WasteWithoutUser)
+}
+
+fn progress_state(seen: &Observation, tokens: &Tokens) -> ProgressState {
+    let (Some(busy), Some(omega)) = (seen.busy, seen.omega) else {
+        return match seen.busy {
+            Some(_) => ProgressState::Normal,
+            None => ProgressState::Unknown,
+        };
+    };
+    if seen.no_progress {
+        let has_counters = tokens.keys().any(|&source| source != "handoffs");
+        let nothing = has_counters && tokens.values().all(|&nr| nr == 0);
+        return if nothing {
+            ProgressState::Stalled
+        } else {
+            ProgressState::Collapsed
+        };
+    }
+    let keeps_pace = match (seen.pi, seen.pi0) {
+        (Some(pi), Some(pi0)) => pi > at::PI_COLLAPSED * pi0,
+        _ => false,
+    };
+    let computes = seen
+        .user_share
+        .is_some_and(|user| user >= at::USER_SHARE_COMPUTE);
+    if busy < at::BUSY_FOR_STATUS || omega < at::OMEGA_CONTENDED || keeps_pace || computes {
+        ProgressState::Normal
+    } else {
+        ProgressState::Unknown
+    }
+}
+
+/// Spin waits older than the age rule allows. Only locks that spin by construction: a mutex may spin
+/// as long as its owner runs.
+fn stuck_spins(window: &Window, host: &HostFacts) -> Vec<StuckSpin> {
+    let limit_ns = stuck_limit_ns(host);
+    let mut stuck: Vec<_> = window
+        .in_flight
+        .iter()
+        .filter(|wait| {
+            let spins = matches!(wait.kind, LockKind::Spinlock | LockKind::Rwlock);
+            wait.spinning && spins && window.end.since(wait.begin) > limit_ns
+        })
+        .map(|wait| StuckSpin {
+            lock: wait.lock,
+            kind: wait.kind,
+            begin: wait.begin,
+            age_ns: window.end.since(wait.begin),
+            cpu: wait.cpu,
+            pid: wait.pid,
+            cpu_progressed: cpu_progressed(window, wait),
+        })
+        .collect();
+    stuck.sort_by_key(|wait| std::cmp::Reverse(wait.age_ns));
+    stuck
+}
+
+/// Age in nanoseconds from which an open spin wait is stuck on `host`.
+#[must_use]
+pub fn stuck_limit_ns(host: &HostFacts) -> u64 {
+    match host.hypervisor {
+        Some(_) => at::STUCK_SPIN_NS.max(at::NR_GUEST_SLICES * at::HOST_SLICE_NS),
+        None => at::STUCK_SPIN_NS,
+    }
+}
+
+/// A CPU not seen counts as having progressed: unknown must not accuse.
+fn cpu_progressed(window: &Window, wait: &InFlightWait) -> bool {
+    let completed = window.cpu_counters.get(&wait.cpu).map(|c| c.nr_completed);
+    let user_ns = window.cpu_times.get(&wait.cpu).map(|t| t.user_ns);
+    completed != Some(0) || user_ns != Some(0)
+}
+
+fn top_lock(window: &Window) -> Option<TopLock> {
+    let top = window
+        .locks
+        .iter()
+        .max_by_key(|lock| (lock.spin_ns, lock.wait_ns, lock.nr_in_flight))?;
+    let name = top.lock.map_or_else(
+        || "locks beyond the table".to_owned(),
+        |addr| addr.to_string(),
+    );
+    Some(TopLock {
+        lock: top.lock,
+        name,
+        kind: top.kind,
+        burn_cpus: share(top.spin_ns, window.duration_ns()).unwrap_or(0.0),
+        nr_waits: top.nr_waits,
+        nr_in_flight: top.nr_in_flight,
+    })
+}

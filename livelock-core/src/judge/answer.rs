@@ -1,0 +1,194 @@
+//! Status, confidence and the document.
+//!
+//! In: a span, the level that the rules found, facts of the host. Out: a [`Verdict`]. Refuses: to
+//! answer from too few windows, missing snapshots or lost waits.
+
+use std::collections::BTreeSet;
+
+use super::cause;
+use super::evidence;
+use super::level::{History, Level};
+use super::progress;
+use super::ruled_out;
+use super::tally::SpanTally;
+use crate::host::HostFacts;
+use crate::ids::MonotonicNs;
+use crate::ledger::time::share;
+use crate::locks;
+use crate::names::Names;
+use crate::remedies;
+use crate::thresholds as at;
+use crate::verdict::{
+    BlindSpot, Confidence, EvidenceSource, LockReport, SCHEMA, SelfCost, Span, StackSampling,
+    Status, Verdict,
+};
+
+/// Everything that a verdict is made from.
+pub(super) struct Case<'a> {
+    pub(super) host: &'a HostFacts,
+    pub(super) blind_spots: &'a [BlindSpot],
+    pub(super) span: &'a SpanTally,
+    pub(super) history: &'a History,
+    pub(super) run_begin: Option<MonotonicNs>,
+    pub(super) level: Level,
+}
+
+/// Why no answer can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswerable {
+    /// Snapshots are missing.
+    Unseen,
+    /// Too many waits were lost.
+    Lossy,
+    /// Too few windows.
+    TooShort,
+}
+
+impl Case<'_> {
+    /// The document.
+    pub(super) fn verdict(&self, names: &dyn Names) -> Verdict {
+        let span = self.span;
+        let status = self.status();
+        let locks = locks::reports(&span.locks, span.wall_ns, self.host.nr_cpus_online, names);
+        let class = cause::class(self, status, &locks);
+        let evidence = evidence::for_it(self, status, &locks);
+        let sources: BTreeSet<EvidenceSource> = evidence.iter().map(|e| e.source).collect();
+        let progress = progress::progress(self, status);
+        let wanted = self.wanted_confidence(status);
+        let pct = |share: Option<f64>| share.map(|share| 100.0 * share);
+        Verdict {
+            schema: SCHEMA.to_owned(),
+            status,
+            confidence: Confidence::guarded(wanted, &sources, progress.state, span.is_doubtful()),
+            cause: cause::cause(self, status, class, &locks),
+            window: self.window(status),
+            host: self.host.clone(),
+            busy_pct: pct(span.books.busy_share()),
+            burn_pct: pct(share(span.books.waste_ns(), span.books.capacity_ns)),
+            user_pct: pct(span.books.user_share()),
+            omega: span.books.omega(),
+            time: span.books.ledger(),
+            progress,
+            against: evidence::against(self, status),
+            ruled_out: ruled_out::ruled_out(self, status),
+            blind_spots: self.blind_spots.to_vec(),
+            remedies: remedies::remedies(class, &names_of(&locks), self.is_overcommitted()),
+            evidence,
+            accounting: span.accounting.clone(),
+            self_cost: self.self_cost(),
+            locks,
+        }
+    }
+
+    /// Why the question cannot be answered, if so. A stuck spin needs no second window.
+    pub(super) fn unanswerable(&self) -> Option<Unanswerable> {
+        let span = self.span;
+        let is_stuck = span.oldest_stuck.is_some();
+        if span.is_lossy() {
+            Some(Unanswerable::Lossy)
+        } else if is_stuck {
+            None
+        } else if span.nr_windows > 0
+            && f64::from(span.nr_visible) < at::VISIBLE_WINDOWS * f64::from(span.nr_windows)
+        {
+            Some(Unanswerable::Unseen)
+        } else if (span.nr_windows as usize) < at::NR_MIN_WINDOWS {
+            Some(Unanswerable::TooShort)
+        } else {
+            None
+        }
+    }
+
+    fn status(&self) -> Status {
+        if self.unanswerable().is_some() {
+            return Status::CannotTell;
+        }
+        match self.level {
+            Level::Livelock => Status::Livelock,
+            Level::Degraded | Level::Contended => Status::Contended,
+            Level::Quiet if self.span.oldest_stuck.is_some() => Status::Contended,
+            Level::Quiet if self.busy() >= at::BUSY_FOR_STATUS => Status::Busy,
+            Level::Quiet => Status::Healthy,
+        }
+    }
+
+    /// Short runs and burns that only samples saw are not worth the highest claim.
+    fn wanted_confidence(&self, status: Status) -> Confidence {
+        let is_contention = matches!(status, Status::Livelock | Status::Contended);
+        if status == Status::CannotTell || (is_contention && self.is_sampled_only()) {
+            Confidence::Low
+        } else if (self.span.nr_windows as usize) < at::NR_RULE_WINDOWS {
+            Confidence::Medium
+        } else {
+            Confidence::High
+        }
+    }
+
+    fn window(&self, status: Status) -> Span {
+        let span = self.span;
+        let level = match status {
+            Status::Livelock => Some(Level::Livelock),
+            Status::Contended => Some(Level::Contended),
+            _ => None,
+        };
+        let first = level.and_then(|level| self.history.first_reached(level));
+        Span {
+            duration_ns: span
+                .end
+                .zip(span.begin)
+                .map_or(0, |(end, begin)| end.since(begin)),
+            nr_windows: span.nr_windows,
+            nr_no_progress: span.nr_no_progress(),
+            first_verdict_ns: first.zip(self.run_begin).map(|(at, begin)| at.since(begin)),
+        }
+    }
+
+    fn self_cost(&self) -> SelfCost {
+        let span = self.span;
+        let pct = |ns: u64| 100.0 * share(ns, span.capacity_ns).unwrap_or(0.0);
+        SelfCost {
+            cpu_pct: pct(span.self_ns + span.own_cpu_ns),
+            bpf_cpu_pct: pct(span.self_ns),
+            user_cpu_pct: pct(span.own_cpu_ns),
+            level: 0,
+            stack_sampling: StackSampling {
+                nr_stacks: span.nr_stacks,
+                one_in: share(span.nr_begun, span.nr_stacks),
+            },
+        }
+    }
+
+    pub(super) fn busy(&self) -> f64 {
+        self.span.books.busy_share().unwrap_or(0.0)
+    }
+
+    /// Whether the burn rests on samples, with no tracepoint or open wait to agree.
+    pub(super) fn is_sampled_only(&self) -> bool {
+        let (_, books) = self.span.books_at(self.level);
+        self.span.oldest_stuck.is_none()
+            && share(books.traced_spin_ns, books.waste_ns())
+                .is_some_and(|s| s < at::TRACED_SHARE_OF_WASTE)
+    }
+
+    pub(super) fn is_overcommitted(&self) -> bool {
+        let books = &self.span.books;
+        share(books.steal_ns.max(books.lost_ticks_ns), books.capacity_ns)
+            .is_some_and(|s| s >= at::OVERCOMMIT)
+    }
+
+    /// Whether the age rule alone carries the status.
+    pub(super) fn is_stuck_alone(&self) -> bool {
+        self.span.oldest_stuck.is_some()
+            && (self.level == Level::Quiet
+                || (self.history.is_stuck_livelock() && self.span.nr_no_progress() == 0))
+    }
+}
+
+/// The names that remedies are looked up by: those of the locks that burn.
+fn names_of(locks: &[LockReport]) -> Vec<&str> {
+    locks
+        .iter()
+        .take(3)
+        .map(|lock| lock.name.as_str())
+        .collect()
+}

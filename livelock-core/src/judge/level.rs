@@ -1,0 +1,206 @@
+//! How bad the recent windows were, and when a level is entered and left.
+//!
+//! In: one observation a window. Out: [`Level`]s by the 5-of-6 rule, the fast path, the age rule and
+//! hysteresis. Refuses: to enter the live-lock level on one window.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::detect::{Observation, StuckSpin};
+use crate::ids::{CpuId, LockAddr, MonotonicNs};
+use crate::thresholds as at;
+
+/// Levels of contention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// None to speak of.
+    #[default]
+    Quiet,
+    /// omega >= 0.1.
+    Contended,
+    /// omega >= 0.3.
+    Degraded,
+    /// No progress.
+    Livelock,
+}
+
+impl Level {
+    /// The levels that windows vote on, worst first.
+    const RANKED: [Self; 3] = [Self::Livelock, Self::Degraded, Self::Contended];
+
+    /// What one window says.
+    pub(super) fn of_window(seen: &Observation) -> Self {
+        if seen.no_progress {
+            return Self::Livelock;
+        }
+        let (Some(omega), Some(busy)) = (seen.omega, seen.busy) else {
+            return Self::Quiet;
+        };
+        if omega * busy < at::CONTENDED_MIN_BURN {
+            Self::Quiet
+        } else if omega >= at::OMEGA_DEGRADED {
+            Self::Degraded
+        } else if omega >= at::OMEGA_CONTENDED {
+            Self::Contended
+        } else {
+            Self::Quiet
+        }
+    }
+
+    const fn enter_omega(self) -> f64 {
+        match self {
+            Self::Livelock => at::OMEGA_WITHOUT_BASELINE,
+            Self::Degraded => at::OMEGA_DEGRADED,
+            Self::Contended | Self::Quiet => at::OMEGA_CONTENDED,
+        }
+    }
+}
+
+/// A stuck wait from close to close.
+#[derive(Clone, Copy, Debug, Default)]
+struct StuckSince {
+    nr_closes: u32,
+    /// Windows in a row, up to now, in which its CPU did nothing else.
+    nr_idle_windows: u32,
+}
+
+/// What the last windows were like.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    recent: VecDeque<(Level, f64)>,
+    stuck: BTreeMap<(CpuId, LockAddr, MonotonicNs), StuckSince>,
+    nr_stuck_no_progress: usize,
+    nr_clear: usize,
+    held: Level,
+    /// Close at which each level was first reached.
+    first: BTreeMap<Level, MonotonicNs>,
+    stuck_livelock: bool,
+}
+
+impl History {
+    /// Takes one window.
+    pub(super) fn observe(&mut self, seen: &Observation) {
+        if self.recent.len() == at::NR_RULE_WINDOWS {
+            self.recent.pop_front();
+        }
+        self.recent
+            .push_back((Level::of_window(seen), seen.omega.unwrap_or(0.0)));
+        self.follow_stuck(seen);
+        let reached = self.reached();
+        for level in Level::RANKED.into_iter().filter(|&level| level <= reached) {
+            self.first.entry(level).or_insert(seen.end);
+        }
+        self.hold(reached, seen);
+    }
+
+    /// The worst level reached by any window so far, or, in a run shorter than the rule, by all of it.
+    pub(super) fn worst(&self) -> Level {
+        let worst = self.first.keys().copied().max().unwrap_or_default();
+        worst.max(self.short_run())
+    }
+
+    /// The level now, with hysteresis.
+    pub(super) fn held(&self) -> Level {
+        self.held.max(self.short_run())
+    }
+
+    /// Close at which `level` (or worse) was first reached by a full rule.
+    pub(super) fn first_reached(&self, level: Level) -> Option<MonotonicNs> {
+        self.first.get(&level).copied()
+    }
+
+    /// Whether the age rule, not the share of waste, made it a live lock.
+    pub(super) const fn is_stuck_livelock(&self) -> bool {
+        self.stuck_livelock
+    }
+
+    fn hits(&self, level: Level) -> usize {
+        self.recent
+            .iter()
+            .filter(|(seen, _)| *seen >= level)
+            .count()
+    }
+
+    fn reached(&mut self) -> Level {
+        let fast = self.recent.iter().rev().take(at::NR_FAST_WINDOWS);
+        let is_fast = self.recent.len() >= at::NR_FAST_WINDOWS
+            && fast
+                .into_iter()
+                .all(|&(level, omega)| level == Level::Livelock && omega >= at::OMEGA_FAST);
+        let by_share = if is_fast {
+            Level::Livelock
+        } else if self.recent.len() == at::NR_RULE_WINDOWS {
+            let reached = |&level: &Level| self.hits(level) >= at::NR_RULE_HITS;
+            Level::RANKED.into_iter().find(reached).unwrap_or_default()
+        } else {
+            Level::Quiet
+        };
+        let is_stuck = self.nr_stuck_no_progress >= at::NR_STUCK_NO_PROGRESS
+            || self.stuck.values().any(|wait| {
+                wait.nr_closes >= at::NR_STUCK_CLOSES
+                    && wait.nr_idle_windows + 1 >= at::NR_STUCK_CLOSES
+            });
+        if by_share != Level::Livelock && is_stuck {
+            self.stuck_livelock = true;
+            return Level::Livelock;
+        }
+        by_share
+    }
+
+    /// Runs between the fast path and the rule: the same share of windows, rounded up, is all of them.
+    fn short_run(&self) -> Level {
+        let nr = self.recent.len();
+        if !(at::NR_MIN_WINDOWS..at::NR_RULE_WINDOWS).contains(&nr) {
+            return Level::Quiet;
+        }
+        let nr_needed = (at::NR_RULE_HITS * nr).div_ceil(at::NR_RULE_WINDOWS);
+        let reached = |&level: &Level| self.hits(level) >= nr_needed;
+        Level::RANKED.into_iter().find(reached).unwrap_or_default()
+    }
+
+    /// A wait is the same one while CPU, lock and begin are. Its CPU was at work in the window in
+    /// which it began, so that window says nothing.
+    fn follow_stuck(&mut self, seen: &Observation) {
+        let before = std::mem::take(&mut self.stuck);
+        for &StuckSpin {
+            cpu,
+            lock,
+            begin,
+            cpu_progressed,
+            ..
+        } in &seen.stuck
+        {
+            let key = (cpu, lock, begin);
+            let mut since = before.get(&key).copied().unwrap_or_default();
+            since.nr_closes += 1;
+            since.nr_idle_windows = if cpu_progressed {
+                0
+            } else {
+                since.nr_idle_windows + 1
+            };
+            self.stuck.insert(key, since);
+        }
+        self.nr_stuck_no_progress = if seen.no_progress && !seen.stuck.is_empty() {
+            self.nr_stuck_no_progress + 1
+        } else {
+            0
+        };
+    }
+
+    fn hold(&mut self, reached: Level, seen: &Observation) {
+        if reached >= self.held {
+            self.held = reached;
+            self.nr_clear = 0;
+            return;
+        }
+        // Unknown is not clear.
+        let is_clear = seen.stuck.is_empty()
+            && !seen.no_progress
+            && seen.busy.is_some()
+            && seen.omega.unwrap_or(0.0) < at::HYSTERESIS * self.held.enter_omega();
+        self.nr_clear = if is_clear { self.nr_clear + 1 } else { 0 };
+        if self.nr_clear >= at::NR_CLEAR_WINDOWS {
+            self.held = reached;
+            self.nr_clear = 0;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! From windows to verdicts.
+//!
+//! In: windows, one after the other. Out: an [`Observation`] for each, and a [`Verdict`] over all of
+//! them (`diagnose`) or over the recent ones (`watch`). Refuses: to keep windows; memory is bounded
+//! however long a watch runs.
+
+mod answer;
+mod cause;
+mod evidence;
+mod level;
+mod progress;
+mod ruled_out;
+mod tally;
+
+use std::collections::VecDeque;
+
+use crate::detect::{self, Observation};
+use crate::host::{HostFacts, SpinlockFlavour};
+use crate::ledger::progress::{Baseline, tokens};
+use crate::ledger::time;
+use crate::locks::{self, RecentStacks};
+use crate::names::Names;
+use crate::thresholds as at;
+use crate::verdict::{BlindSpot, Verdict};
+use crate::window::Window;
+use answer::Case;
+use level::History;
+use tally::SpanTally;
+
+/// Judges the windows of one host.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    host: HostFacts,
+    blind_spots: Vec<BlindSpot>,
+    baseline: Baseline,
+    stacks: RecentStacks,
+    history: History,
+    run: SpanTally,
+    recent: VecDeque<SpanTally>,
+}
+
+impl Judge {
+    /// A judge who has seen nothing of `host`. Test-and-set spinlocks are added to `blind_spots` if the
+    /// host has them and they are not named.
+    #[must_use]
+    pub fn new(host: HostFacts, mut blind_spots: Vec<BlindSpot>) -> Self {
+        const TEST_AND_SET: &str = "test-and-set-spinlocks";
+        let named = blind_spots.iter().any(|spot| spot.id == TEST_AND_SET);
+        if host.spinlocks == SpinlockFlavour::TestAndSet && !named {
+            blind_spots.push(BlindSpot {
+                id: TEST_AND_SET.to_owned(),
+                what: "spinlocks of this guest are test-and-set locks; no tracepoint sees them wait".to_owned(),
+                mitigation: "samples show the spinning, but not on which lock; a hypervisor with paravirtual \
+                    spinlocks (kvm-pv-unhalt) makes them visible"
+                    .to_owned(),
+            });
+        }
+        Self {
+            host,
+            blind_spots,
+            baseline: Baseline::default(),
+            stacks: RecentStacks::default(),
+            history: History::default(),
+            run: SpanTally::default(),
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next window.
+    pub fn observe(&mut self, window: Window, names: &dyn Names) -> Observation {
+        let books = time::book(&window, names);
+        let tokens = tokens(&window);
+        let pi0 = self.baseline.pi0();
+        let mut seen = detect::detect(&window, books.as_ref(), &tokens, pi0, &self.host);
+        self.learn(&seen);
+        self.history.observe(&seen);
+        let locks = locks::digest(&window, &mut self.stacks);
+        let tally = SpanTally::of_window(&window, books, tokens, &seen, locks);
+        self.run.merge(&tally);
+        if self.recent.len() == at::NR_RULE_WINDOWS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(tally);
+        if let Some(top) = &mut seen.top_lock
+            && let Some(tally) = self.run.locks.get(top.lock)
+        {
+            top.name = locks::name_lock(top.lock, tally, names).name;
+        }
+        seen
+    }
+
+    /// The verdict over all windows: the worst level that the rules ever found stands.
+    #[must_use]
+    pub fn verdict(&self, names: &dyn Names) -> Verdict {
+        self.case(&self.run, self.history.worst()).verdict(names)
+    }
+
+    /// The verdict over the last windows: levels are left with hysteresis.
+    #[must_use]
+    pub fn recent_verdict(&self, names: &dyn Names) -> Verdict {
+        let mut span = SpanTally::default();
+        for tally in &self.recent {
+            span.merge(tally);
+        }
+        self.case(&span, self.history.held()).verdict(names)
+    }
+
+    fn case<'a>(&'a self, span: &'a SpanTally, level: level::Level) -> Case<'a> {
+        Case {
+            host: &self.host,
+            blind_spots: &self.blind_spots,
+            span,
+            history: &self.history,
+            run_begin: self.run.begin,
+            level,
+        }
+    }
+
+    /// Quiet windows, busy enough to be comparable, make the baseline.
+    fn learn(&mut self, seen: &Observation) {
+        let is_quiet = seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
+            && seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
+            && seen.stuck.is_empty();
+        if let Some(pi) = seen.pi.filter(|_| is_quiet) {
+            self.baseline.learn(pi);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The progress part of a verdict.
+//!
+//! In: a span. Out: [`Progress`] with a reason. Refuses: to call progress collapsed when the windows
+//! that spoke for the verdict did not.
+
+use super::answer::Case;
+use super::level::Level;
+use crate::ledger::progress::pi;
+use crate::thresholds as at;
+use crate::verdict::{Progress, ProgressState, Status};
+
+pub(super) fn progress(case: &Case<'_>, status: Status) -> Progress {
+    let span = case.span;
+    let state = state(case, status);
+    let seconds = span.wall_ns as f64 / 1e9;
+    let tokens_per_sec = span
+        .tokens
+        .iter()
+        .filter(|_| seconds > 0.0)
+        .map(|(source, &nr)| ((*source).to_owned(), nr as f64 / seconds))
+        .collect();
+    Progress {
+        state,
+        reason: reason(case, state),
+        tokens_per_busy_sec: pi(&span.tokens, span.books.busy_ns()),
+        baseline_tokens_per_busy_sec: span.pi0,
+        tokens_per_sec,
+    }
+}
+
+fn state(case: &Case<'_>, status: Status) -> ProgressState {
+    let states = &case.span.states;
+    let nr = |state| states.get(&state).copied().unwrap_or(0);
+    let nr_failed = nr(ProgressState::Collapsed) + nr(ProgressState::Stalled);
+    if status == Status::Livelock && nr_failed > 0 {
+        let stalled = nr(ProgressState::Collapsed) == 0;
+        return if stalled {
+            ProgressState::Stalled
+        } else {
+            ProgressState::Collapsed
+        };
+    }
+    // The most frequent state; of equally frequent ones the more doubtful.
+    states
+        .iter()
+        .max_by_key(|(state, nr)| (**nr, **state))
+        .map_or(ProgressState::Unknown, |(state, _)| *state)
+}
+
+fn reason(case: &Case<'_>, state: ProgressState) -> String {
+    let span = case.span;
+    let (_, books) = case.span.books_at(Level::Livelock);
+    let user_pct = 100.0 * books.user_share().unwrap_or(0.0);
+    let omega_pct = 100.0 * books.omega().unwrap_or(0.0);
+    let pace = match (pi(&span.tokens, span.books.busy_ns()), span.pi0) {
+        (Some(pi), Some(pi0)) => format!("{pi:.0} tokens a busy second, baseline {pi0:.0}"),
+        _ => "no baseline".to_owned(),
+    };
+    match state {
+        ProgressState::Collapsed => format!(
+            "{omega_pct:.0} % of busy time is spun away and user code gets {user_pct:.1} %; {pace}"
+        ),
+        ProgressState::Stalled => {
+            format!("no counter moved while {omega_pct:.0} % of busy time was spun away; {pace}")
+        }
+        ProgressState::Normal => {
+            let busy = span.books.busy_share().unwrap_or(0.0);
+            let omega = span.books.omega().unwrap_or(0.0);
+            if busy < at::BUSY_FOR_STATUS {
+                "the CPUs are not busy enough to lack progress".to_owned()
+            } else if span
+                .books
+                .user_share()
+                .is_some_and(|user| user >= at::USER_SHARE_COMPUTE)
+            {
+                "user code gets most of the busy time".to_owned()
+            } else if omega < at::OMEGA_CONTENDED {
+                "next to nothing of the busy time is spun away".to_owned()
+            } else {
+                format!("tokens keep pace: {pace}")
+            }
+        }
+        ProgressState::Unknown => format!(
+            "{pace}; probe level 0 sees no system calls, and neither waste nor user share is extreme"
+        ),
+    }
+}

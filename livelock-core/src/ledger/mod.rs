@@ -1,0 +1,7 @@
+//! The two ledgers of a window.
+//!
+//! In: [`crate::window::Window`]s. Out: time and progress. Refuses: verdicts.
+
+pub mod progress;
+pub mod samples;
+pub mod time;

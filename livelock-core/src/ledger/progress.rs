@@ -1,0 +1,100 @@
+//! The progress ledger: what a window achieved, by cheap counters and lock hand-offs.
+//!
+//! In: a window. Out: tokens by source, and the baseline of tokens per busy second. Refuses: to
+//! call few tokens a collapse without a baseline; level 0 sees no system calls, so that a program
+//! which makes millions of them shows none.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::thresholds::{NR_BASELINE_MIN, NR_BASELINE_WINDOWS};
+use crate::window::Window;
+
+/// Tokens by source; a source that this host does not show is absent.
+pub type Tokens = BTreeMap<&'static str, u64>;
+
+/// The tokens of `window`.
+#[must_use]
+pub fn tokens(window: &Window) -> Tokens {
+    let p = &window.progress;
+    let nr_handoffs = (!window.cpu_counters.is_empty()).then(|| {
+        let acquired =
+            |lock: &crate::window::LockWindow| lock.nr_waits.saturating_sub(lock.nr_failed);
+        window.locks.iter().map(acquired).sum()
+    });
+    [
+        ("context_switches", p.nr_context_switches),
+        ("forks", p.nr_forks),
+        ("page_faults", p.nr_page_faults),
+        ("block_completions", p.nr_block_completions),
+        ("packets", p.nr_packets),
+        ("handoffs", nr_handoffs),
+    ]
+    .into_iter()
+    .filter_map(|(source, nr)| Some((source, nr?)))
+    .collect()
+}
+
+/// Tokens per busy second; `None` if nothing could be counted or nothing was busy.
+#[must_use]
+pub fn pi(tokens: &Tokens, busy_ns: u64) -> Option<f64> {
+    if tokens.is_empty() || busy_ns == 0 {
+        return None;
+    }
+    let nr: u64 = tokens.values().sum();
+    Some(nr as f64 * 1e9 / busy_ns as f64)
+}
+
+/// `pi` of the last quiet windows.
+#[derive(Clone, Debug, Default)]
+pub struct Baseline {
+    quiet: VecDeque<f64>,
+}
+
+impl Baseline {
+    /// Takes the `pi` of a quiet window.
+    pub fn learn(&mut self, pi: f64) {
+        if self.quiet.len() == NR_BASELINE_WINDOWS {
+            self.quiet.pop_front();
+        }
+        self.quiet.push_back(pi);
+    }
+
+    /// The median; `None` before there are [`NR_BASELINE_MIN`].
+    #[must_use]
+    pub fn pi0(&self) -> Option<f64> {
+        if self.quiet.len() < NR_BASELINE_MIN {
+            return None;
+        }
+        let mut sorted: Vec<f64> = self.quiet.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_baseline_needs_five_windows_and_forgets_the_sixty_first() {
+        let mut baseline = Baseline::default();
+        for _ in 0..4 {
+            baseline.learn(10.0);
+        }
+        assert_eq!(baseline.pi0(), None);
+        baseline.learn(10.0);
+        assert_eq!(baseline.pi0(), Some(10.0));
+        for _ in 0..60 {
+            baseline.learn(20.0);
+        }
+        assert_eq!(baseline.pi0(), Some(20.0));
+        assert_eq!(baseline.quiet.len(), 60);
+    }
+
+    #[test]
+    fn pi_is_unknown_without_counters_or_busy_time() {
+        assert_eq!(pi(&Tokens::new(), 1_000), None);
+        assert_eq!(pi(&Tokens::from([("forks", 3)]), 0), None);
+        assert_eq!(pi(&Tokens::from([("forks", 3)]), 1_500_000_000), Some(2.0));
+    }
+}

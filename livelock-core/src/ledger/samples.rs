@@ -1,0 +1,70 @@
+//! What the instruction-pointer samples of a window landed in.
+//!
+//! In: samples and names. Out: counts. Refuses: idle samples and those inside our own programs.
+
+use crate::event::{SampleEvent, SampleMode};
+use crate::ids::Pid;
+use crate::names::Names;
+use crate::spin_functions::{is_idle, is_spin};
+use crate::thresholds::NR_SPIN_FRAMES;
+
+/// Counts of samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SampleCounts {
+    /// On busy CPUs, our own programs left out.
+    pub nr_busy: u64,
+    /// Of those, user mode.
+    pub nr_user: u64,
+    /// Of those, in a spin function, traced or not.
+    pub nr_spin: u64,
+    /// Of those, in a spin function outside any traced spin.
+    pub nr_untraced_spin: u64,
+}
+
+impl SampleCounts {
+    /// Adds the counts of `other`.
+    pub const fn merge(&mut self, other: &Self) {
+        self.nr_busy += other.nr_busy;
+        self.nr_user += other.nr_user;
+        self.nr_spin += other.nr_spin;
+        self.nr_untraced_spin += other.nr_untraced_spin;
+    }
+
+    /// Share of the busy samples; `None` without any.
+    #[must_use]
+    pub fn share(&self, nr: u64) -> Option<f64> {
+        (self.nr_busy > 0).then(|| nr as f64 / self.nr_busy as f64)
+    }
+}
+
+/// Sorts `samples`.
+#[must_use]
+pub fn count(samples: &[SampleEvent], names: &dyn Names) -> SampleCounts {
+    let mut counts = SampleCounts::default();
+    for sample in samples.iter().filter(|sample| !sample.in_self) {
+        if matches!(sample.mode, SampleMode::User) {
+            counts.nr_busy += 1;
+            counts.nr_user += 1;
+            continue;
+        }
+        let mut spins = false;
+        let mut idles = sample.task.pid == Pid(0);
+        for &frame in sample.frames.iter().take(NR_SPIN_FRAMES) {
+            if let Some(function) = names.function(frame) {
+                spins |= is_spin(&function.name);
+                idles |= is_idle(&function.name);
+            }
+        }
+        if idles && !sample.in_traced_spin {
+            continue;
+        }
+        counts.nr_busy += 1;
+        if spins {
+            counts.nr_spin += 1;
+        }
+        if spins && !sample.in_traced_spin {
+            counts.nr_untraced_spin += 1;
+        }
+    }
+    counts
+}

@@ -1,0 +1,207 @@
+//! The time ledger: each nanosecond of each CPU booked once.
+//!
+//! In: a window. Out: [`TimeBooks`], which add up over windows, and from them a
+//! [`TimeLedger`]. Refuses: to believe in ticks alone; an overcommitted guest loses 20 to 78 % of them.
+
+use crate::event::CpuTimes;
+use crate::ledger::samples::{self, SampleCounts};
+use crate::names::Names;
+use crate::thresholds::NR_MIN_SAMPLES;
+use crate::verdict::TimeLedger;
+use crate::window::Window;
+
+/// Nanoseconds of all CPUs. `capacity = idle + steal + busy`, and `busy` is the sum of the others but
+/// `lost_ticks_ns`, which overlaps them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeBooks {
+    /// Wall time of the CPUs whose times are known.
+    pub capacity_ns: u64,
+    /// Idle and waiting for I/O.
+    pub idle_ns: u64,
+    /// Taken by the hypervisor.
+    pub steal_ns: u64,
+    /// User.
+    pub user_ns: u64,
+    /// Kernel work without spin.
+    pub kernel_ns: u64,
+    /// Spin seen by tracepoints.
+    pub traced_spin_ns: u64,
+    /// Spin seen by samples only.
+    pub untraced_spin_ns: u64,
+    /// Hard interrupts.
+    pub hardirq_ns: u64,
+    /// Soft interrupts.
+    pub softirq_ns: u64,
+    /// Busy by clock, while no tick said with what.
+    pub unknown_ns: u64,
+    /// Wall time that no counter booked.
+    pub lost_ticks_ns: u64,
+    /// Capacity of the windows with enough samples to speak of untraced spin.
+    pub sampled_capacity_ns: u64,
+    /// Samples.
+    pub samples: SampleCounts,
+}
+
+impl TimeBooks {
+    /// Busy time.
+    #[must_use]
+    pub const fn busy_ns(&self) -> u64 {
+        self.capacity_ns
+            .saturating_sub(self.idle_ns)
+            .saturating_sub(self.steal_ns)
+    }
+
+    /// Time spun away.
+    #[must_use]
+    pub const fn waste_ns(&self) -> u64 {
+        self.traced_spin_ns + self.untraced_spin_ns
+    }
+
+    /// `waste / busy`; `None` if nothing was busy.
+    #[must_use]
+    pub fn omega(&self) -> Option<f64> {
+        share(self.waste_ns(), self.busy_ns())
+    }
+
+    /// User share of busy time; `None` if nothing was busy, or nothing said what it was busy with.
+    #[must_use]
+    pub fn user_share(&self) -> Option<f64> {
+        if self.unknown_ns > 0 && self.user_ns == 0 {
+            return None;
+        }
+        share(self.user_ns, self.busy_ns())
+    }
+
+    /// Busy share of the CPUs' time.
+    #[must_use]
+    pub fn busy_share(&self) -> Option<f64> {
+        share(self.busy_ns(), self.capacity_ns)
+    }
+
+    /// Adds `other`.
+    pub const fn merge(&mut self, other: &Self) {
+        self.capacity_ns += other.capacity_ns;
+        self.idle_ns += other.idle_ns;
+        self.steal_ns += other.steal_ns;
+        self.user_ns += other.user_ns;
+        self.kernel_ns += other.kernel_ns;
+        self.traced_spin_ns += other.traced_spin_ns;
+        self.untraced_spin_ns += other.untraced_spin_ns;
+        self.hardirq_ns += other.hardirq_ns;
+        self.softirq_ns += other.softirq_ns;
+        self.unknown_ns += other.unknown_ns;
+        self.lost_ticks_ns += other.lost_ticks_ns;
+        self.sampled_capacity_ns += other.sampled_capacity_ns;
+        self.samples.merge(&other.samples);
+    }
+
+    /// In percent of all CPUs.
+    #[must_use]
+    pub fn ledger(&self) -> TimeLedger {
+        let pct = |ns: u64| share(ns, self.capacity_ns).map(|share| 100.0 * share);
+        let known = |ns: u64| pct(ns).filter(|_| self.unknown_ns == 0 || ns > 0);
+        TimeLedger {
+            idle_pct: pct(self.idle_ns),
+            user_pct: known(self.user_ns),
+            kernel_pct: known(self.kernel_ns),
+            traced_spin_pct: pct(self.traced_spin_ns),
+            untraced_spin_pct: share(self.untraced_spin_ns, self.sampled_capacity_ns)
+                .and_then(|_| pct(self.untraced_spin_ns)),
+            hardirq_pct: known(self.hardirq_ns),
+            softirq_pct: known(self.softirq_ns),
+            steal_pct: pct(self.steal_ns),
+            lost_ticks_pct: pct(self.lost_ticks_ns),
+            coverage_pct: share(self.traced_spin_ns, self.waste_ns())
+                .filter(|_| self.sampled_capacity_ns > 0)
+                .map(|share| 100.0 * share),
+        }
+    }
+}
+
+/// The books of one window; `None` without both snapshots of `/proc/stat` and of the programs.
+#[must_use]
+pub fn book(window: &Window, names: &dyn Names) -> Option<TimeBooks> {
+    let wall_ns = window.duration_ns();
+    if wall_ns == 0 || window.cpu_times.is_empty() {
+        return None;
+    }
+    let traced_ns = window.traced_spin_ns?;
+    let mut books = TimeBooks::default();
+    let mut ticked = CpuTimes::default();
+    for times in window.cpu_times.values() {
+        let idle_ns = (times.idle_ns + times.iowait_ns).min(wall_ns);
+        let steal_ns = times.steal_ns.min(wall_ns - idle_ns);
+        let busy_ticks_ns = times.user_ns + times.system_ns + times.hardirq_ns + times.softirq_ns;
+        books.capacity_ns += wall_ns;
+        books.idle_ns += idle_ns;
+        books.steal_ns += steal_ns;
+        books.lost_ticks_ns += wall_ns.saturating_sub(idle_ns + steal_ns + busy_ticks_ns);
+        ticked.user_ns += times.user_ns;
+        ticked.system_ns += times.system_ns;
+        ticked.hardirq_ns += times.hardirq_ns;
+        ticked.softirq_ns += times.softirq_ns;
+    }
+    spread_busy(&mut books, &ticked);
+    books.samples = samples::count(&window.samples, names);
+    let nr_samples = books.samples.nr_busy;
+    // Two clocks and a clamped window: spin cannot exceed the time the CPUs were busy.
+    book_spin(&mut books, traced_ns, true);
+    if nr_samples >= NR_MIN_SAMPLES {
+        books.sampled_capacity_ns = books.capacity_ns;
+        let share = books.samples.nr_untraced_spin as f64 / nr_samples as f64;
+        let untraced_ns = (books.busy_ns() as f64 * share) as u64;
+        book_spin(&mut books, untraced_ns, false);
+    }
+    Some(books)
+}
+
+/// Spreads the busy time, which the clock knows, over what the ticks that did arrive saw.
+fn spread_busy(books: &mut TimeBooks, ticked: &CpuTimes) {
+    let busy_ns = books.busy_ns();
+    let ticks_ns = ticked.user_ns + ticked.system_ns + ticked.hardirq_ns + ticked.softirq_ns;
+    if ticks_ns == 0 {
+        books.unknown_ns = busy_ns;
+        return;
+    }
+    let scaled = |ns: u64| {
+        let exact = u128::from(busy_ns) * u128::from(ns) / u128::from(ticks_ns);
+        u64::try_from(exact).unwrap_or(busy_ns)
+    };
+    books.user_ns = scaled(ticked.user_ns);
+    books.hardirq_ns = scaled(ticked.hardirq_ns);
+    books.softirq_ns = scaled(ticked.softirq_ns);
+    // The rest takes the rounding, so that the sum is exact.
+    books.kernel_ns = busy_ns
+        .saturating_sub(books.user_ns)
+        .saturating_sub(books.hardirq_ns)
+        .saturating_sub(books.softirq_ns);
+}
+
+/// Moves up to `spin_ns` from where ticks booked it: kernel first, then what nobody knew, then
+/// interrupts, and user last, which ticks hit when the sum of two clocks disagrees.
+fn book_spin(books: &mut TimeBooks, spin_ns: u64, traced: bool) {
+    let mut left_ns = spin_ns;
+    for source_ns in [
+        &mut books.kernel_ns,
+        &mut books.unknown_ns,
+        &mut books.softirq_ns,
+        &mut books.hardirq_ns,
+        &mut books.user_ns,
+    ] {
+        let moved_ns = left_ns.min(*source_ns);
+        *source_ns -= moved_ns;
+        left_ns -= moved_ns;
+    }
+    let booked_ns = spin_ns - left_ns;
+    if traced {
+        books.traced_spin_ns += booked_ns;
+    } else {
+        books.untraced_spin_ns += booked_ns;
+    }
+}
+
+/// `part / whole`; `None` of nothing.
+#[must_use]
+pub fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

@@ -1,0 +1,16 @@
+//! Locks: names, waiters, holders, over as many windows as are merged.
+//!
+//! In: windows. Out: [`LocksTally`] and, from it, the lock reports of a verdict. Refuses: unbounded
+//! memory; a `watch` runs for days.
+
+mod holders;
+mod name;
+mod path;
+mod report;
+mod stacks;
+mod tally;
+
+pub use name::{NamedLock, name_lock, path_function};
+pub use report::reports;
+pub use stacks::RecentStacks;
+pub use tally::{LockTally, LocksTally, digest};

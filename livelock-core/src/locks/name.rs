@@ -1,0 +1,196 @@
+//! Names of locks, and stacks fit to print.
+//!
+//! In: addresses, [`Names`]. Out: the best name with its source, trimmed stacks. Refuses: a name
+//! without saying where it came from.
+
+use std::collections::BTreeMap;
+
+use super::tally::LockTally;
+use crate::ids::{CodeAddr, LockAddr};
+use crate::lock_dictionary;
+use crate::names::Names;
+use crate::thresholds::NR_FRAMES_REPORTED;
+use crate::verdict::NameSource;
+
+/// A lock's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedLock {
+    /// Name.
+    pub name: String,
+    /// Where it came from.
+    pub source: NameSource,
+}
+
+/// Frames of our own and of the tracepoint: no part of any path.
+const TRACING: &[&str] = &[
+    "bpf_prog_",
+    "bpf_trace_run",
+    "__bpf_trace_",
+    "__traceiter_",
+    "trace_contention_",
+    "bpf_get_stack",
+    "__bpf_get_stack",
+    "bpf_dispatcher_",
+    "__bpf_prog_",
+    "bpf_trampoline_",
+    "trace_call_bpf",
+    "perf_trace_",
+    "__perf_callchain",
+    "get_perf_callchain",
+    "stack_trace_",
+    "arch_stack_walk",
+    "ftrace_trampoline",
+    "do_trace_contention",
+];
+
+/// Functions that wait for a lock on somebody's behalf.
+const LOCKING: &[&str] = &[
+    "native_queued_spin_lock_slowpath",
+    "__pv_queued_spin_lock_slowpath",
+    "__raw_callee_save___pv_queued",
+    "__raw_callee_save___native_queued",
+    "queued_",
+    "resilient_queued_spin_lock",
+    "pv_queued_",
+    "kvm_wait",
+    "pv_native_safe_halt",
+    "do_raw_spin_lock",
+    "do_raw_read_lock",
+    "do_raw_write_lock",
+    "_raw_spin_lock",
+    "__raw_spin_lock",
+    "_raw_spin_trylock",
+    "_raw_read_lock",
+    "__raw_read_lock",
+    "_raw_write_lock",
+    "__raw_write_lock",
+    "rt_spin_lock",
+    "rt_read_lock",
+    "rt_write_lock",
+    "rtlock_",
+    "rt_mutex_",
+    "__rt_mutex_",
+    "mutex_lock",
+    "__mutex_lock",
+    "mutex_optimistic_spin",
+    "mutex_spin_on_owner",
+    "ww_mutex_lock",
+    "__ww_mutex_lock",
+    "osq_lock",
+    "rwsem_",
+    "__down_",
+    "down_read",
+    "down_write",
+    "percpu_down_",
+    "__percpu_down_",
+    "percpu_rwsem_wait",
+    "lock_acquire",
+    "_atomic_dec_and_lock",
+    "_atomic_dec_and_raw_lock",
+];
+
+fn starts_with_any(name: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Names of `frames`; `None` where nobody knows.
+fn functions(frames: &[CodeAddr], names: &dyn Names) -> Vec<Option<crate::names::FunctionName>> {
+    frames.iter().map(|&frame| names.function(frame)).collect()
+}
+
+/// The function that wants the lock: the first that neither traces nor waits.
+pub(super) fn acquiring_function(frames: &[CodeAddr], names: &dyn Names) -> Option<String> {
+    frames.iter().find_map(|&frame| {
+        let name = names.function(frame)?.name;
+        (!starts_with_any(&name, TRACING) && !starts_with_any(&name, LOCKING)).then_some(name)
+    })
+}
+
+/// The stack without its tracing and locking frames, but with the lock function that the path called.
+pub(super) fn printed_stack(frames: &[CodeAddr], names: &dyn Names) -> Vec<String> {
+    let functions = functions(frames, names);
+    let is = |i: usize, prefixes| {
+        functions
+            .get(i)
+            .and_then(Option::as_ref)
+            .is_some_and(|f| starts_with_any(&f.name, prefixes))
+    };
+    let first_own = (0..functions.len())
+        .find(|&i| {
+            functions.get(i).is_some_and(Option::is_some) && !is(i, TRACING) && !is(i, LOCKING)
+        })
+        .unwrap_or(0);
+    let start = match first_own.checked_sub(1) {
+        Some(before) if is(before, LOCKING) => before,
+        _ => first_own,
+    };
+    functions
+        .iter()
+        .zip(frames)
+        .skip(start)
+        .take(NR_FRAMES_REPORTED)
+        .map(|(function, frame)| match function {
+            Some(f) => format!("{}+0x{:x}", f.name, f.offset_bytes),
+            None => frame.to_string(),
+        })
+        .collect()
+}
+
+/// The best name that is to be had.
+#[must_use]
+pub fn name_lock(lock: Option<LockAddr>, tally: &LockTally, names: &dyn Names) -> NamedLock {
+    let named = |name, source| NamedLock { name, source };
+    let Some(addr) = lock else {
+        return named("locks beyond the table".to_owned(), NameSource::Address);
+    };
+    let place = tally
+        .places
+        .iter()
+        .max_by_key(|(_, nr)| **nr)
+        .map(|(place, _)| *place);
+    if let Some(member) = place.and_then(|place| names.member(place)) {
+        return named(member, NameSource::TaskObject);
+    }
+    if let Some(symbol) = names.data_symbol(addr) {
+        return named(symbol, NameSource::Symbol);
+    }
+    let mut by_function: BTreeMap<String, f64> = BTreeMap::new();
+    for (frames, _, score) in tally.waiters.scores().chain(tally.holders.scores()) {
+        if let Some(function) = acquiring_function(frames, names) {
+            *by_function.entry(function).or_default() += score;
+        }
+    }
+    let mut by_known: BTreeMap<&'static str, f64> = BTreeMap::new();
+    for (function, score) in &by_function {
+        if let Some(known) = lock_dictionary::lock_of(function) {
+            *by_known.entry(known.name).or_default() += score;
+        }
+    }
+    if let Some((name, _)) = by_known.iter().max_by(|a, b| a.1.total_cmp(b.1)) {
+        return named((*name).to_owned(), NameSource::Dictionary);
+    }
+    match by_function.iter().max_by(|a, b| a.1.total_cmp(b.1)) {
+        Some((function, _)) => named(
+            format!("{function}()'s lock"),
+            NameSource::AcquiringFunction,
+        ),
+        None => named(addr.to_string(), NameSource::Address),
+    }
+}
+
+/// The acquiring function of a printed stack.
+#[must_use]
+pub fn path_function(stack: &[String]) -> Option<&str> {
+    stack
+        .iter()
+        .map(|frame| {
+            frame
+                .split_once('+')
+                .map_or(frame.as_str(), |(name, _)| name)
+        })
+        .find(|name| {
+            !starts_with_any(name, TRACING)
+                && !starts_with_any(name, LOCKING)
+                && !name.starts_with("0x")
+        })
+}

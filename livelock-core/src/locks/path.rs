@@ -1,0 +1,126 @@
+//! Code paths on one side of a lock.
+//!
+//! In: stacks with weights. Out: [`Paths`], which merge. Refuses: more than [`NR_PATHS_KEPT`] paths
+//! and [`NR_TASKS_KEPT`] tasks on each; the lightest go.
+
+use std::collections::BTreeMap;
+
+use crate::event::StackEvent;
+use crate::ids::{CgroupId, CodeAddr, Pid};
+use crate::thresholds::{NR_PATHS_KEPT, NR_TASKS_KEPT};
+
+/// Task as it is told apart on a path.
+pub(super) type Task = (Pid, Option<String>, CgroupId);
+
+/// One path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PathTally {
+    /// Time of the tied waits (or gaps), each times its weight.
+    pub(super) tied_ns: u64,
+    /// Weight of stacks with a tied wait.
+    pub(super) tied_weight: i64,
+    /// Weight of stacks without; negative in the window where a wait was tied to an earlier stack.
+    pub(super) untied_weight: i64,
+    /// Stacks.
+    pub(super) nr_samples: u64,
+    /// Tasks by weight.
+    pub(super) tasks: BTreeMap<Task, u64>,
+}
+
+impl PathTally {
+    /// Counts `stack` with `weight` for its task.
+    pub(super) fn sample(&mut self, stack: &StackEvent) {
+        self.nr_samples += 1;
+        let task = (stack.task.pid, stack.task.comm.clone(), stack.cgroup);
+        bounded_entry(
+            &mut self.tasks,
+            &task,
+            NR_TASKS_KEPT,
+            |nr| *nr,
+            |nr| *nr += u64::from(stack.weight),
+        );
+    }
+
+    /// Adds `other`.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.tied_ns = self.tied_ns.saturating_add(other.tied_ns);
+        self.tied_weight += other.tied_weight;
+        self.untied_weight += other.untied_weight;
+        self.nr_samples += other.nr_samples;
+        for (task, nr) in &other.tasks {
+            bounded_entry(
+                &mut self.tasks,
+                task,
+                NR_TASKS_KEPT,
+                |mine| *mine,
+                |mine| *mine += nr,
+            );
+        }
+    }
+
+    fn rank(&self) -> (u64, i64) {
+        (self.tied_ns, self.tied_weight + self.untied_weight)
+    }
+}
+
+/// Paths by their addresses, innermost first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Paths {
+    by_frames: BTreeMap<Vec<CodeAddr>, PathTally>,
+}
+
+impl Paths {
+    /// Changes the path of `frames`.
+    pub(super) fn update(&mut self, frames: &Vec<CodeAddr>, change: impl FnOnce(&mut PathTally)) {
+        bounded_entry(
+            &mut self.by_frames,
+            frames,
+            NR_PATHS_KEPT,
+            PathTally::rank,
+            change,
+        );
+    }
+
+    /// Adds `other`.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (frames, theirs) in &other.by_frames {
+            self.update(frames, |mine| mine.merge(theirs));
+        }
+    }
+
+    /// Paths with the time that each stands for. A stack without a tied wait stands for the mean tied
+    /// wait; if no wait was tied, weights alone count.
+    pub(super) fn scores(&self) -> impl Iterator<Item = (&[CodeAddr], &PathTally, f64)> {
+        let tied_ns: u64 = self.by_frames.values().map(|path| path.tied_ns).sum();
+        let tied_weight: i64 = self.by_frames.values().map(|path| path.tied_weight).sum();
+        let mean_ns = if tied_ns > 0 && tied_weight > 0 {
+            tied_ns as f64 / tied_weight as f64
+        } else {
+            1.0
+        };
+        self.by_frames.iter().map(move |(frames, path)| {
+            let untied_ns = path.untied_weight.max(0) as f64 * mean_ns;
+            (frames.as_slice(), path, path.tied_ns as f64 + untied_ns)
+        })
+    }
+}
+
+/// Changes the entry of `key`; a new one pushes out the lightest if the map is full.
+fn bounded_entry<K: Ord + Clone, V: Default, R: Ord>(
+    map: &mut BTreeMap<K, V>,
+    key: &K,
+    nr_kept: usize,
+    rank: impl Fn(&V) -> R,
+    change: impl FnOnce(&mut V),
+) {
+    if map.len() >= nr_kept && !map.contains_key(key) {
+        let lightest = map
+            .iter()
+            .min_by_key(|(_, value)| rank(value))
+            .map(|(k, _)| k.clone());
+        if let Some(lightest) = lightest {
+            map.remove(&lightest);
+        }
+    }
+    change(map.entry(key.clone()).or_default());
+}

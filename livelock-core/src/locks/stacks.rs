@@ -1,0 +1,113 @@
+//! Stacks whose waits may still end.
+//!
+//! In: stack events. Out: the stack of a wait that ends in a later window. Refuses: more than
+//! [`NR_STACKS_KEPT`]; the oldest go first, unless their wait is still open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::{InFlightWait, StackEvent};
+use crate::ids::StackId;
+use crate::thresholds::NR_STACKS_KEPT;
+
+/// A stack and whether a wait was tied to it.
+#[derive(Clone, Debug)]
+pub(super) struct RecentStack {
+    pub(super) stack: StackEvent,
+    pub(super) tied: bool,
+}
+
+/// The stacks of the recent windows.
+#[derive(Clone, Debug, Default)]
+pub struct RecentStacks {
+    by_id: BTreeMap<StackId, RecentStack>,
+}
+
+impl RecentStacks {
+    /// Keeps `stacks`.
+    pub(super) fn keep(&mut self, stacks: &[StackEvent]) {
+        for stack in stacks {
+            let recent = RecentStack {
+                stack: stack.clone(),
+                tied: false,
+            };
+            self.by_id.insert(stack.id, recent);
+        }
+    }
+
+    /// The stack `id`.
+    pub(super) fn get_mut(&mut self, id: StackId) -> Option<&mut RecentStack> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// Drops the oldest beyond the bound, but none that an open wait still points at.
+    pub(super) fn shrink(&mut self, open: &[InFlightWait]) {
+        let nr_over = self.by_id.len().saturating_sub(NR_STACKS_KEPT);
+        if nr_over == 0 {
+            return;
+        }
+        let open: BTreeSet<StackId> = open.iter().filter_map(|wait| wait.stack).collect();
+        let mut oldest: Vec<_> = self
+            .by_id
+            .iter()
+            .filter(|(id, _)| !open.contains(id))
+            .map(|(id, recent)| (recent.stack.taken, *id))
+            .collect();
+        oldest.sort_unstable();
+        for (_, id) in oldest.into_iter().take(nr_over) {
+            self.by_id.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{LockKind, TaskRef};
+    use crate::ids::{CgroupId, CpuId, LockAddr, MonotonicNs, Pid, Tgid};
+
+    fn id(number: u32) -> StackId {
+        StackId {
+            cpu: CpuId(0),
+            number,
+        }
+    }
+
+    #[test]
+    fn the_bound_holds_and_spares_open_waits() {
+        let mut recent = RecentStacks::default();
+        let nr = NR_STACKS_KEPT as u32 + 10;
+        let stacks: Vec<_> = (0..nr)
+            .map(|number| StackEvent {
+                id: id(number),
+                weight: 1,
+                taken: MonotonicNs(u64::from(number)),
+                lock: LockAddr(1),
+                kind: LockKind::Spinlock,
+                task: TaskRef {
+                    pid: Pid(1),
+                    tgid: Tgid(1),
+                    comm: None,
+                },
+                cgroup: CgroupId(1),
+                place: None,
+                frames: Vec::new(),
+            })
+            .collect();
+        recent.keep(&stacks);
+        let open = InFlightWait {
+            lock: LockAddr(1),
+            kind: LockKind::Spinlock,
+            begin: MonotonicNs(0),
+            spin_ns: 0,
+            spinning: true,
+            cpu: CpuId(0),
+            pid: Pid(1),
+            tgid: Tgid(1),
+            stack: Some(id(0)),
+        };
+        recent.shrink(&[open]);
+        assert_eq!(recent.by_id.len(), NR_STACKS_KEPT);
+        assert!(recent.get_mut(id(0)).is_some());
+        assert!(recent.get_mut(id(1)).is_none());
+    }
+}

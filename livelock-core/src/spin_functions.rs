@@ -1,0 +1,94 @@
+//! Functions in which a CPU spins or idles.
+//!
+//! In: symbol names without compiler suffixes. Out: what they mean. Refuses: functions that merely
+//! follow a spin: with an hrtimer sampler, waits with interrupts off show up in
+//! `_raw_spin_unlock_irqrestore`, but so does everything else that ends there.
+//!
+//! Source: pathologies 1.0, checked against `kallsyms` of 6.18 (x86-64); arm64 names from
+//! `kernel/locking/qspinlock.c` and `arch/arm64/include/asm/cmpxchg.h`.
+
+/// Exact names.
+const SPIN_FUNCTIONS: &[&str] = &[
+    "native_queued_spin_lock_slowpath",
+    "__pv_queued_spin_lock_slowpath",
+    "queued_spin_lock_slowpath",
+    "resilient_queued_spin_lock_slowpath",
+    "resilient_tas_spin_lock",
+    "queued_read_lock_slowpath",
+    "queued_write_lock_slowpath",
+    "osq_lock",
+    "mutex_spin_on_owner",
+    "mutex_optimistic_spin",
+    "rwsem_spin_on_owner",
+    "rwsem_optimistic_spin",
+    "rtlock_slowlock",
+    "rtmutex_spin_on_owner",
+    "smp_call_function_many_cond",
+    "smp_call_function_single",
+    "__delay",
+    "delay_tsc",
+    "virt_spin_lock",
+];
+
+/// Beginnings of names.
+const SPIN_PREFIXES: &[&str] = &[
+    "csd_lock_wait",
+    "__csd_lock_wait",
+    "__lockref_",
+    "lockref_get",
+    "lockref_put",
+    "__cmpwait_",
+    "bit_spin_lock",
+    "hlist_bl_lock",
+];
+
+/// The idle task's loops, however they wait.
+const IDLE_FUNCTIONS: &[&str] = &[
+    "poll_idle",
+    "default_idle",
+    "default_idle_call",
+    "cpuidle_enter_state",
+    "cpuidle_enter",
+    "intel_idle",
+    "intel_idle_irq",
+    "acpi_idle_enter",
+    "acpi_safe_halt",
+    "haltpoll_enter_idle",
+    "mwait_idle",
+    "do_idle",
+    "cpu_startup_entry",
+];
+
+/// Whether a CPU in `function` waits by spinning.
+#[must_use]
+pub fn is_spin(function: &str) -> bool {
+    SPIN_FUNCTIONS.contains(&function)
+        || SPIN_PREFIXES
+            .iter()
+            .any(|prefix| function.starts_with(prefix))
+}
+
+/// Whether a CPU in `function` idles.
+#[must_use]
+pub fn is_idle(function: &str) -> bool {
+    IDLE_FUNCTIONS.contains(&function)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn irq_restore_is_no_spin() {
+        assert!(!is_spin("_raw_spin_unlock_irqrestore"));
+        assert!(!is_spin("finish_task_switch"));
+    }
+
+    #[test]
+    fn names_and_prefixes_match() {
+        assert!(is_spin("native_queued_spin_lock_slowpath"));
+        assert!(is_spin("lockref_get_not_dead"));
+        assert!(!is_spin("my_native_queued_spin_lock_slowpath"));
+        assert!(is_idle("poll_idle") && !is_idle("futex_wait"));
+    }
+}

@@ -1,0 +1,179 @@
+//! Every number that a verdict depends on: unit, reason, source.
+//!
+//! In: nothing. Out: constants. Refuses: thresholds anywhere else in this crate.
+//!
+//! `pathologies.md` is the project's table of measured positives and look-alikes: positives burn 85 to
+//! 100 %, true negatives at most 4.5 %, busy-but-progressing loads 25 to 55 %.
+
+/// Share of the CPUs' time that must be busy before a window can lack progress. Source: design 2.
+pub const BUSY_FOR_LIVELOCK: f64 = 0.8;
+
+/// Share of the CPUs' time from which a host counts as busy. Half: below it, work can still be placed.
+pub const BUSY_FOR_STATUS: f64 = 0.5;
+
+/// `omega` of a window without progress when a baseline is known: removing the waste would speed the
+/// host up 2.5 times. Source: pathologies 2.2.
+pub const OMEGA_WITH_BASELINE: f64 = 0.6;
+
+/// `omega` of a window without progress when no baseline is known. Source: pathologies 2.2; measured
+/// positives 0.85 and more, nearest miss 0.55.
+pub const OMEGA_WITHOUT_BASELINE: f64 = 0.8;
+
+/// User share of busy time at or under which rule (ii) holds. Source: pathologies 2.2; measured
+/// collapses 0 to 1.5 %, healthy pipe loads 8 to 10 %.
+pub const USER_SHARE_COLLAPSED: f64 = 0.05;
+
+/// User share of busy time from which the host computes. Source: pathologies 1.1, first split.
+pub const USER_SHARE_COMPUTE: f64 = 0.7;
+
+/// Share of the baseline `pi0` at or under which `pi` has collapsed. Source: pathologies 2.2.
+pub const PI_COLLAPSED: f64 = 0.3;
+
+/// `omega` of contention that costs considerable capacity. Source: pathologies 2.2 (degraded).
+pub const OMEGA_DEGRADED: f64 = 0.3;
+
+/// `omega` from which contention is worth a word. Source: pathologies 2.2 (contended, info).
+pub const OMEGA_CONTENDED: f64 = 0.1;
+
+/// `omega` of the fast path. Source: pathologies 2.2.
+pub const OMEGA_FAST: f64 = 0.9;
+
+/// Windows of the fast path, all of which must lack progress at [`OMEGA_FAST`]. Source: pathologies 2.2.
+pub const NR_FAST_WINDOWS: usize = 3;
+
+/// Windows that a rule looks at. Source: pathologies 2.2.
+pub const NR_RULE_WINDOWS: usize = 6;
+
+/// Windows of [`NR_RULE_WINDOWS`] in which it must hold; in shorter runs the same share, rounded up,
+/// which makes it all of them. Source: pathologies 2.2 (boot and checkpoint bursts last 1 to 2 s).
+pub const NR_RULE_HITS: usize = 5;
+
+/// Windows without which nothing but a stuck spin is answered: the fast path needs as many.
+pub const NR_MIN_WINDOWS: usize = 3;
+
+/// A level is left when `omega` stays under this share of its entry threshold … Source: pathologies 2.2.
+pub const HYSTERESIS: f64 = 0.6;
+
+/// … for this many windows in a row. Source: pathologies 2.2.
+pub const NR_CLEAR_WINDOWS: usize = 5;
+
+/// Age in nanoseconds from which an open spin wait is stuck: what rqspinlock allows an owner before it
+/// counts as "not making forward progress". Source: `RES_DEF_TIMEOUT`, kernel/bpf/rqspinlock.c, v6.15.
+pub const STUCK_SPIN_NS: u64 = 250_000_000;
+
+/// Longest host time slice in nanoseconds that a descheduled holder may be away for: EEVDF and CFS
+/// hand out a few ms per runnable task, 100 ms is a host overcommitted many times over (and the
+/// default SCHED_RR slice). Source: pathologies 2.2 asks for the slice; its size is our choice.
+pub const HOST_SLICE_NS: u64 = 100_000_000;
+
+/// Host slices a spin wait in a guest may last. Source: pathologies 2.2 (age rule).
+pub const NR_GUEST_SLICES: u64 = 3;
+
+/// Window closes at which one and the same spin wait must be open, on a CPU that did nothing else, to
+/// be a live lock by itself: as many as the fast path.
+pub const NR_STUCK_CLOSES: u32 = 3;
+
+/// Windows in a row with both a stuck spin and no progress that make a live lock at once. Two, since
+/// one is what a paused and resumed guest looks like.
+pub const NR_STUCK_NO_PROGRESS: usize = 2;
+
+/// Share of the waste that tracepoints (not samples alone) must have seen before a window can lack
+/// progress. Half: with less, the burn is one signal, and test-and-set guests that make 480k ops/s
+/// sample 50 to 80 % in the slow path. Source: measured by this project's lab.
+pub const TRACED_SHARE_OF_WASTE: f64 = 0.5;
+
+/// Samples of busy CPUs without which untraced spin is not told. Ten: one sample is then 10 %, as much
+/// as the lowest `omega` threshold.
+pub const NR_MIN_SAMPLES: u64 = 10;
+
+/// Frames of a sample, innermost first, in which a spin function counts. Source: pathologies 1.0.
+pub const NR_SPIN_FRAMES: usize = 3;
+
+/// Quiet windows whose median is the baseline `pi0`. Source: pathologies 2.2.
+pub const NR_BASELINE_WINDOWS: usize = 60;
+
+/// Quiet windows without which there is no baseline. Five: the median then survives two outliers.
+pub const NR_BASELINE_MIN: usize = 5;
+
+/// Busy share that a quiet window needs to enter the baseline. Idle hosts make thousands of tokens per
+/// busy second (timers, this tool) and would make any load look like a collapse.
+pub const BASELINE_MIN_BUSY: f64 = 0.1;
+
+/// Lost waits over begun waits that forbid an answer. Source: pathologies 3.3 (g).
+pub const LOST_FORBIDS: f64 = 0.01;
+
+/// Lost waits over begun waits that cap the confidence: half of [`LOST_FORBIDS`].
+pub const LOST_CAPS: f64 = 0.005;
+
+/// Lost waits that are too few to matter whatever their share: a collapse of 61 events a second must
+/// not become unanswerable by four of them.
+pub const NR_LOST_TOLERATED: u64 = 10;
+
+/// Share of the windows of a run that must have both snapshots of `/proc/stat`.
+pub const VISIBLE_WINDOWS: f64 = 0.5;
+
+/// Steal or lost ticks, as share of the CPUs' time, that speak of host overcommit. Source:
+/// pathologies 2.4.
+pub const OVERCOMMIT: f64 = 0.1;
+
+/// Interrupt share of busy time that makes the cause interrupt work. Source: softlockup's own
+/// "HardIRQ time exceeds 50 %", kernel commit d7037381d002.
+pub const INTERRUPT_SHARE: f64 = 0.5;
+
+/// Share of busy time that a class of work needs to be named the cause: more than all others.
+pub const MAJORITY: f64 = 0.5;
+
+/// Pages reclaimed over pages scanned under which reclaim is unproductive. Source: pathologies B5
+/// (warning at 10 %).
+pub const RECLAIM_EFFICIENCY: f64 = 0.1;
+
+/// Pages scanned per second of wall time under which reclaim does not matter: 4 MB/s of 4 KiB pages,
+/// what kswapd does in passing.
+pub const PAGES_SCANNED_PER_SEC: f64 = 1000.0;
+
+/// Hand-off gap in nanoseconds from which the holder was not running or held by design. Source:
+/// pathologies 0.8.
+pub const GAP_NOT_RUNNING_NS: u64 = 1_000_000;
+
+/// Hand-off gap in nanoseconds under which a saturated lock is bound by cache-line transfers and short
+/// holds. Source: pathologies 0.8.
+pub const GAP_BOUNCE_NS: u64 = 10_000;
+
+/// Gaps without which no percentile of them is told.
+pub const NR_MIN_GAPS: u64 = 8;
+
+/// log2 of the streaming slice in nanoseconds; the same number as on the wire (`SLICE_SHIFT`).
+pub const SLICE_SHIFT: u32 = 20;
+
+/// Mean tasks asleep on one lock from which it is worth a word: one at all times.
+pub const MEAN_SLEEPERS: f64 = 1.0;
+
+/// Locks in a verdict.
+pub const NR_LOCKS_REPORTED: usize = 10;
+
+/// Paths of one side of a lock in a verdict.
+pub const NR_SIDES_REPORTED: usize = 5;
+
+/// Frames of a path in a verdict.
+pub const NR_FRAMES_REPORTED: usize = 16;
+
+/// Locks that an aggregate tells apart; the least of them are summed up beyond. 64 CPUs with 256 table
+/// entries each rarely differ in more.
+pub const NR_LOCKS_KEPT: usize = 1024;
+
+/// Paths per lock that an aggregate tells apart.
+pub const NR_PATHS_KEPT: usize = 64;
+
+/// Tasks per path that an aggregate tells apart.
+pub const NR_TASKS_KEPT: usize = 16;
+
+/// Stacks kept while their waits may still end: 128 a ring, 32 CPUs.
+pub const NR_STACKS_KEPT: usize = 4096;
+
+/// Spin, as share of all CPUs' time, from which contention is worth a word on a host that idles
+/// otherwise: `omega` of an idle host is a ratio of two trifles.
+pub const CONTENDED_MIN_BURN: f64 = 0.05;
+
+/// Sampled spin share of busy samples that agrees with a considerable `omega`. The same as
+/// [`OMEGA_DEGRADED`].
+pub const SAMPLED_SPIN_AGREES: f64 = OMEGA_DEGRADED;

@@ -1,0 +1,383 @@
+//! From events to windows.
+//!
+//! In: events in any order, and window boundaries. Out: [`Window`]s that do not depend on that order.
+//! Refuses: a clock; the caller says when a window begins and ends.
+
+use std::collections::BTreeMap;
+
+use super::closed::{LockWindow, Window};
+use crate::accounting;
+use crate::event::{
+    CpuCounters, CpuTimes, Event, InFlightWait, LockTotals, ProgressCounters, SampleEvent,
+    SampleMode, StackEvent, WaitEvent,
+};
+use crate::hist::WaitHistogram;
+use crate::ids::{CpuId, LockAddr, MonotonicNs};
+
+/// Cumulative facts at one moment.
+#[derive(Clone, Debug, Default)]
+struct Snapshots {
+    counters: BTreeMap<CpuId, CpuCounters>,
+    times: BTreeMap<CpuId, CpuTimes>,
+    progress: Option<ProgressCounters>,
+    nr_recursion_misses: Option<u64>,
+    own_cpu_ns: Option<u64>,
+}
+
+/// Spin of the waits open at one moment.
+#[derive(Clone, Debug, Default)]
+struct OpenSpin {
+    by_lock_ns: BTreeMap<LockAddr, u64>,
+    by_cpu_ns: BTreeMap<CpuId, u64>,
+}
+
+/// Folds events and closes windows.
+#[derive(Clone, Debug, Default)]
+pub struct WindowBuilder {
+    nr_cpus_online: u32,
+    last: Snapshots,
+    last_open: OpenSpin,
+    now: Snapshots,
+    totals: Vec<LockTotals>,
+    in_flight: Vec<InFlightWait>,
+    waits: Vec<WaitEvent>,
+    stacks: Vec<StackEvent>,
+    samples: Vec<SampleEvent>,
+}
+
+impl WindowBuilder {
+    /// An empty one. Fold the first snapshots and call [`Self::baseline`] before the first window; a
+    /// first window without a baseline has no differences.
+    #[must_use]
+    pub fn new(nr_cpus_online: u32) -> Self {
+        Self {
+            nr_cpus_online,
+            ..Self::default()
+        }
+    }
+
+    /// Books one event into the present window.
+    pub fn fold(&mut self, event: Event) {
+        match event {
+            Event::LockTotals(totals) => self.totals.push(totals),
+            Event::Wait(wait) => self.waits.push(wait),
+            Event::Stack(stack) => self.stacks.push(stack),
+            Event::Sample(sample) => self.samples.push(sample),
+            Event::InFlight(wait) => self.in_flight.push(wait),
+            Event::Cpu { cpu, counters } => {
+                later_counters(self.now.counters.entry(cpu).or_default(), &counters);
+            }
+            Event::CpuTimes { cpu, times } => {
+                let mine = self.now.times.entry(cpu).or_default();
+                *mine = zip_times(mine, &times, u64::max);
+            }
+            Event::Progress(progress) => {
+                let mine = self.now.progress.unwrap_or_default();
+                self.now.progress = Some(zip_progress(&mine, &progress, |a, b| a.max(b)));
+            }
+            Event::RecursionMisses(nr) => {
+                self.now.nr_recursion_misses = self.now.nr_recursion_misses.max(nr);
+            }
+            Event::OwnProcess { cpu_ns } => {
+                self.now.own_cpu_ns = self.now.own_cpu_ns.max(Some(cpu_ns));
+            }
+        }
+    }
+
+    /// Takes the folded snapshots and open waits as where the first window starts; drops the rest,
+    /// which happened before it.
+    pub fn baseline(&mut self, at: MonotonicNs) {
+        drop(self.close(at, at));
+    }
+
+    /// Closes the present window and starts the next.
+    pub fn close(&mut self, begin: MonotonicNs, end: MonotonicNs) -> Window {
+        let now = std::mem::take(&mut self.now);
+        let mut in_flight = std::mem::take(&mut self.in_flight);
+        let mut waits = std::mem::take(&mut self.waits);
+        let mut stacks = std::mem::take(&mut self.stacks);
+        let mut samples = std::mem::take(&mut self.samples);
+        in_flight.sort_by_key(|w| {
+            let rest = (w.spinning, w.kind, w.stack);
+            (w.lock, w.begin, w.cpu, w.pid, w.tgid, w.spin_ns, rest)
+        });
+        waits.sort_by_key(|w| {
+            let rest = (w.spin_ns, w.acquired, w.kind, w.stack);
+            (w.end, w.lock, w.begin, w.cpu, w.pid, w.tgid, rest)
+        });
+        stacks.sort_by(|a, b| {
+            (a.id, a.taken, a.lock, a.kind, a.weight, &a.task)
+                .cmp(&(b.id, b.taken, b.lock, b.kind, b.weight, &b.task))
+                .then_with(|| (a.cgroup, a.place, &a.frames).cmp(&(b.cgroup, b.place, &b.frames)))
+        });
+        samples.sort_by(|a, b| {
+            let user = |s: &SampleEvent| matches!(s.mode, SampleMode::User);
+            (
+                a.taken,
+                a.cpu,
+                &a.task,
+                user(a),
+                a.in_traced_spin,
+                a.in_self,
+                &a.frames,
+            )
+                .cmp(&(
+                    b.taken,
+                    b.cpu,
+                    &b.task,
+                    user(b),
+                    b.in_traced_spin,
+                    b.in_self,
+                    &b.frames,
+                ))
+        });
+
+        let open = open_spin(&in_flight);
+        let locks = merge_locks(
+            std::mem::take(&mut self.totals),
+            &in_flight,
+            &self.last_open.by_lock_ns,
+            &open.by_lock_ns,
+            end,
+        );
+        let (burn_by_cpu_ns, traced_spin_ns) = self.burn(&now, &open);
+
+        // A CPU whose snapshot is missing keeps the older one: the next difference spans both windows.
+        let last = std::mem::take(&mut self.last);
+        let counters = differences(&last.counters, &now.counters, counters_since);
+        let times = differences(&last.times, &now.times, |new, old| {
+            zip_times(new, old, u64::saturating_sub)
+        });
+        let progress = match (now.progress, last.progress) {
+            (Some(new), Some(old)) => zip_progress(&new, &old, |a, b| Some(a?.saturating_sub(b?))),
+            _ => ProgressCounters::default(),
+        };
+        let since = |new: Option<u64>, old: Option<u64>| Some(new?.saturating_sub(old?));
+        let nr_recursion_misses = since(now.nr_recursion_misses, last.nr_recursion_misses);
+        let own_cpu_ns = since(now.own_cpu_ns, last.own_cpu_ns);
+        self.last_open = self.open_to_keep(&now, open);
+        self.last = newest(last, now);
+        let accounting = accounting::balance(
+            self.last.counters.values(),
+            self.last.nr_recursion_misses,
+            in_flight.len() as u64,
+        );
+        Window {
+            begin,
+            end,
+            nr_cpus_online: self.nr_cpus_online,
+            cpu_times: times,
+            cpu_counters: counters,
+            burn_by_cpu_ns,
+            traced_spin_ns,
+            locks,
+            in_flight,
+            waits,
+            stacks,
+            samples,
+            progress,
+            nr_recursion_misses,
+            accounting,
+            own_cpu_ns,
+        }
+    }
+
+    /// Burn by CPU and of all CPUs. The sum is clamped once: a mutex may spin on one CPU and complete
+    /// on another, which makes the first one's difference negative.
+    fn burn(&self, now: &Snapshots, open: &OpenSpin) -> (BTreeMap<CpuId, u64>, Option<u64>) {
+        let mut by_cpu_ns = BTreeMap::new();
+        let mut sum_ns = 0i128;
+        for (cpu, counters) in &now.counters {
+            let Some(before) = self.last.counters.get(cpu) else {
+                continue;
+            };
+            let open_ns = |open: &OpenSpin| open.by_cpu_ns.get(cpu).copied().unwrap_or(0);
+            let closed_ns = counters.spin_ns.saturating_sub(before.spin_ns);
+            let burn_ns = i128::from(closed_ns) + i128::from(open_ns(open))
+                - i128::from(open_ns(&self.last_open));
+            sum_ns += burn_ns;
+            by_cpu_ns.insert(*cpu, clamp_ns(burn_ns));
+        }
+        let total_ns = (!by_cpu_ns.is_empty()).then_some(clamp_ns(sum_ns));
+        (by_cpu_ns, total_ns)
+    }
+
+    fn open_to_keep(&self, now: &Snapshots, mut open: OpenSpin) -> OpenSpin {
+        for (cpu, &ns) in &self.last_open.by_cpu_ns {
+            if !now.counters.contains_key(cpu) && self.last.counters.contains_key(cpu) {
+                open.by_cpu_ns.insert(*cpu, ns);
+            }
+        }
+        open
+    }
+}
+
+fn clamp_ns(ns: i128) -> u64 {
+    u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
+}
+
+fn open_spin(in_flight: &[InFlightWait]) -> OpenSpin {
+    let mut open = OpenSpin::default();
+    for wait in in_flight {
+        *open.by_lock_ns.entry(wait.lock).or_default() += wait.spin_ns;
+        *open.by_cpu_ns.entry(wait.cpu).or_default() += wait.spin_ns;
+    }
+    open
+}
+
+/// One entry per address: what all CPUs booked, with the open waits.
+fn merge_locks(
+    mut totals: Vec<LockTotals>,
+    in_flight: &[InFlightWait],
+    open_before_ns: &BTreeMap<LockAddr, u64>,
+    open_now_ns: &BTreeMap<LockAddr, u64>,
+    end: MonotonicNs,
+) -> Vec<LockWindow> {
+    // The heaviest entry comes first and names the family, whatever order the CPUs were read in.
+    totals.sort_by_key(|t| {
+        (
+            t.lock,
+            std::cmp::Reverse((t.spin_ns, t.wait_ns, t.nr_begun, t.kind)),
+        )
+    });
+    let mut locks: BTreeMap<Option<LockAddr>, LockWindow> = BTreeMap::new();
+    for t in totals {
+        let mine = locks
+            .entry(t.lock)
+            .or_insert_with(|| empty_lock(t.lock, t.kind));
+        mine.nr_begun += t.nr_begun;
+        mine.nr_waits += t.nr_waits;
+        mine.wait_ns += t.wait_ns;
+        mine.spin_ns += t.spin_ns;
+        mine.sleep_ns += t.wait_ns.saturating_sub(t.spin_ns);
+        mine.max_ns = mine.max_ns.max(t.max_ns);
+        mine.nr_failed += t.nr_failed;
+        mine.hist.merge(&t.hist);
+        mine.cpus.insert(t.cpu);
+    }
+    for wait in in_flight {
+        let lock = Some(wait.lock);
+        let mine = locks
+            .entry(lock)
+            .or_insert_with(|| empty_lock(lock, wait.kind));
+        mine.nr_in_flight += 1;
+        mine.oldest_in_flight_ns = mine.oldest_in_flight_ns.max(Some(end.since(wait.begin)));
+        mine.cpus.insert(wait.cpu);
+    }
+    for (lock, mine) in &mut locks {
+        let ns = |open: &BTreeMap<LockAddr, u64>| {
+            i128::from(lock.and_then(|addr| open.get(&addr).copied()).unwrap_or(0))
+        };
+        mine.spin_ns = clamp_ns(i128::from(mine.spin_ns) + ns(open_now_ns) - ns(open_before_ns));
+    }
+    locks.into_values().collect()
+}
+
+fn empty_lock(lock: Option<LockAddr>, kind: crate::event::LockKind) -> LockWindow {
+    LockWindow {
+        lock,
+        kind,
+        nr_begun: 0,
+        nr_waits: 0,
+        wait_ns: 0,
+        spin_ns: 0,
+        sleep_ns: 0,
+        max_ns: 0,
+        nr_failed: 0,
+        hist: WaitHistogram::default(),
+        cpus: std::collections::BTreeSet::new(),
+        nr_in_flight: 0,
+        oldest_in_flight_ns: None,
+    }
+}
+
+fn differences<T>(
+    old: &BTreeMap<CpuId, T>,
+    new: &BTreeMap<CpuId, T>,
+    since: impl Fn(&T, &T) -> T,
+) -> BTreeMap<CpuId, T> {
+    new.iter()
+        .filter_map(|(cpu, now)| Some((*cpu, since(now, old.get(cpu)?))))
+        .collect()
+}
+
+fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
+    last.counters.extend(now.counters);
+    last.times.extend(now.times);
+    last.progress = now.progress.or(last.progress);
+    last.nr_recursion_misses = now.nr_recursion_misses.or(last.nr_recursion_misses);
+    last.own_cpu_ns = now.own_cpu_ns.or(last.own_cpu_ns);
+    last
+}
+
+fn zip_times(a: &CpuTimes, b: &CpuTimes, f: impl Fn(u64, u64) -> u64) -> CpuTimes {
+    CpuTimes {
+        user_ns: f(a.user_ns, b.user_ns),
+        system_ns: f(a.system_ns, b.system_ns),
+        idle_ns: f(a.idle_ns, b.idle_ns),
+        iowait_ns: f(a.iowait_ns, b.iowait_ns),
+        hardirq_ns: f(a.hardirq_ns, b.hardirq_ns),
+        softirq_ns: f(a.softirq_ns, b.softirq_ns),
+        steal_ns: f(a.steal_ns, b.steal_ns),
+    }
+}
+
+fn zip_progress(
+    a: &ProgressCounters,
+    b: &ProgressCounters,
+    f: impl Fn(Option<u64>, Option<u64>) -> Option<u64>,
+) -> ProgressCounters {
+    ProgressCounters {
+        nr_context_switches: f(a.nr_context_switches, b.nr_context_switches),
+        nr_forks: f(a.nr_forks, b.nr_forks),
+        nr_page_faults: f(a.nr_page_faults, b.nr_page_faults),
+        nr_block_completions: f(a.nr_block_completions, b.nr_block_completions),
+        nr_packets: f(a.nr_packets, b.nr_packets),
+        nr_pages_scanned: f(a.nr_pages_scanned, b.nr_pages_scanned),
+        nr_pages_reclaimed: f(a.nr_pages_reclaimed, b.nr_pages_reclaimed),
+    }
+}
+
+/// Keeps the later of two snapshots of one CPU, field by field, since counters only grow.
+fn later_counters(mine: &mut CpuCounters, theirs: &CpuCounters) {
+    *mine = zip_counters(mine, theirs, u64::max);
+    mine.nr_open_spin = mine.nr_open_spin.max(theirs.nr_open_spin);
+}
+
+fn counters_since(new: &CpuCounters, old: &CpuCounters) -> CpuCounters {
+    CpuCounters {
+        nr_open_spin: new.nr_open_spin,
+        ..zip_counters(new, old, u64::saturating_sub)
+    }
+}
+
+fn zip_counters(a: &CpuCounters, b: &CpuCounters, f: impl Fn(u64, u64) -> u64) -> CpuCounters {
+    CpuCounters {
+        nr_begun: f(a.nr_begun, b.nr_begun),
+        nr_completed: f(a.nr_completed, b.nr_completed),
+        nr_open_spin: a.nr_open_spin,
+        lost: zip_map(&a.lost, &b.lost, &f),
+        detail_lost: zip_map(&a.detail_lost, &b.detail_lost, &f),
+        nr_end_unmatched: f(a.nr_end_unmatched, b.nr_end_unmatched),
+        nr_phases: f(a.nr_phases, b.nr_phases),
+        spin_ns: f(a.spin_ns, b.spin_ns),
+        nr_ticks: f(a.nr_ticks, b.nr_ticks),
+        nr_ticks_in_self: f(a.nr_ticks_in_self, b.nr_ticks_in_self),
+        nr_stacks: f(a.nr_stacks, b.nr_stacks),
+        self_ns: f(a.self_ns, b.self_ns),
+    }
+}
+
+fn zip_map<K: Ord + Copy>(
+    a: &BTreeMap<K, u64>,
+    b: &BTreeMap<K, u64>,
+    f: &impl Fn(u64, u64) -> u64,
+) -> BTreeMap<K, u64> {
+    a.keys()
+        .chain(b.keys())
+        .map(|k| {
+            let at = |map: &BTreeMap<K, u64>| map.get(k).copied().unwrap_or(0);
+            (*k, f(at(a), at(b)))
+        })
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! A closed window: plain data.
+//!
+//! In: filled by [`super::WindowBuilder`]. Out: read by ledgers, detectors and lock reports. Refuses:
+//! running; nothing here computes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{
+    CpuCounters, CpuTimes, InFlightWait, LockKind, ProgressCounters, SampleEvent, StackEvent,
+    WaitEvent,
+};
+use crate::hist::WaitHistogram;
+use crate::ids::{CpuId, LockAddr, MonotonicNs};
+use crate::verdict::Accounting;
+
+/// What all CPUs saw of one lock in a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockWindow {
+    /// `None`: the sum of all that did not fit the tables.
+    pub lock: Option<LockAddr>,
+    /// Family.
+    pub kind: LockKind,
+    /// Waits that began.
+    pub nr_begun: u64,
+    /// Waits that completed.
+    pub nr_waits: u64,
+    /// Whole length of the completed waits, however long before the window they began.
+    pub wait_ns: u64,
+    /// CPU time burned *in this window*: closed spin, plus open spin now, less open spin at the close
+    /// before. Waits longer than a window are thus booked in the windows that they burned.
+    pub spin_ns: u64,
+    /// Part of `wait_ns` that did not burn.
+    pub sleep_ns: u64,
+    /// Longest completed wait.
+    pub max_ns: u64,
+    /// Waits that ended without the lock.
+    pub nr_failed: u64,
+    /// Completed waits by length.
+    pub hist: WaitHistogram,
+    /// CPUs that waited.
+    pub cpus: BTreeSet<CpuId>,
+    /// Waits open at the close.
+    pub nr_in_flight: u64,
+    /// Age of the oldest of them.
+    pub oldest_in_flight_ns: Option<u64>,
+}
+
+/// Everything between two closes. Maps hold CPUs whose snapshots exist at both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// From.
+    pub begin: MonotonicNs,
+    /// To.
+    pub end: MonotonicNs,
+    /// CPUs online.
+    pub nr_cpus_online: u32,
+    /// `/proc/stat`, differences.
+    pub cpu_times: BTreeMap<CpuId, CpuTimes>,
+    /// Counters, differences, but for `nr_open_spin`, which is what is open now.
+    pub cpu_counters: BTreeMap<CpuId, CpuCounters>,
+    /// Traced spin burned in this window, by the rule of [`LockWindow::spin_ns`].
+    pub burn_by_cpu_ns: BTreeMap<CpuId, u64>,
+    /// The same over all CPUs; `None` without counters at both ends.
+    pub traced_spin_ns: Option<u64>,
+    /// Locks by address, the sum of those without one first.
+    pub locks: Vec<LockWindow>,
+    /// Waits open at the close.
+    pub in_flight: Vec<InFlightWait>,
+    /// Streamed waits by end.
+    pub waits: Vec<WaitEvent>,
+    /// Sampled stacks by id.
+    pub stacks: Vec<StackEvent>,
+    /// Samples by time.
+    pub samples: Vec<SampleEvent>,
+    /// Host counters, differences.
+    pub progress: ProgressCounters,
+    /// Begins that the kernel skipped in this window; `None`: not counted.
+    pub nr_recursion_misses: Option<u64>,
+    /// The books since attach.
+    pub accounting: Accounting,
+    /// CPU time of our own process in this window.
+    pub own_cpu_ns: Option<u64>,
+}
+
+impl Window {
+    /// Length.
+    #[must_use]
+    pub const fn duration_ns(&self) -> u64 {
+        self.end.since(self.begin)
+    }
+
+    /// Length times CPUs online.
+    #[must_use]
+    pub const fn capacity_ns(&self) -> u64 {
+        self.duration_ns()
+            .saturating_mul(self.nr_cpus_online as u64)
+    }
+}

@@ -1,0 +1,9 @@
+//! Windows: the events between two moments, subtracted, merged and sorted.
+//!
+//! In: [`crate::event::Event`]s. Out: [`Window`]s. Refuses: judgement.
+
+mod builder;
+mod closed;
+
+pub use builder::WindowBuilder;
+pub use closed::{LockWindow, Window};
