@@ -13,6 +13,9 @@ use anyhow::{Context as _, bail};
 use super::boot::Machine;
 use super::guest::{self, Content};
 
+/// What a shell reports for a command that SIGKILL ended.
+const KILLED: u8 = 128 + 9;
+
 /// Arguments of `vm run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -62,5 +65,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let code = results
         .number::<u8>("exit_code")
         .context("the guest reported no exit code")?;
+    if code == KILLED {
+        eprintln!(
+            "vm: the command was killed, perhaps by the time limit; allow more with --timeout"
+        );
+    }
     Ok(ExitCode::from(code))
 }

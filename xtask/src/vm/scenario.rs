@@ -120,7 +120,6 @@ wait $lab
 }
 
 fn report(args: &Args, results: &Results) -> Report {
-    let json = |name| serde_json::from_slice(results.bytes(name)).unwrap_or(Value::Null);
     let wall_secs = results
         .number::<f64>("diagnose_end")
         .zip(results.number::<f64>("diagnose_begin"))
@@ -131,10 +130,10 @@ fn report(args: &Args, results: &Results) -> Report {
         cpus: args.machine.cpus,
         hypervisor_flag: args.machine.hypervisor_flag,
         scenario: args.scenario.clone(),
-        lab: json("lab"),
+        lab: json(results, "lab"),
         lab_stderr: results.text("lab_stderr"),
         lab_outlived_diagnosis: results.text("lab_outlived").is_some(),
-        verdict: json("verdict"),
+        verdict: json(results, "verdict"),
         text: results.text("text"),
         exit_code: results.number("diagnose_exit_code"),
         diagnose_stderr: results.text("diagnose_stderr"),
@@ -142,4 +141,17 @@ fn report(args: &Args, results: &Results) -> Report {
         loadavg: results.text("loadavg"),
         dmesg_watchdog_lines: guest::alarm_lines(results.bytes("dmesg")),
     }
+}
+
+/// A JSON file of the guest; null, with the reason on standard error, if it is not one.
+fn json(results: &Results, name: &str) -> Value {
+    let bytes = results.bytes(name);
+    if bytes.is_empty() {
+        eprintln!("vm: warning: the guest wrote no {name}");
+        return Value::Null;
+    }
+    serde_json::from_slice(bytes).unwrap_or_else(|err| {
+        eprintln!("vm: warning: the guest's {name} is not JSON: {err}");
+        Value::Null
+    })
 }
