@@ -5,6 +5,7 @@
 
 pub mod btf;
 pub mod capture;
+pub mod host;
 pub mod names;
 pub mod procfs;
 pub mod raw;

@@ -1,0 +1,113 @@
+//! What this host cannot show.
+//!
+//! In: facts, and which probes run. Out: blind spots with stable ids, sorted by what they hide most. Refuses: to
+//! list what does not apply here; a list that is always the same is not read.
+
+use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
+use livelock_core::verdict::BlindSpot;
+
+/// What runs or can be had, as far as it decides what is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probes {
+    /// Whether kernel functions have names.
+    pub has_function_names: bool,
+    /// Probe level, see `design.md` 4.
+    pub level: u8,
+}
+
+/// Those that apply.
+#[must_use]
+pub fn blind_spots(facts: &HostFacts, probes: Probes) -> Vec<BlindSpot> {
+    let mut spots = Vec::new();
+    let samples = match (facts.sampler, probes.has_function_names) {
+        (SamplerSource::None, _) => "nothing covers it: no sampler runs",
+        (_, false) => "nothing covers it: samples have no function names",
+        (_, true) => "the sampler covers it, without lock addresses",
+    };
+    spots.extend(of_spinlocks(facts, samples));
+    match facts.sampler {
+        SamplerSource::PmuNmi => {}
+        SamplerSource::Hrtimer => spots.push(spot(
+            "interrupts-off-sampling",
+            "code that runs with interrupts off is not sampled; its time shows where they come on again",
+            "a hardware PMU samples there too; traced locks are not affected",
+        )),
+        SamplerSource::None => spots.push(spot(
+            "no-sampler",
+            "CPU time has no code path: untraced spinning and user loops look alike",
+            "allow perf events (CAP_PERFMON, kernel.perf_event_paranoid)",
+        )),
+    }
+    if !probes.has_function_names {
+        spots.push(spot(
+            "no-function-names",
+            "stacks are addresses, and spin loops are not recognised in samples",
+            "run with CAP_SYSLOG and kernel.kptr_restrict below 2",
+        ));
+    }
+    if facts.spinlocks != SpinlockFlavour::Rt {
+        spots.push(spot(
+            "rwsem-optimistic-spin",
+            "a writer that spins on a running owner of an rwsem and succeeds is not traced",
+            samples,
+        ));
+    }
+    spots.push(spot(
+        "no-lock-event",
+        "trylock loops, cmpxchg and lockref retries, seqcount retries, bit spinlocks and waits for other \
+         CPUs emit no lock event",
+        samples,
+    ));
+    if !facts.has_contended_release {
+        spots.push(spot(
+            "no-contended-release",
+            "the release of a lock is not traced: holders are told from who acquired last",
+            "right on a saturated lock, an upper bound elsewhere; kernels from 7.2 on trace it",
+        ));
+    }
+    if facts.idle_by_clock != Some(true) {
+        spots.push(spot(
+            "idle-by-ticks",
+            "idle time may be counted in ticks, which an overcommitted guest loses",
+            "read busy time together with lost ticks in the time ledger",
+        ));
+    }
+    if probes.level == 0 {
+        spots.push(spot(
+            "syscall-results",
+            "whether system calls succeed or are retried is not observed at level 0",
+            "progress is told from switches, faults, I/O, packets and user time",
+        ));
+    }
+    spots
+}
+
+fn of_spinlocks(facts: &HostFacts, samples: &str) -> Option<BlindSpot> {
+    match facts.spinlocks {
+        SpinlockFlavour::Paravirtual | SpinlockFlavour::Rt => None,
+        SpinlockFlavour::Native => Some(spot(
+            "pending-bit-spin",
+            "the first waiter of a native spinlock spins untraced: a lock that two CPUs pass to each \
+             other emits nothing",
+            samples,
+        )),
+        SpinlockFlavour::TestAndSet => Some(spot(
+            "test-and-set-spinlocks",
+            "spinlocks of this guest are test-and-set: no wait for a spinlock is traced",
+            samples,
+        )),
+        SpinlockFlavour::Unknown => Some(spot(
+            "unknown-spinlocks",
+            "how spinlocks wait could not be told; if they are test-and-set, no wait for one is traced",
+            samples,
+        )),
+    }
+}
+
+fn spot(id: &str, what: &str, mitigation: &str) -> BlindSpot {
+    BlindSpot {
+        id: id.to_owned(),
+        what: what.to_owned(),
+        mitigation: mitigation.to_owned(),
+    }
+}
