@@ -182,7 +182,10 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
             "ns",
             None,
             EvidenceSource::ContentionTracepoints,
-            format!("half of the hand-offs take over {} ns: {meaning}", gap.p50),
+            format!(
+                "half of the hand-offs take over {:.1} us: {meaning}",
+                gap.p50 as f64 / 1e3
+            ),
         ));
     }
     found
@@ -298,6 +301,12 @@ pub(super) fn against(case: &Case<'_>, status: Status) -> Vec<Evidence> {
             EvidenceSource::ProgressCounters,
             format!("{pi:.0} tokens a busy second, more than the {pi0:.0} of quiet windows"),
         ));
+    }
+    if is_contention && case.is_overcommitted() {
+        let steal = share(span.books.steal_ns, span.books.capacity_ns).unwrap_or(0.0);
+        let lost = share(span.books.lost_ticks_ns, span.books.capacity_ns).unwrap_or(0.0);
+        found.push(signal("overcommit", 100.0 * steal.max(lost), "%", Some(100.0 * at::OVERCOMMIT), EvidenceSource::ProcStat,
+            format!("steal is {:.0} % and lost ticks {:.0} %: a hypervisor that deschedules lock holders may be behind it", 100.0 * steal, 100.0 * lost)));
     }
     if status == Status::Livelock {
         if (span.nr_windows as usize) < at::NR_RULE_WINDOWS {

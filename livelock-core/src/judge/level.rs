@@ -187,7 +187,7 @@ impl History {
     }
 
     fn hold(&mut self, reached: Level, seen: &Observation) {
-        if reached >= self.held {
+        if reached > self.held {
             self.held = reached;
             self.nr_clear = 0;
             return;

@@ -1,0 +1,8 @@
+//! The core from outside: events in, verdicts out.
+
+#[cfg(test)]
+mod scenario;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod windows;
