@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail, ensure};
 
+const START: &str = "@@livelock-vm start";
 const BEGIN: &str = "@@livelock-vm begin ";
 const END: &str = "@@livelock-vm end ";
 const DONE: &str = "@@livelock-vm done";
@@ -35,6 +36,12 @@ impl Results {
     pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.text(name)?.parse().ok()
     }
+}
+
+/// Did the guest get as far as its first process?
+pub(crate) fn has_started(log: &[u8]) -> bool {
+    log.split(|&byte| byte == b'\n')
+        .any(|line| line.trim_ascii_end() == START.as_bytes())
 }
 
 /// Reads a console log.
@@ -99,7 +106,7 @@ fn decode_base64(text: &str) -> anyhow::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    const LOG: &str = "SeaBIOS\r\n\r\n@@livelock-vm begin stdout 12\r\n@@:SGVsbG8s\r\n\
+    const LOG: &str = "SeaBIOS\r\n\r\n@@livelock-vm start\r\n@@livelock-vm begin stdout 12\r\n@@:SGVsbG8s\r\n\
         [   12.3] Kernel panic is not one\r\n@@:IHdvcmxk\r\n@@livelock-vm end stdout\r\n\
         @@livelock-vm begin exit_code 2\r\n@@:Nwo=\r\n@@livelock-vm end exit_code\r\n@@livelock-vm done\r\n";
 
@@ -115,6 +122,14 @@ mod tests {
     fn a_log_that_stops_is_refused() {
         let log = LOG.replace("@@livelock-vm done\r\n", "");
         assert!(parse(log.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_kernel_that_died_early_is_told_apart() {
+        assert!(has_started(LOG.as_bytes()));
+        assert!(!has_started(
+            b"SeaBIOS\r\n[    2.6] Kernel panic - not syncing\r\n"
+        ));
     }
 
     #[test]

@@ -16,6 +16,8 @@ mount -t tmpfs tmpfs /tmp
 hostname livelock-vm
 ip link set lo up
 
+echo
+echo "@@livelock-vm start"
 uname -r >/result/kernel_release
 cd /root
 timeout -s KILL "$(cat /limit)" sh /scenario.sh </dev/null >/result/stdout 2>/result/stderr
