@@ -24,8 +24,8 @@ pub const ABI_VERSION: u32 = 1;
 /// twice, because a `qrwlock` slow path waits for its inner spinlock.
 pub const MAX_NEST: usize = 8;
 
-/// Completed sleeping waits that one CPU holds until its next fold. A power of two.
-pub const MAX_DONE: usize = 16;
+/// Completed sleeping waits that one CPU holds until its next begin or tick. A power of two.
+pub const MAX_DONE: usize = 8;
 
 /// Distinct locks that one CPU can tell apart within a window. Entry 0 collects the overflow.
 pub const LOCKS_PER_CPU: usize = 256;
@@ -34,10 +34,10 @@ pub const LOCKS_PER_CPU: usize = 256;
 pub const INDEX_SLOTS: usize = 1024;
 
 /// Probes before a lock counts as not found in the index.
-pub const INDEX_PROBES: usize = 8;
+pub const INDEX_PROBES: usize = 4;
 
-/// Buckets of a wait histogram: two per octave, the first holds everything under 32 ns, the last
-/// everything from 2^36 ns (69 s) up. See [`bucket_floor_ns`].
+/// Buckets of a wait histogram: two per octave, the first holds everything under 24 ns, the last
+/// everything from 1.5 * 2^35 ns (52 s) up. See [`bucket_floor_ns`].
 pub const HIST_BUCKETS: usize = 64;
 
 /// Frames kept of a waiter's kernel stack.
@@ -121,47 +121,39 @@ pub mod object {
     pub const SIGNAL: u32 = 6;
 }
 
-/// Bucket of a duration: two per octave.
-///
-/// Branches only, no `leading_zeros`: BPF has no instruction for it and LLVM's expansion is long.
-#[inline(always)]
-#[must_use]
-pub const fn bucket_of(ns: u64) -> usize {
-    if ns < 32 {
-        return 0;
-    }
-    let mut v = ns;
+/// 64-bit De Bruijn sequence B(2, 6); see H. S. Warren, "Hacker's Delight", 5-3.
+const DE_BRUIJN: u64 = 0x03f7_9d71_b4cb_0a89;
+
+/// log2 by the top six bits of a power of two times [`DE_BRUIJN`].
+static LOG2_OF_PRODUCT: [u8; 64] = {
+    let mut table = [0; 64];
     let mut log2 = 0;
-    if v >> 32 != 0 {
-        v >>= 32;
-        log2 += 32;
-    }
-    if v >> 16 != 0 {
-        v >>= 16;
-        log2 += 16;
-    }
-    if v >> 8 != 0 {
-        v >>= 8;
-        log2 += 8;
-    }
-    if v >> 4 != 0 {
-        v >>= 4;
-        log2 += 4;
-    }
-    if v >> 2 != 0 {
-        v >>= 2;
-        log2 += 2;
-    }
-    if v >> 1 != 0 {
+    while log2 < 64 {
+        table[(DE_BRUIJN << log2 >> 58) as usize] = log2 as u8;
         log2 += 1;
     }
-    let half = (ns >> (log2 - 1)) & 1;
-    let bucket = 1 + (log2 - 5) * 2 + half as usize;
-    if bucket < HIST_BUCKETS {
-        bucket
-    } else {
-        HIST_BUCKETS - 1
-    }
+    table
+};
+
+/// Bucket of a duration: two per octave, the first holds everything under 24 ns.
+///
+/// Arithmetic and one table look-up: BPF has no instruction that counts leading zeros, and a chain of
+/// branches costs the verifier a state per path.
+#[inline(always)]
+#[must_use]
+pub fn bucket_of(ns: u64) -> usize {
+    let floor = if ns < 16 { 16 } else { ns };
+    let mut v = floor;
+    v |= v >> 1;
+    v |= v >> 2;
+    v |= v >> 4;
+    v |= v >> 8;
+    v |= v >> 16;
+    v |= v >> 32;
+    let product = (v - (v >> 1)).wrapping_mul(DE_BRUIJN) >> 58;
+    let log2 = u64::from(LOG2_OF_PRODUCT[product as usize & 63]);
+    let bucket = (log2 * 2 - 8 + (floor >> (log2 - 1) & 1)) as usize;
+    if bucket < HIST_BUCKETS { bucket } else { HIST_BUCKETS - 1 }
 }
 
 /// Smallest duration in nanoseconds that falls into `bucket`.
@@ -170,8 +162,8 @@ pub const fn bucket_floor_ns(bucket: usize) -> u64 {
     if bucket == 0 {
         return 0;
     }
-    let octave = 5 + (bucket - 1) / 2;
-    let half = ((bucket - 1) % 2) as u64;
+    let octave = 4 + bucket / 2;
+    let half = (bucket % 2) as u64;
     (1u64 << octave) + half * (1u64 << (octave - 1))
 }
 

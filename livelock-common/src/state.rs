@@ -6,7 +6,8 @@
 
 use crate::{MAX_DONE, MAX_NEST, lost, record::WaitRecord};
 
-/// What user space tells the programs. One element; written by user space only.
+/// What user space tells the programs. One element; written by user space
+/// only, but for `abi_version`.
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]
 pub struct Control {
@@ -18,8 +19,10 @@ pub struct Control {
     pub slice_mask: u64,
     /// Lower bound on the stack sampling period, set by the governor.
     pub min_stack_period: u32,
+    /// [`ABI_VERSION`](crate::ABI_VERSION) of the object; written once, by the program `announce`.
+    pub abi_version: u32,
     /// Keeps the size a multiple of the alignment.
-    pub pad: [u32; 11],
+    pub pad: [u32; 10],
 }
 
 /// A spin wait on the CPU that it burns.

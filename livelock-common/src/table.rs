@@ -39,8 +39,11 @@ pub struct LockBank {
     pub nr_used: u32,
     /// Begins that went to the overflow entry because the table or the probe run was full.
     pub nr_overflow: u32,
+    /// Where the kernel side puts a number down and picks it up again, so that the verifier forgets
+    /// how it was found and has one state to follow instead of one per path.
+    pub scratch: u32,
     /// Keeps the index on lines of its own.
-    pub pad: [u32; 14],
+    pub pad: [u32; 13],
     /// Entry number by hash of the address; 0 is empty (entry 0 is the overflow entry).
     pub index: [u16; INDEX_SLOTS],
     /// The entries.

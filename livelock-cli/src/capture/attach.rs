@@ -3,11 +3,14 @@
 //! In: [`CaptureConfig`]. Out: a [`Capture`] that is attached whole. Refuses: half an attachment.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use aya::maps::{Map, MapData};
 use aya::programs::perf_event::{
     HardwareEvent, PerfEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
 };
+use aya::programs::perf_event::PerfEventLink;
+use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{BtfTracePoint, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::util::{nr_cpus, online_cpus};
 use aya::{Btf, Ebpf, EbpfLoader};
@@ -23,6 +26,9 @@ use super::drain::Rings;
 use super::mapping::MappedArray;
 use super::{CaptureError, OBJECT, program_info, snapshot};
 use crate::raw::{RawRecord, RingDrops};
+
+/// How long the ends of open waits are waited for at detach. Longer waits stay in flight in the books.
+const DETACH_GRACE: Duration = Duration::from_millis(10);
 
 /// Offsets and sizes in the running kernel, from its BTF; `None` turns a feature off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,7 +91,8 @@ pub struct Capture {
     samples: Rings<SampleRecord, SAMPLE_RING>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
-    detached: bool,
+    tracepoint_links: Vec<BtfTracePointLink>,
+    sampler_links: Vec<PerfEventLink>,
 }
 
 /// Loads the object with every map sized for this host.
@@ -139,9 +146,10 @@ impl Capture {
         let stacks = Rings::new(map(&mut ebpf, "STACKS", nr)?);
         let samples = Rings::new(map(&mut ebpf, "SAMPLES", nr)?);
 
-        let sampler = attach_sampler(&mut ebpf, config.sample_hz)?;
+        let (sampler, sampler_links) = attach_sampler(&mut ebpf, config.sample_hz)?;
         // `contention_end` first: an end without a begin is counted and ignored, a begin without an
         // end would look like a wait without end.
+        let mut tracepoint_links = Vec::new();
         for (program, hook) in [
             ("contention_end", "lock:contention_end"),
             ("contention_begin", "lock:contention_begin"),
@@ -150,9 +158,11 @@ impl Capture {
                 .program_mut(program)
                 .and_then(|p| p.try_into().ok())
                 .ok_or(CaptureError::MissingProgram(program))?;
-            tracepoint
+            let link = tracepoint
                 .attach()
+                .and_then(|id| tracepoint.take_link(id))
                 .map_err(|source| CaptureError::Attach { program, hook, source: Box::new(source) })?;
+            tracepoint_links.push(link);
         }
         Ok(Self {
             ebpf,
@@ -165,7 +175,8 @@ impl Capture {
             samples,
             logger,
             sampler,
-            detached: false,
+            tracepoint_links,
+            sampler_links,
         })
     }
 
@@ -177,7 +188,7 @@ impl Capture {
 
     /// Empties the rings into `sink`. Call it every 20 to 50 ms.
     pub fn drain(&mut self, sink: &mut Vec<RawRecord>) {
-        let quiet = self.detached;
+        let quiet = self.tracepoint_links.is_empty();
         self.stacks.drain(quiet, |cpu, record| {
             sink.push(RawRecord::Stack { cpu, record: Box::new(record) });
         });
@@ -220,21 +231,13 @@ impl Capture {
 
     /// Detaches all probes; what they counted stays readable.
     ///
-    /// # Errors
-    /// If the kernel refuses, which leaves the rest to the end of the process.
-    pub fn detach(&mut self) -> Result<(), CaptureError> {
-        self.detached = true;
-        for (program, hook) in [
-            ("contention_begin", "lock:contention_begin"),
-            ("contention_end", "lock:contention_end"),
-            ("sampler", "the CPU clock"),
-        ] {
-            let Some(loaded) = self.ebpf.program_mut(program) else { continue };
-            loaded
-                .unload()
-                .map_err(|source| CaptureError::Attach { program, hook, source: Box::new(source) })?;
-        }
-        Ok(())
+    /// `contention_begin` goes first and the rest a moment later, so that the waits in between find
+    /// their ends.
+    pub fn detach(&mut self) {
+        self.tracepoint_links.pop();
+        std::thread::sleep(DETACH_GRACE);
+        self.tracepoint_links.clear();
+        self.sampler_links.clear();
     }
 
     fn recursion_misses(&self) -> Option<u64> {
@@ -243,7 +246,7 @@ impl Capture {
     }
 }
 
-/// Runs the program that says which ABI the object was built for.
+/// Runs the program that says which ABI the object was built for, and reads what it said.
 pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
     let program = "announce";
     let announce: &mut RawTracePoint = ebpf
@@ -254,7 +257,13 @@ pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
     announce.load().map_err(failed)?;
     let mut options = RawTracePointRunOptions::new();
     options.args[1] = 1;
-    let found = announce.test_run(options).map_err(failed)?.return_value;
+    announce.test_run(options).map_err(failed)?;
+    let Some(Map::Array(data)) = ebpf.map("CONTROL") else {
+        return Err(CaptureError::MissingMap("CONTROL"));
+    };
+    let control = MappedArray::new(&data.fd().as_fd(), 1)
+        .map_err(|source| CaptureError::Map { map: "CONTROL", source })?;
+    let found = ControlWord::abi_version(&control);
     if found == ABI_VERSION { Ok(()) } else { Err(CaptureError::Abi { found, needed: ABI_VERSION }) }
 }
 
@@ -268,7 +277,10 @@ fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
 }
 
 /// Hardware cycles (NMI) where there is a PMU, else the CPU clock.
-fn attach_sampler(ebpf: &mut Ebpf, sample_hz: u64) -> Result<SamplerSource, CaptureError> {
+fn attach_sampler(
+    ebpf: &mut Ebpf,
+    sample_hz: u64,
+) -> Result<(SamplerSource, Vec<PerfEventLink>), CaptureError> {
     let program = "sampler";
     let sampler: &mut PerfEvent = ebpf
         .program_mut(program)
@@ -278,20 +290,26 @@ fn attach_sampler(ebpf: &mut Ebpf, sample_hz: u64) -> Result<SamplerSource, Capt
     let cycles = PerfEventConfig::Hardware(HardwareEvent::CpuCycles);
     let clock = PerfEventConfig::Software(SoftwareEvent::CpuClock);
     let mut source = SamplerSource::PmuNmi;
-    for (i, cpu) in cpus.iter().copied().enumerate() {
+    let mut links = Vec::with_capacity(cpus.len());
+    for cpu in cpus {
         let scope = PerfEventScope::AllProcessesOneCpu { cpu };
         let policy = SamplePolicy::Frequency(sample_hz);
+        let mut attached = None;
         if source == SamplerSource::PmuNmi {
             match sampler.attach(cycles, scope, policy, false) {
-                Ok(_) => continue,
+                Ok(id) => attached = Some(id),
                 // No PMU shows at the first CPU; later failures are failures.
-                Err(_) if i == 0 => source = SamplerSource::Hrtimer,
+                Err(_) if links.is_empty() => source = SamplerSource::Hrtimer,
                 Err(error) => return Err(sampler_error(error)),
             }
         }
-        sampler.attach(clock, scope, policy, false).map_err(sampler_error)?;
+        let id = match attached {
+            Some(id) => id,
+            None => sampler.attach(clock, scope, policy, false).map_err(sampler_error)?,
+        };
+        links.push(sampler.take_link(id).map_err(sampler_error)?);
     }
-    Ok(source)
+    Ok((source, links))
 }
 
 fn sampler_error(source: aya::programs::ProgramError) -> CaptureError {

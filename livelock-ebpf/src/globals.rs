@@ -1,0 +1,60 @@
+//! Offsets of the running kernel, frozen at load.
+//!
+//! In: user space overrides them from the kernel's BTF. Out: constants to the verifier. Refuses: a
+//! default that could be mistaken for an offset; [`ABSENT`] turns the feature off.
+
+use aya_ebpf::Global;
+use livelock_common::ABSENT;
+
+macro_rules! offset {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        pub static $name: Global<u32> = Global::new(ABSENT);
+    };
+}
+
+offset!(
+    /// `sizeof(struct task_struct)`.
+    TASK_SIZE
+);
+offset!(
+    /// `task_struct.mm`.
+    TASK_MM
+);
+offset!(
+    /// `sizeof(struct mm_struct)`.
+    MM_SIZE
+);
+offset!(
+    /// `task_struct.files`.
+    TASK_FILES
+);
+offset!(
+    /// `sizeof(struct files_struct)`.
+    FILES_SIZE
+);
+offset!(
+    /// `task_struct.fs`.
+    TASK_FS
+);
+offset!(
+    /// `sizeof(struct fs_struct)`.
+    FS_SIZE
+);
+offset!(
+    /// `task_struct.sighand`.
+    TASK_SIGHAND
+);
+offset!(
+    /// `sizeof(struct sighand_struct)`.
+    SIGHAND_SIZE
+);
+offset!(
+    /// `task_struct.signal`.
+    TASK_SIGNAL
+);
+offset!(
+    /// `sizeof(struct signal_struct)`.
+    SIGNAL_SIZE
+);

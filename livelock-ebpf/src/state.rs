@@ -1,0 +1,130 @@
+//! The maps, and the word that keeps our programs off one another.
+//!
+//! In: the number of this CPU. Out: pointers into its element. Refuses: waiting; a program that finds
+//! another of ours inside leaves at once and counts itself.
+
+use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};
+
+use aya_ebpf::helpers::bpf_get_smp_processor_id;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::Array;
+use livelock_common::{
+    Control, CpuState, LockBank, Ring, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
+    TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
+};
+
+/// `BPF_F_MMAPABLE`: user space reads the element without a system call.
+const MMAPABLE: u32 = 1 << 10;
+
+/// Elements for CPUs; user space sets the real number at load.
+const CPUS: u32 = 1;
+
+/// What user space tells us.
+#[map]
+pub static CONTROL: Array<Control> = Array::with_max_entries(1, MMAPABLE);
+
+/// State by CPU: open waits, counters.
+#[map]
+pub static CPU_STATE: Array<CpuState> = Array::with_max_entries(CPUS, MMAPABLE);
+
+/// Locks by CPU: element `2 * cpu + bank`.
+#[map]
+pub static LOCK_BANKS: Array<LockBank> = Array::with_max_entries(2 * CPUS, MMAPABLE);
+
+/// Completed waits by CPU; written under [`enter`].
+#[map]
+pub static WAITS: Array<Ring<WaitRecord, WAIT_RING>> = Array::with_max_entries(CPUS, MMAPABLE);
+
+/// Waiters' stacks by CPU; written under [`enter`].
+#[map]
+pub static STACKS: Array<Ring<StackRecord, STACK_RING>> = Array::with_max_entries(CPUS, MMAPABLE);
+
+/// Samples by CPU; written by the sampler only, which may interrupt the writers of the other rings.
+#[map]
+pub static SAMPLES: Array<Ring<SampleRecord, SAMPLE_RING>> =
+    Array::with_max_entries(CPUS, MMAPABLE);
+
+/// Tasks in a sleeping wait, by hash of the thread id.
+#[map]
+pub static TASKS: Array<TaskSlot> = Array::with_max_entries(TASK_SLOTS as u32, MMAPABLE);
+
+/// This CPU's number.
+#[inline(always)]
+pub fn this_cpu() -> u32 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_get_smp_processor_id() }
+}
+
+/// Claims this CPU's state for one program. `false`: another of ours is inside.
+///
+/// # Safety
+/// `state` is this CPU's element.
+#[inline(always)]
+pub unsafe fn enter(state: *mut CpuState) -> bool {
+    // SAFETY: by contract; volatile, so that no access moves across the word.
+    unsafe {
+        let seq = addr_of_mut!((*state).seq);
+        let now = read_volatile(seq);
+        if now & 1 != 0 {
+            return false;
+        }
+        write_volatile(seq, now + 1);
+    }
+    true
+}
+
+/// Gives it back.
+///
+/// # Safety
+/// After an [`enter`] that said yes, on the same `state`.
+#[inline(always)]
+pub unsafe fn leave(state: *mut CpuState) {
+    // SAFETY: by contract.
+    unsafe {
+        let seq = addr_of_mut!((*state).seq);
+        write_volatile(seq, read_volatile(seq) + 1);
+    }
+}
+
+/// Whether one of our programs is inside.
+///
+/// # Safety
+/// `state` is this CPU's element.
+#[inline(always)]
+pub unsafe fn inside(state: *mut CpuState) -> bool {
+    // SAFETY: by contract.
+    unsafe { read_volatile(addr_of!((*state).seq)) & 1 != 0 }
+}
+
+/// Adds one to a counter that an interrupt of our own programs may be adding to as well.
+///
+/// # Safety
+/// `counter` points into this CPU's element.
+#[inline(always)]
+pub unsafe fn count_nested(counter: *mut u64) {
+    // SAFETY: by contract, aligned and valid. Assembly, because the target declares no atomic
+    // read-modify-write; the instruction exists since Linux 3.18.
+    unsafe {
+        core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) 1u64, options(nostack));
+    }
+}
+
+/// Stores `new` into `word` if it is 0. Says whether it was.
+///
+/// # Safety
+/// `word` is aligned and points into a map element.
+#[inline(always)]
+pub unsafe fn claim_word(word: *mut u32, new: u32) -> bool {
+    let mut seen = 0u64;
+    // SAFETY: by contract. Assembly for the reason above; the instruction exists since Linux 5.12.
+    unsafe {
+        core::arch::asm!(
+            "w0 = cmpxchg32_32(r1 + 0, w0, w2)",
+            in("r1") word,
+            in("r2") u64::from(new),
+            inlateout("r0") seen,
+            options(nostack),
+        );
+    }
+    seen as u32 == 0
+}
