@@ -190,6 +190,6 @@ mod tests {
         assert_eq!(size_of::<LockAgg>(), 64 + 4 * HIST_BUCKETS);
         assert_eq!(size_of::<CpuState>() % 64, 0);
         assert_eq!(size_of::<StackRecord>(), 72 + 8 * STACK_FRAMES);
-        assert_eq!(size_of::<SampleRecord>(), 48 + 8 * SAMPLE_FRAMES);
+        assert_eq!(size_of::<SampleRecord>(), 56 + 8 * SAMPLE_FRAMES);
     }
 }

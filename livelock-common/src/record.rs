@@ -101,7 +101,7 @@ pub struct SampleRecord {
     pub tgid: u32,
     /// Command name, NUL-padded.
     pub comm: [u8; 16],
-    /// Frames in `frames`; 0 means user mode.
+    /// Frames in `frames`; 0 in user mode and where the walk failed.
     pub nr_frames: u32,
     /// Spin waits open on this CPU.
     pub depth: u32,
@@ -109,6 +109,10 @@ pub struct SampleRecord {
     pub mutex_spin: u32,
     /// 1 if the sample interrupted one of our own programs.
     pub in_self: u32,
+    /// 1 if the CPU was in user mode.
+    pub in_user: u32,
+    /// Keeps `frames` aligned.
+    pub pad: u32,
     /// Kernel addresses, innermost first.
     pub frames: [u64; SAMPLE_FRAMES],
 }

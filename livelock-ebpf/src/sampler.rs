@@ -14,7 +14,7 @@ use aya_ebpf::programs::PerfEventContext;
 use livelock_common::{CpuState, SAMPLE_FRAMES, SAMPLE_RING, SampleRecord, lost};
 
 use crate::mask::masked;
-use crate::state::{CONTROL, CPU_STATE, SAMPLES, enter, inside, leave, this_cpu};
+use crate::state::{CONTROL, CPU_STATE, SAMPLES, count_nested, enter, inside, leave, this_cpu};
 use crate::{fold, stack, tasks};
 
 const RING_MASK: i32 = SAMPLE_RING as i32 - 1;
@@ -66,11 +66,15 @@ unsafe fn sample(ctx: *mut c_void, state: *mut CpuState, cpu: u32, now_ns: u64) 
             .add(masked::<RING_MASK>(head));
         let frames = (&raw mut (*to).frames).cast();
         let bytes = bpf_get_stack(ctx, frames, (SAMPLE_FRAMES * 8) as u32, 0);
-        (*to).nr_frames = if bytes > 0 {
-            (bytes as u64 / 8) as u32
-        } else {
-            0
-        };
+        // In kernel mode a walk gives at least the interrupted instruction, or an error; nothing at all
+        // is user mode.
+        let in_user = u32::from(bytes == 0 && pid != 0);
+        (*to).nr_frames = if bytes > 0 { (bytes as u64 / 8) as u32 } else { 0 };
+        (*to).in_user = in_user;
+        (*to).pad = 0;
+        if bytes < 0 {
+            count_nested(&raw mut (*state).nr_stack_failed);
+        }
         (*to).taken_ns = now_ns;
         (*to).pid = pid;
         (*to).tgid = (id >> 32) as u32;
@@ -79,7 +83,7 @@ unsafe fn sample(ctx: *mut c_void, state: *mut CpuState, cpu: u32, now_ns: u64) 
         (*to).in_self = u32::from(inside(state));
         (*to).mutex_spin = tasks::spins(pid);
         core::ptr::write_volatile(&raw mut (*ring).head, head + 1);
-        u32::from((*to).nr_frames == 0 && pid != 0)
+        in_user
     }
 }
 
