@@ -193,7 +193,8 @@ fn stuck_spins(window: &Window, host: &HostFacts) -> Vec<StuckSpin> {
         .iter()
         .filter(|wait| {
             let spins = matches!(wait.kind, LockKind::Spinlock | LockKind::Rwlock);
-            wait.spinning && spins && window.end.since(wait.begin) > limit_ns
+            let is_old = window.end.since(wait.begin) > limit_ns;
+            wait.spinning && spins && is_old && !is_phantom(window, wait)
         })
         .map(|wait| StuckSpin {
             lock: wait.lock,
@@ -216,6 +217,14 @@ pub fn stuck_limit_ns(host: &HostFacts) -> u64 {
         Some(_) => at::STUCK_SPIN_NS.max(at::NR_GUEST_SLICES * at::HOST_SLICE_NS),
         None => at::STUCK_SPIN_NS,
     }
+}
+
+/// A spinning CPU runs no user code. If it did, in a window that the wait covers, the end of the wait
+/// was missed.
+fn is_phantom(window: &Window, wait: &InFlightWait) -> bool {
+    let user_ns = window.cpu_times.get(&wait.cpu).map_or(0, |t| t.user_ns);
+    wait.begin < window.begin
+        && share(user_ns, window.duration_ns()).is_some_and(|share| share > at::PHANTOM_USER_SHARE)
 }
 
 /// A CPU not seen counts as having progressed: unknown must not accuse.

@@ -177,3 +177,7 @@ pub const CONTENDED_MIN_BURN: f64 = 0.05;
 /// Sampled spin share of busy samples that agrees with a considerable `omega`. The same as
 /// [`OMEGA_DEGRADED`].
 pub const SAMPLED_SPIN_AGREES: f64 = OMEGA_DEGRADED;
+
+/// User share of a CPU's window that disproves a spin wait said to cover it. A tenth: `/proc/stat` is
+/// read some milliseconds before or after the open waits, in ticks of up to 10 ms.
+pub const PHANTOM_USER_SHARE: f64 = 0.1;

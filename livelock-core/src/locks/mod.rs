@@ -3,6 +3,7 @@
 //! In: windows. Out: [`LocksTally`] and, from it, the lock reports of a verdict. Refuses: unbounded
 //! memory; a `watch` runs for days.
 
+mod digest;
 mod holders;
 mod name;
 mod path;
@@ -10,7 +11,8 @@ mod report;
 mod stacks;
 mod tally;
 
+pub use digest::digest;
 pub use name::{NamedLock, name_lock, path_function};
 pub use report::reports;
 pub use stacks::RecentStacks;
-pub use tally::{LockTally, LocksTally, digest};
+pub use tally::{LockTally, LocksTally};

@@ -194,3 +194,78 @@ pub fn path_function(stack: &[String]) -> Option<&str> {
                 && !name.starts_with("0x")
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::ObjectPlace;
+    use crate::ids::CgroupId;
+    use crate::names::FunctionName;
+
+    struct Table(&'static [&'static str]);
+
+    impl Names for Table {
+        fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
+            let name = self
+                .0
+                .get(addr.0 as usize)
+                .filter(|name| !name.is_empty())?;
+            Some(FunctionName {
+                name: (*name).to_owned(),
+                offset_bytes: 4,
+            })
+        }
+        fn data_symbol(&self, _: LockAddr) -> Option<String> {
+            None
+        }
+        fn member(&self, _: ObjectPlace) -> Option<String> {
+            None
+        }
+        fn cgroup_path(&self, _: CgroupId) -> Option<String> {
+            None
+        }
+    }
+
+    fn printed(functions: &'static [&'static str]) -> Vec<String> {
+        let frames: Vec<_> = (0..functions.len() as u64).map(CodeAddr).collect();
+        printed_stack(&frames, &Table(functions))
+    }
+
+    #[test]
+    fn tracing_and_all_but_one_locking_frame_go() {
+        assert_eq!(
+            printed(&[
+                "bpf_prog_12",
+                "__traceiter_contention_begin",
+                "__pv_queued_spin_lock_slowpath",
+                "_raw_spin_lock_irqsave",
+                "try_to_wake_up"
+            ]),
+            ["_raw_spin_lock_irqsave+0x4", "try_to_wake_up+0x4"]
+        );
+        assert_eq!(
+            printed(&["__traceiter_contention_begin", "folio_lruvec_lock_irq"]),
+            ["folio_lruvec_lock_irq+0x4"]
+        );
+    }
+
+    #[test]
+    fn unknown_frames_are_addresses_and_hide_no_function() {
+        assert_eq!(
+            printed(&["", "_raw_spin_lock", "alloc_fd", ""]),
+            ["_raw_spin_lock+0x4", "alloc_fd+0x4", "0x3"]
+        );
+        assert_eq!(printed(&["", ""]), ["0x0", "0x1"]);
+    }
+
+    #[test]
+    fn the_function_of_a_printed_path() {
+        let stack = [
+            "_raw_spin_lock+0x4".to_owned(),
+            "0x99".to_owned(),
+            "alloc_fd+0x4".to_owned(),
+        ];
+        assert_eq!(path_function(&stack), Some("alloc_fd"));
+        assert_eq!(path_function(&stack[..2]), None);
+    }
+}

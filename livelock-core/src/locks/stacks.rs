@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{InFlightWait, StackEvent};
-use crate::ids::StackId;
+use crate::event::{InFlightWait, StackEvent, WaitEvent};
+use crate::ids::{LockAddr, StackId};
 use crate::thresholds::NR_STACKS_KEPT;
 
 /// A stack and whether a wait was tied to it.
@@ -20,6 +20,8 @@ pub(super) struct RecentStack {
 #[derive(Clone, Debug, Default)]
 pub struct RecentStacks {
     by_id: BTreeMap<StackId, RecentStack>,
+    /// Who acquired last, of locks that are still waited for.
+    pub(super) last_acquirers: BTreeMap<LockAddr, WaitEvent>,
 }
 
 impl RecentStacks {
@@ -41,11 +43,19 @@ impl RecentStacks {
 
     /// Drops the oldest beyond the bound, but none that an open wait still points at.
     pub(super) fn shrink(&mut self, open: &[InFlightWait]) {
+        let waited_for: BTreeSet<LockAddr> = open.iter().map(|wait| wait.lock).collect();
+        self.last_acquirers
+            .retain(|lock, _| waited_for.contains(lock));
         let nr_over = self.by_id.len().saturating_sub(NR_STACKS_KEPT);
         if nr_over == 0 {
             return;
         }
-        let open: BTreeSet<StackId> = open.iter().filter_map(|wait| wait.stack).collect();
+        let holding = self.last_acquirers.values().filter_map(|wait| wait.stack);
+        let open: BTreeSet<StackId> = open
+            .iter()
+            .filter_map(|wait| wait.stack)
+            .chain(holding)
+            .collect();
         let mut oldest: Vec<_> = self
             .by_id
             .iter()
@@ -63,7 +73,7 @@ impl RecentStacks {
 mod tests {
     use super::*;
     use crate::event::{LockKind, TaskRef};
-    use crate::ids::{CgroupId, CpuId, LockAddr, MonotonicNs, Pid, Tgid};
+    use crate::ids::{CgroupId, CpuId, MonotonicNs, Pid, Tgid};
 
     fn id(number: u32) -> StackId {
         StackId {

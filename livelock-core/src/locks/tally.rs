@@ -5,14 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::holders::gaps;
 use super::path::Paths;
-use super::stacks::RecentStacks;
-use crate::event::{LockKind, ObjectPlace, WaitEvent};
+use crate::event::{LockKind, ObjectPlace};
 use crate::hist::WaitHistogram;
-use crate::ids::{CpuId, LockAddr, StackId};
+use crate::ids::{CpuId, LockAddr};
 use crate::thresholds::NR_LOCKS_KEPT;
-use crate::window::{LockWindow, Window};
+use crate::window::LockWindow;
 
 /// One lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub struct LockTally {
 }
 
 impl LockTally {
-    fn empty(kind: LockKind) -> Self {
+    pub(super) fn empty(kind: LockKind) -> Self {
         Self {
             kind,
             nr_waits: 0,
@@ -53,7 +51,7 @@ impl LockTally {
         }
     }
 
-    fn of_window(lock: &LockWindow) -> Self {
+    pub(super) fn of_window(lock: &LockWindow) -> Self {
         Self {
             nr_waits: lock.nr_waits,
             wait_ns: lock.wait_ns,
@@ -197,110 +195,23 @@ impl LocksTally {
     }
 }
 
-/// The locks of one window. `recent` carries stacks from window to window.
-#[must_use]
-pub fn digest(window: &Window, recent: &mut RecentStacks) -> LocksTally {
-    let mut tally = LocksTally {
-        by_lock: window
-            .locks
-            .iter()
-            .map(|lock| (lock.lock, LockTally::of_window(lock)))
-            .collect(),
-    };
-    recent.keep(&window.stacks);
-    for stack in &window.stacks {
-        let lock = entry(&mut tally, stack.lock, stack.kind);
-        lock.waiters.update(&stack.frames, |path| {
-            path.sample(stack);
-            path.untied_weight += i64::from(stack.weight);
-        });
-        if let Some(place) = stack.place {
-            *lock.places.entry(place).or_default() += u64::from(stack.weight);
-        }
-    }
-    let completed = window
-        .waits
-        .iter()
-        .map(|w| (w.stack, w.lock, w.begin, w.end));
-    let open = window
-        .in_flight
-        .iter()
-        .map(|w| (w.stack, w.lock, w.begin, window.end));
-    for (stack, lock, begin, end) in completed.chain(open) {
-        // Only the part inside this window: the part before was tied when the wait was open at the
-        // close before.
-        let waited_ns = end.since(begin.max(window.begin));
-        if let Some(stack) = stack {
-            tie(&mut tally, recent, stack, lock, waited_ns);
-        }
-    }
-    charge_holders(&mut tally, window, recent);
-    recent.shrink(&window.in_flight);
-    tally
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn entry(tally: &mut LocksTally, lock: LockAddr, kind: LockKind) -> &mut LockTally {
-    tally
-        .by_lock
-        .entry(Some(lock))
-        .or_insert_with(|| LockTally::empty(kind))
-}
-
-fn tie(
-    tally: &mut LocksTally,
-    recent: &mut RecentStacks,
-    id: StackId,
-    lock: LockAddr,
-    waited_ns: u64,
-) {
-    let Some(recent) = recent
-        .get_mut(id)
-        .filter(|recent| recent.stack.lock == lock)
-    else {
-        return;
-    };
-    let first = !std::mem::replace(&mut recent.tied, true);
-    let stack = &recent.stack;
-    let weight = i64::from(stack.weight);
-    entry(tally, lock, stack.kind)
-        .waiters
-        .update(&stack.frames, |path| {
-            path.tied_ns = path
-                .tied_ns
-                .saturating_add(waited_ns.saturating_mul(u64::from(stack.weight)));
-            if first {
-                path.tied_weight += weight;
-                path.untied_weight -= weight;
-            }
-        });
-}
-
-fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &mut RecentStacks) {
-    let mut by_lock: BTreeMap<LockAddr, Vec<&WaitEvent>> = BTreeMap::new();
-    for wait in &window.waits {
-        by_lock.entry(wait.lock).or_default().push(wait);
-    }
-    for (lock, waits) in by_lock {
-        let Some(mine) = tally.by_lock.get_mut(&Some(lock)) else {
-            continue;
-        };
-        let complete = waits.len() as u64 == mine.nr_waits;
-        for gap in gaps(&waits, complete) {
-            mine.gaps.record(gap.gap_ns);
-            let Some(recent) = gap.holder.stack.and_then(|id| recent.get_mut(id)) else {
-                continue;
+    #[test]
+    fn locks_are_bounded_and_nothing_is_lost_from_the_sum() {
+        let mut sum = LocksTally::default();
+        for i in 0..3000u64 {
+            let tally = LockTally {
+                spin_ns: 1 + i % 7,
+                ..LockTally::empty(LockKind::Mutex)
             };
-            let stack = &recent.stack;
-            if stack.lock != lock {
-                continue;
-            }
-            mine.holders.update(&stack.frames, |path| {
-                path.sample(stack);
-                path.tied_ns = path
-                    .tied_ns
-                    .saturating_add(gap.gap_ns.saturating_mul(u64::from(stack.weight)));
-                path.tied_weight += i64::from(stack.weight);
+            sum.merge(&LocksTally {
+                by_lock: BTreeMap::from([(Some(LockAddr(i + 1)), tally)]),
             });
         }
+        assert!(sum.by_lock.len() <= NR_LOCKS_KEPT);
+        assert_eq!(sum.spin_ns(), (0..3000u64).map(|i| 1 + i % 7).sum::<u64>());
     }
 }

@@ -160,7 +160,20 @@ fn an_idle_host_is_healthy() {
 #[test]
 fn load_after_idleness_is_no_collapse() {
     let mut sim = Sim::new(4);
-    sim.run(20, idle()).run(8, shared_pipe());
+    // Two thirds wasted, and far fewer tokens a busy second than an idle host makes.
+    let sums = Sums {
+        kind: LockKind::Mutex,
+        burn_cpus: 2.6,
+        sleepers: 0.0,
+        nr_waits_per_sec: 2_000,
+    };
+    let load = Load {
+        nr_switches_per_sec: 500,
+        sums: Some(sums),
+        ..shared_pipe()
+    };
+    sim.run(20, idle()).run(8, load);
+    assert!(sim.seen[25].omega.is_some_and(|omega| omega > 0.6));
     assert_eq!(sim.judge.verdict(&Table).status, Status::Contended);
 }
 
@@ -410,4 +423,22 @@ fn reclaim_is_ruled_out_only_when_it_was_seen_to_be_small() {
             ..shared_pipe()
         }
     )));
+}
+
+#[test]
+fn a_wait_whose_cpu_runs_user_code_is_over() {
+    let load = Load {
+        user: 0.3,
+        stuck_since_ns: Some(600_000_000),
+        ..Load::default()
+    };
+    let mut sim = Sim::new(4);
+    sim.run(6, load);
+    assert_eq!(
+        sim.seen[0].stuck.len(),
+        1,
+        "begun in this window, whose user time may be from before"
+    );
+    assert!(sim.seen.iter().skip(1).all(|seen| seen.stuck.is_empty()));
+    assert_ne!(sim.judge.verdict(&Table).status, Status::Livelock);
 }

@@ -3,140 +3,26 @@
 //! In: [`Load`]s. Out: windows through the real window builder, and a judge who has seen them.
 //! Refuses: short cuts; every number passes as an event.
 
+mod load;
+mod table;
+
 use std::collections::BTreeMap;
 
 use livelock_core::detect::Observation;
 use livelock_core::event::{
-    CpuCounters, CpuTimes, Event, InFlightWait, LockKind, LockTotals, LossCause, ObjectKind,
-    ObjectPlace, ProgressCounters, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
+    CpuCounters, CpuTimes, Event, InFlightWait, LockKind, LockTotals, LossCause, ObjectPlace,
+    ProgressCounters, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
 };
 use livelock_core::hist::WaitHistogram;
-use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
-use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
+use livelock_core::host::HostFacts;
+use livelock_core::ids::{CgroupId, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 use livelock_core::judge::Judge;
-use livelock_core::names::{FunctionName, Names};
 use livelock_core::window::{Window, WindowBuilder};
 
+pub(crate) use load::*;
+pub(crate) use table::*;
+
 pub(crate) const LOCK: LockAddr = LockAddr(0xffff_8880_0123_4540);
-
-/// Symbols of the made-up kernel; the address of a function is its place here.
-const FUNCTIONS: &[&str] = &[
-    "__traceiter_contention_begin",
-    "native_queued_spin_lock_slowpath",
-    "_raw_spin_lock",
-    "alloc_fd",
-    "close_fd",
-    "futex_q_lock",
-    "futex_wake",
-    "do_syscall_64",
-    "mutex_spin_on_owner",
-    "__mutex_lock",
-    "anon_pipe_write",
-    "anon_pipe_read",
-    "ext4_lookup",
-    "_raw_spin_unlock_irqrestore",
-    "default_idle",
-    "mystery_function",
-];
-
-/// The address inside `function`.
-pub(crate) fn at(function: &str) -> CodeAddr {
-    let place = FUNCTIONS
-        .iter()
-        .position(|&f| f == function)
-        .expect("a known function");
-    CodeAddr(0x1000 * (place as u64 + 1) + 0x10)
-}
-
-/// Names of the made-up host.
-pub(crate) struct Table;
-
-impl Names for Table {
-    fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
-        let place = (addr.0 / 0x1000).checked_sub(1)? as usize;
-        Some(FunctionName {
-            name: (*FUNCTIONS.get(place)?).to_owned(),
-            offset_bytes: addr.0 % 0x1000,
-        })
-    }
-    fn data_symbol(&self, _: LockAddr) -> Option<String> {
-        None
-    }
-    fn member(&self, place: ObjectPlace) -> Option<String> {
-        (place.object == ObjectKind::FilesStruct).then(|| "files_struct.file_lock".to_owned())
-    }
-    fn cgroup_path(&self, _: CgroupId) -> Option<String> {
-        Some("/system.slice/app.service".to_owned())
-    }
-}
-
-/// Samples of each CPU and second, by where they land.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Samples {
-    pub(crate) user: u32,
-    pub(crate) spin_traced: u32,
-    pub(crate) spin_untraced: u32,
-    pub(crate) irq_restore: u32,
-    pub(crate) kernel: u32,
-    pub(crate) idle: u32,
-}
-
-/// A first-come-first-served lock that all CPUs want all the time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fifo {
-    pub(crate) gap_ns: u64,
-    pub(crate) hold_ns: u64,
-    pub(crate) paths: [&'static str; 2],
-    pub(crate) place: Option<ObjectKind>,
-    /// Every so manieth wait has a stack.
-    pub(crate) stack_period: u64,
-}
-
-/// A lock of which only sums are known.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sums {
-    pub(crate) kind: LockKind,
-    pub(crate) burn_cpus: f64,
-    pub(crate) sleepers: f64,
-    pub(crate) nr_waits_per_sec: u64,
-}
-
-/// What each CPU does, in shares of its time; the rest of `user + kernel + softirq + steal` is idle.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Load {
-    pub(crate) user: f64,
-    pub(crate) kernel: f64,
-    pub(crate) softirq: f64,
-    pub(crate) steal: f64,
-    /// Share of the busy ticks that never arrive.
-    pub(crate) ticks_lost: f64,
-    pub(crate) fifo: Option<Fifo>,
-    pub(crate) sums: Option<Sums>,
-    pub(crate) samples: Samples,
-    pub(crate) nr_switches_per_sec: u64,
-    pub(crate) nr_scanned_per_sec: u64,
-    pub(crate) nr_lost_per_sec: u64,
-    /// An open spin wait on CPU 0 since then (nanoseconds since the start).
-    pub(crate) stuck_since_ns: Option<u64>,
-    /// No snapshots of CPU times.
-    pub(crate) blind: bool,
-}
-
-pub(crate) fn host(nr_cpus: u32) -> HostFacts {
-    HostFacts {
-        hostname: "box".to_owned(),
-        kernel_release: "6.1.0".to_owned(),
-        arch: "x86_64".to_owned(),
-        nr_cpus_online: nr_cpus,
-        nr_cpus_possible: nr_cpus,
-        hypervisor: None,
-        spinlocks: SpinlockFlavour::Native,
-        sampler: SamplerSource::PmuNmi,
-        has_contended_release: false,
-        idle_by_clock: Some(true),
-        load_1m: Some(43.0),
-    }
-}
 
 /// The made-up host.
 pub(crate) struct Sim {
@@ -478,101 +364,5 @@ pub(crate) fn empty_totals(cpu: CpuId, kind: LockKind) -> LockTotals {
         max_ns: 0,
         nr_failed: 0,
         hist: WaitHistogram::default(),
-    }
-}
-
-/// dup and close on one descriptor table, deep in collapse: 61 hand-overs a second on 8 CPUs.
-pub(crate) fn fd_collapse() -> Load {
-    Load {
-        user: 0.004,
-        kernel: 0.996,
-        ticks_lost: 0.3,
-        fifo: Some(Fifo {
-            gap_ns: 16_400_000,
-            hold_ns: 500_000,
-            paths: ["alloc_fd", "close_fd"],
-            place: Some(ObjectKind::FilesStruct),
-            stack_period: 1,
-        }),
-        samples: Samples {
-            spin_traced: 95,
-            kernel: 4,
-            ..Samples::default()
-        },
-        nr_switches_per_sec: 52,
-        ..Load::default()
-    }
-}
-
-/// The same on a futex, 5,000 hand-overs a second on 4 CPUs, no place in the task.
-pub(crate) fn futex_collapse() -> Load {
-    Load {
-        user: 0.015,
-        kernel: 0.985,
-        fifo: Some(Fifo {
-            gap_ns: 200_000,
-            hold_ns: 20_000,
-            paths: ["futex_q_lock", "futex_wake"],
-            place: None,
-            stack_period: 50,
-        }),
-        samples: Samples {
-            spin_traced: 94,
-            kernel: 4,
-            user: 1,
-            ..Samples::default()
-        },
-        nr_switches_per_sec: 60,
-        ..Load::default()
-    }
-}
-
-pub(crate) fn compute() -> Load {
-    Load {
-        user: 0.97,
-        kernel: 0.03,
-        samples: Samples {
-            user: 96,
-            kernel: 3,
-            ..Samples::default()
-        },
-        nr_switches_per_sec: 200,
-        ..Load::default()
-    }
-}
-
-/// Two threads and more on one pipe: mutex spin, a few per cent of user time, throughput.
-pub(crate) fn shared_pipe() -> Load {
-    Load {
-        user: 0.08,
-        kernel: 0.91,
-        sums: Some(Sums {
-            kind: LockKind::Mutex,
-            burn_cpus: 2.2,
-            sleepers: 0.5,
-            nr_waits_per_sec: 60_000,
-        }),
-        samples: Samples {
-            user: 8,
-            spin_traced: 54,
-            kernel: 37,
-            ..Samples::default()
-        },
-        nr_switches_per_sec: 40_000,
-        ..Load::default()
-    }
-}
-
-pub(crate) fn idle() -> Load {
-    Load {
-        user: 0.004,
-        kernel: 0.004,
-        samples: Samples {
-            idle: 98,
-            kernel: 1,
-            ..Samples::default()
-        },
-        nr_switches_per_sec: 300,
-        ..Load::default()
     }
 }
