@@ -3,9 +3,14 @@
 //! In: arguments, the running kernel, records. Out: bytes for a human or a script. Refuses: judgement,
 //! which is `livelock-core`'s.
 
+pub mod args;
 pub mod btf;
 pub mod capture;
+pub mod doctor;
+pub mod exit;
 pub mod host;
 pub mod names;
 pub mod procfs;
 pub mod raw;
+pub mod render;
+pub mod run;

@@ -1,3 +1,29 @@
 //! The binary `livelock`: parses, runs, exits.
 
-fn main() {}
+use std::process::ExitCode;
+
+use livelock_cli::exit::Exit;
+use livelock_cli::{args, run};
+
+fn main() -> ExitCode {
+    let config = match args::parse(std::env::args_os()) {
+        Ok(config) => config,
+        Err(error) => {
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Fine
+            };
+            // Nobody is left to hear that this could not be printed.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    match run::main(config) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("livelock: failed to {error:#}");
+            Exit::Failed.into()
+        }
+    }
+}

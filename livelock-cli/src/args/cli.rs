@@ -1,0 +1,158 @@
+//! What may be typed.
+//!
+//! In: clap's derive. Out: raw arguments. Refuses: only what a single argument shows by itself; see `config` for
+//! the rest.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use super::parse_span;
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo livelock diagnose                      is this host in a live lock? (5 seconds)
+  sudo livelock diagnose --duration 30s       the same, for a rarer one
+  sudo livelock diagnose --format json --output verdict.json
+  sudo livelock watch --plain                 one line a window until Ctrl-C
+  sudo livelock export --duration 1m | jq 'select(.record == \"verdict\").status'
+  livelock doctor                             what works here, what does not, what to do
+
+Exit codes:
+  0 healthy, or busy and progressing    10 contended or starved
+  1 error at run time                   11 live lock
+  2 wrong arguments                    130 ended by Ctrl-C (SIGINT)
+  3 this host cannot be observed       143 ended by SIGTERM
+  4 inconclusive";
+
+/// Tells whether this host is in a live lock: every CPU busy, nothing achieved.
+#[derive(Debug, Parser)]
+#[command(name = "livelock", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub(super) color: ColorWhen,
+
+    /// Say more about what is going on; twice for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Observe for some seconds, then report
+    Diagnose(DiagnoseArgs),
+    /// Observe until stopped, and report each window
+    Watch(WatchArgs),
+    /// Observe and write records for a script
+    Export(ExportArgs),
+    /// Say what this host can show, what it cannot, and what to do
+    Doctor(DoctorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiagnoseArgs {
+    /// How long to observe
+    #[arg(short, long, value_name = "TIME", default_value = "5s", value_parser = parse_span)]
+    pub(super) duration: Duration,
+
+    /// Length of a window
+    #[arg(short, long, value_name = "TIME", default_value = "500ms", value_parser = parse_span)]
+    pub(super) window: Duration,
+
+    /// Format of the report
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(super) format: ReportFormat,
+
+    /// Write the report to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// One line a window, for logs and slow terminals
+    #[arg(long, conflicts_with = "json")]
+    pub(super) plain: bool,
+
+    /// One JSON record a line
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Length of a window
+    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = parse_span)]
+    pub(super) window: Duration,
+
+    /// How long to observe; until stopped if not given
+    #[arg(short, long, value_name = "TIME", value_parser = parse_span)]
+    pub(super) duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// Format of the records
+    #[arg(short, long, value_enum, default_value = "jsonl")]
+    pub(super) format: ExportFormat,
+
+    /// Length of a window
+    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = parse_span)]
+    pub(super) window: Duration,
+
+    /// How long to observe; until stopped if not given
+    #[arg(short, long, value_name = "TIME", value_parser = parse_span)]
+    pub(super) duration: Option<Duration>,
+
+    /// Write to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Format of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For a human.
+    Text,
+    /// The document livelock.verdict/v1.
+    Json,
+}
+
+/// Format of exported records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// JSON Lines, livelock.stream/v1.
+    Jsonl,
+}
+
+/// The command as clap sees it, for man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,217 @@
+//! Arguments that make sense together.
+//!
+//! In: raw arguments. Out: [`Config`]. Refuses: sessions too short for a verdict and windows that cost too much or
+//! say too little.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use super::cli::{Cli, Command, ExportFormat};
+use super::{ColorWhen, ReportFormat, command, span_text};
+
+/// Below this the cost of closing a window (reading every CPU's tables) shows.
+const MIN_WINDOW: Duration = Duration::from_millis(100);
+/// Above this an incident is over before the verdict.
+const MAX_WINDOW: Duration = Duration::from_mins(1);
+/// Fewest windows for which a live lock can be called (3 of 3, `design.md` 2).
+const MIN_WINDOWS: u32 = 3;
+/// A report on more than a day is what `watch` and `export` are for.
+const MAX_DIAGNOSE: Duration = Duration::from_hours(24);
+
+/// What to do, and how to talk about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What to do.
+    pub job: Job,
+    /// When to use colour.
+    pub color: ColorWhen,
+    /// 0: quiet.
+    pub verbosity: u8,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Observe, then report.
+    Diagnose {
+        /// How long; its duration is set.
+        session: Session,
+        /// Format.
+        format: ReportFormat,
+        /// Where to.
+        output: Output,
+    },
+    /// Report each window.
+    Watch {
+        /// How long.
+        session: Session,
+        /// Format.
+        format: WatchFormat,
+    },
+    /// Write JSON Lines.
+    Export {
+        /// How long.
+        session: Session,
+        /// Where to.
+        output: Output,
+    },
+    /// Examine the host.
+    Doctor {
+        /// Format.
+        format: ReportFormat,
+    },
+}
+
+/// How long to observe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Length of a window.
+    pub window: Duration,
+    /// Length of the whole; `None`: until stopped.
+    pub duration: Option<Duration>,
+}
+
+/// Where to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+/// How `watch` shows windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchFormat {
+    /// As fits the terminal.
+    Screen,
+    /// A line a window.
+    Plain,
+    /// JSON Lines.
+    Json,
+}
+
+/// Arguments that do not make sense together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Window out of range.
+    #[error(
+        "a window of {} is out of range: type --window {} to --window {}",
+        span_text(*window), span_text(MIN_WINDOW), span_text(MAX_WINDOW)
+    )]
+    Window {
+        /// What was typed.
+        window: Duration,
+    },
+    /// Too few windows for a verdict.
+    #[error(
+        "{} is too short for {MIN_WINDOWS} windows of {}, which a verdict needs: type --duration {} or \
+         longer, or a shorter --window",
+        span_text(*duration), span_text(*window), span_text(*window * MIN_WINDOWS)
+    )]
+    TooShort {
+        /// What was typed.
+        duration: Duration,
+        /// Window.
+        window: Duration,
+    },
+    /// A report on too long a time.
+    #[error(
+        "{} is too long for one report: type `livelock watch`, or --duration {} at most",
+        span_text(*duration), span_text(MAX_DIAGNOSE)
+    )]
+    TooLong {
+        /// What was typed.
+        duration: Duration,
+    },
+}
+
+/// Parses a command line, the program's name first.
+///
+/// # Errors
+///
+/// Wrong usage, or a request for help or version (see [`clap::Error::use_stderr`]).
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Config, clap::Error> {
+    let cli = Cli::try_parse_from(args)?;
+    let (color, verbosity) = (cli.color, cli.verbose);
+    let job = job(cli.command)
+        .map_err(|error| command().error(ErrorKind::ValueValidation, error.to_string()))?;
+    Ok(Config {
+        job,
+        color,
+        verbosity,
+    })
+}
+
+fn job(command: Command) -> Result<Job, ConfigError> {
+    Ok(match command {
+        Command::Diagnose(args) => {
+            let duration = args.duration;
+            if duration > MAX_DIAGNOSE {
+                return Err(ConfigError::TooLong { duration });
+            }
+            Job::Diagnose {
+                session: session(args.window, Some(duration))?,
+                format: args.format,
+                output: output(args.output),
+            }
+        }
+        Command::Watch(args) => Job::Watch {
+            session: session(args.window, args.duration)?,
+            format: match (args.plain, args.json) {
+                (_, true) => WatchFormat::Json,
+                (true, false) => WatchFormat::Plain,
+                (false, false) => WatchFormat::Screen,
+            },
+        },
+        Command::Export(args) => match args.format {
+            ExportFormat::Jsonl => Job::Export {
+                session: session(args.window, args.duration)?,
+                output: output(args.output),
+            },
+        },
+        Command::Doctor(args) => Job::Doctor {
+            format: if args.json {
+                ReportFormat::Json
+            } else {
+                ReportFormat::Text
+            },
+        },
+    })
+}
+
+fn session(window: Duration, duration: Option<Duration>) -> Result<Session, ConfigError> {
+    if !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
+        return Err(ConfigError::Window { window });
+    }
+    match duration {
+        Some(duration) if duration < window * MIN_WINDOWS => {
+            Err(ConfigError::TooShort { duration, window })
+        }
+        _ => Ok(Session { window, duration }),
+    }
+}
+
+/// `-` is standard output, as everywhere.
+fn output(path: Option<PathBuf>) -> Output {
+    match path {
+        Some(path) if path.as_os_str() != "-" => Output::File(path),
+        _ => Output::Stdout,
+    }
+}
+
+impl ColorWhen {
+    /// Whether to use colour, given what the output is and the environment's `NO_COLOR` and `TERM`.
+    #[must_use]
+    pub fn has_color(self, is_terminal: bool, no_color: Option<&str>, term: Option<&str>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => is_terminal && no_color.is_none_or(str::is_empty) && term != Some("dumb"),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Arguments.
+//!
+//! In: the command line. Out: a [`Config`] that makes sense. Refuses: what does not, with what to type instead.
+
+mod cli;
+mod config;
+mod span;
+#[cfg(test)]
+mod tests;
+
+pub use cli::{ColorWhen, ReportFormat, command};
+pub use config::{Config, ConfigError, Job, Output, Session, WatchFormat, parse};
+pub use span::{SpanError, parse_span, span_text};

@@ -1,0 +1,111 @@
+//! What is accepted, what is refused and with which words, and the help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn parsed(line: &str) -> Result<Config, clap::Error> {
+    parse(line.split(' ').map(OsString::from))
+}
+
+fn refused(line: &str) -> String {
+    let error = parsed(line).expect_err(line);
+    assert_eq!(error.exit_code(), 2, "{line}");
+    error.to_string()
+}
+
+#[test]
+fn the_default_is_five_seconds_of_text() {
+    let config = parsed("livelock diagnose").expect("valid");
+    let session = Session {
+        window: Duration::from_millis(500),
+        duration: Some(Duration::from_secs(5)),
+    };
+    let job = Job::Diagnose {
+        session,
+        format: ReportFormat::Text,
+        output: Output::Stdout,
+    };
+    assert_eq!(config.job, job);
+    assert_eq!((config.color, config.verbosity), (ColorWhen::Auto, 0));
+}
+
+#[test]
+fn options_arrive() {
+    let config = parsed("livelock watch --json --window 2s -vv --color never").expect("valid");
+    let Job::Watch { session, format } = config.job else {
+        panic!("not watch");
+    };
+    assert_eq!((format, session.duration), (WatchFormat::Json, None));
+    assert_eq!((config.color, config.verbosity), (ColorWhen::Never, 2));
+    let config = parsed("livelock export --format jsonl --output /tmp/x -d 1m").expect("valid");
+    let Job::Export { session, output } = config.job else {
+        panic!("not export");
+    };
+    assert_eq!(output, Output::File(PathBuf::from("/tmp/x")));
+    assert_eq!(session.duration, Some(Duration::from_mins(1)));
+    let config = parsed("livelock doctor --json").expect("valid");
+    let format = ReportFormat::Json;
+    assert_eq!(config.job, Job::Doctor { format });
+}
+
+#[test]
+fn refusals_say_what_to_type() {
+    insta::assert_snapshot!(
+        [
+            "livelock diagnose --duration 5",
+            "livelock diagnose --duration 1s",
+            "livelock diagnose --window 50ms",
+            "livelock diagnose --duration 48h",
+            "livelock watch --plain --json",
+            "livelock export --format xml",
+            "livelock diagnose --duration soon",
+        ]
+        .map(|line| format!("$ {line}\n{}", refused(line)))
+        .join("\n")
+    );
+}
+
+#[test]
+fn help_is_stable() {
+    let help = |line: &str| {
+        let error = parsed(line).expect_err("help");
+        assert_eq!(error.exit_code(), 0);
+        error.to_string()
+    };
+    insta::assert_snapshot!("help", help("livelock --help"));
+    insta::assert_snapshot!("help_diagnose", help("livelock diagnose --help"));
+    insta::assert_snapshot!("help_watch", help("livelock watch --help"));
+    insta::assert_snapshot!("help_export", help("livelock export --help"));
+    insta::assert_snapshot!("help_doctor", help("livelock doctor --help"));
+    command().debug_assert();
+}
+
+#[test]
+fn colour_follows_terminal_and_environment() {
+    let auto = ColorWhen::Auto;
+    assert!(auto.has_color(true, None, Some("xterm")));
+    assert!(auto.has_color(true, Some(""), None));
+    assert!(!auto.has_color(true, Some("1"), None));
+    assert!(!auto.has_color(true, None, Some("dumb")));
+    assert!(!auto.has_color(false, None, None));
+    assert!(ColorWhen::Always.has_color(false, Some("1"), None));
+    assert!(!ColorWhen::Never.has_color(true, None, None));
+}
+
+proptest! {
+    #[test]
+    fn a_duration_reads_as_it_is_written(span_ms in 0_u64..10_000_000_000) {
+        let span = Duration::from_millis(span_ms);
+        prop_assert_eq!(parse_span(&span_text(span)), Ok(span));
+    }
+
+    #[test]
+    fn any_text_is_survived(text in "\\PC*") {
+        let _ = parse_span(&text);
+    }
+}

@@ -1,0 +1,27 @@
+//! Verdicts and windows as bytes for a human or a script.
+//!
+//! In: [`livelock_core::verdict::Verdict`], [`WindowSummary`]. Out: strings. Refuses: to write them anywhere, to
+//! judge, and to let names of the host's tasks speak to the terminal (control characters are replaced).
+
+mod json;
+mod plain;
+#[cfg(test)]
+pub(crate) mod specimen;
+mod stream;
+mod style;
+#[cfg(test)]
+mod tests;
+mod text;
+mod units;
+mod window;
+
+pub use json::{RenderError, verdict_json};
+pub use plain::{PLAIN_HEADER, plain_line};
+pub use stream::{
+    EndedBy, STREAM_SCHEMA, StreamHeader, StreamSummary, header_line, summary_line, verdict_line,
+    window_line,
+};
+pub use style::{Style, Tint};
+pub(crate) use text::Page;
+pub use text::verdict_text;
+pub use window::WindowSummary;

@@ -1,0 +1,221 @@
+//! A verdict and a window for tests.
+
+use std::collections::BTreeMap;
+
+use livelock_core::event::LockKind;
+use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
+use livelock_core::ids::{CpuId, Pid};
+use livelock_core::verdict::*;
+
+use super::WindowSummary;
+
+pub(crate) fn host() -> HostFacts {
+    HostFacts {
+        hostname: "web42".to_owned(),
+        kernel_release: "6.1.0-18-amd64".to_owned(),
+        arch: "x86_64".to_owned(),
+        nr_cpus_online: 8,
+        nr_cpus_possible: 8,
+        hypervisor: Some("KVM".to_owned()),
+        spinlocks: SpinlockFlavour::Paravirtual,
+        sampler: SamplerSource::Hrtimer,
+        has_contended_release: false,
+        idle_by_clock: Some(true),
+        load_1m: Some(113.97),
+    }
+}
+
+fn side(share_pct: f64, pid: u32, stack: &[&str]) -> LockSide {
+    LockSide {
+        share_pct,
+        stack: stack.iter().map(|&frame| frame.to_owned()).collect(),
+        comm: Some("wor\u{1b}[31mker".to_owned()),
+        pid: Some(Pid(pid)),
+        cgroup: Some("/system.slice/a-service-with-a-long-name.service/workers".to_owned()),
+        nr_samples: 412,
+    }
+}
+
+fn evidence(signal: &str, value: f64, unit: &str, threshold: Option<f64>, text: &str) -> Evidence {
+    Evidence {
+        signal: signal.to_owned(),
+        value,
+        unit: unit.to_owned(),
+        threshold,
+        source: EvidenceSource::ContentionTracepoints,
+        text: text.to_owned(),
+    }
+}
+
+fn lock() -> LockReport {
+    LockReport {
+        name: "files_struct.file_lock".to_owned(),
+        name_source: NameSource::TaskObject,
+        addr: Some("0xffff888101234567".to_owned()),
+        kind: LockKind::Spinlock,
+        burn_pct: 93.4,
+        burn_cpus: 7.47,
+        nr_waits: 305,
+        wait_ns: WaitTimes {
+            total: 37_350_000_000,
+            p50: Some(134_000_000),
+            p99: Some(412_000_000),
+            max: 998_000_000,
+        },
+        nr_in_flight: 7,
+        oldest_in_flight_ns: Some(998_000_000),
+        handoff_gap_ns: Some(GapTimes {
+            p50: 16_000_000,
+            p99: 31_000_000,
+        }),
+        waiters: vec![side(
+            97.1,
+            4711,
+            &[
+                "__pv_queued_spin_lock_slowpath+0x1a2",
+                "_raw_spin_lock+0x25",
+                "alloc_fd+0x3c",
+                "__x64_sys_dup+0x2f",
+                "do_syscall_64+0x5d",
+                "entry_SYSCALL_64_after_hwframe+0x6e",
+            ],
+        )],
+        holders: vec![
+            side(
+                64.0,
+                4712,
+                &["close_fd+0x11", "__x64_sys_close+0x9", "do_syscall_64+0x5d"],
+            ),
+            side(
+                36.0,
+                4713,
+                &["alloc_fd+0x3c", "__x64_sys_dup+0x2f", "do_syscall_64+0x5d"],
+            ),
+        ],
+        cpus: (0..8).map(CpuId).collect(),
+    }
+}
+
+/// Eight workers on one file table.
+pub(crate) fn livelock() -> Verdict {
+    Verdict {
+        schema: SCHEMA.to_owned(),
+        status: Status::Livelock,
+        confidence: Confidence::High,
+        cause: Cause {
+            class: CauseClass::SpinCollapse,
+            summary: "7.5 of 8 CPUs spin on files_struct.file_lock, which is handed on 61 times a second".to_owned(),
+        },
+        window: Span {
+            duration_ns: 5_000_000_000,
+            nr_windows: 10,
+            nr_no_progress: 9,
+            first_verdict_ns: Some(1_500_000_000),
+        },
+        host: host(),
+        busy_pct: Some(99.6),
+        burn_pct: Some(93.4),
+        user_pct: Some(0.4),
+        omega: Some(0.938),
+        time: TimeLedger {
+            idle_pct: Some(0.4),
+            user_pct: Some(0.4),
+            kernel_pct: Some(4.9),
+            traced_spin_pct: Some(93.4),
+            untraced_spin_pct: Some(0.2),
+            hardirq_pct: Some(0.1),
+            softirq_pct: Some(0.3),
+            steal_pct: Some(0.3),
+            lost_ticks_pct: None,
+            coverage_pct: Some(99.8),
+        },
+        progress: Progress {
+            state: ProgressState::Collapsed,
+            reason: "0.4 % of busy time is user time while CPUs spin".to_owned(),
+            tokens_per_busy_sec: Some(7.66),
+            baseline_tokens_per_busy_sec: None,
+            tokens_per_sec: BTreeMap::from([
+                ("context_switches".to_owned(), 52.0),
+                ("lock_handoffs".to_owned(), 61.0),
+            ]),
+        },
+        locks: vec![lock()],
+        evidence: vec![
+            evidence("omega", 0.938, "", Some(0.8), "almost all busy time is spent waiting for locks"),
+            evidence("user_share", 0.4, "%", Some(5.0), "next to no user code runs"),
+        ],
+        against: vec![evidence("steal", 0.3, "%", None, "the hypervisor takes little")],
+        ruled_out: vec![RuledOut {
+            candidate: "user computation".to_owned(),
+            reason: "0.4 % of busy time is user time".to_owned(),
+        }],
+        blind_spots: vec![BlindSpot {
+            id: "interrupts-off-sampling".to_owned(),
+            what: "code that runs with interrupts off is not sampled; its time shows where they come on again".to_owned(),
+            mitigation: "a hardware PMU samples there too; traced locks are not affected".to_owned(),
+        }],
+        remedies: vec![Remedy {
+            action: "run the workers as processes, or unshare their file tables (unshare(CLONE_FILES))".to_owned(),
+            reason: "one file table has one lock; every open, close and dup of every thread takes it".to_owned(),
+            confirm: "perf trace -s -e dup,close -p 4711 -- sleep 1".to_owned(),
+        }],
+        accounting: Accounting {
+            nr_begun: 313,
+            nr_completed: 305,
+            nr_in_flight: 7,
+            lost: BTreeMap::from([("nested".to_owned(), 1)]),
+            detail_lost: BTreeMap::from([("stack_ring_full".to_owned(), 0)]),
+            unaccounted: 0,
+        },
+        self_cost: SelfCost {
+            cpu_pct: 0.21,
+            bpf_cpu_pct: 0.06,
+            user_cpu_pct: 0.15,
+            level: 0,
+            stack_sampling: StackSampling {
+                nr_stacks: 412,
+                one_in: Some(1.0),
+            },
+        },
+    }
+}
+
+/// Nothing wrong, and little known.
+pub(crate) fn healthy() -> Verdict {
+    Verdict {
+        status: Status::Healthy,
+        confidence: Confidence::Medium,
+        cause: Cause {
+            class: CauseClass::None,
+            summary: "CPUs are mostly idle and nobody waits".to_owned(),
+        },
+        busy_pct: None,
+        omega: None,
+        time: TimeLedger::default(),
+        locks: Vec::new(),
+        evidence: Vec::new(),
+        against: Vec::new(),
+        ruled_out: Vec::new(),
+        blind_spots: Vec::new(),
+        remedies: Vec::new(),
+        ..livelock()
+    }
+}
+
+pub(crate) fn window() -> WindowSummary {
+    WindowSummary {
+        number: 3,
+        ended_unix_ms: 1_790_000_000_123,
+        duration_ns: 1_000_000_000,
+        status: Status::Livelock,
+        busy_pct: Some(99.6),
+        burn_pct: Some(93.4),
+        omega: Some(0.938),
+        user_pct: Some(0.4),
+        top_lock: Some("files_struct.file_lock".to_owned()),
+        waits_per_sec: 61.0,
+        nr_in_flight: 7,
+        oldest_in_flight_ns: Some(998_000_000),
+        nr_lost: 0,
+    }
+}

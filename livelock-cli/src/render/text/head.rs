@@ -1,0 +1,72 @@
+//! What is wrong, where, and what to do: the first three lines.
+
+use livelock_core::verdict::{Confidence, Status, Verdict};
+
+use super::Page;
+use crate::render::Tint;
+use crate::render::units::{clean, duration, pct};
+
+pub(super) fn write(page: &mut Page, verdict: &Verdict) {
+    let (word, tint) = match verdict.status {
+        Status::Livelock => ("LIVE LOCK", Tint::Bad),
+        Status::Contended => ("CONTENDED: busy with locks, still progressing", Tint::Warn),
+        Status::Starved => ("STARVED: runnable work does not get CPU", Tint::Warn),
+        Status::Busy => ("BUSY: and progressing", Tint::Good),
+        Status::Healthy => ("HEALTHY", Tint::Good),
+        Status::CannotTell => ("CANNOT TELL", Tint::Warn),
+    };
+    let confidence = match verdict.confidence {
+        Confidence::High => "high",
+        Confidence::Medium => "medium",
+        Confidence::Low => "low",
+    };
+    let word = page.style().paint(tint, word);
+    page.line(&format!("{word}  ({confidence} confidence)"));
+    page.item("  why  ", &verdict.cause.summary);
+    match verdict.remedies.first() {
+        Some(remedy) => page.item("  now  ", &remedy.action),
+        None => page.item("  now  ", no_remedy(verdict.status)),
+    }
+    let window = &verdict.window;
+    page.line("");
+    page.item(
+        "  ",
+        &format!(
+            "busy {}, of that spinning {}, user {}; {} in {} windows, {} without progress{}",
+            pct(verdict.busy_pct),
+            pct(verdict.omega.map(|omega| omega * 100.0)),
+            pct(verdict.user_pct),
+            duration(window.duration_ns),
+            window.nr_windows,
+            window.nr_no_progress,
+            window
+                .first_verdict_ns
+                .map_or_else(String::new, |ns| format!("; told after {}", duration(ns))),
+        ),
+    );
+    page.item("  ", &host(verdict));
+}
+
+const fn no_remedy(status: Status) -> &'static str {
+    match status {
+        Status::Healthy | Status::Busy => "nothing to do",
+        Status::CannotTell => "run `livelock doctor`, then again for longer (--duration 30s)",
+        Status::Livelock | Status::Contended | Status::Starved => "no remedy is known; see below",
+    }
+}
+
+fn host(verdict: &Verdict) -> String {
+    let host = &verdict.host;
+    let mut parts = vec![
+        clean(&host.hostname),
+        format!("{} CPUs", host.nr_cpus_online),
+        format!("Linux {} {}", clean(&host.kernel_release), host.arch),
+    ];
+    parts.extend(
+        host.hypervisor
+            .as_ref()
+            .map(|name| format!("guest of {}", clean(name))),
+    );
+    parts.extend(host.load_1m.map(|load| format!("load {load:.1}")));
+    parts.join(", ")
+}

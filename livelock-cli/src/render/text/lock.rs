@@ -1,0 +1,134 @@
+//! Locks, with who waits and who holds side by side.
+//!
+//! Refuses: more than [`MAX_LOCKS`] locks and [`MAX_FRAMES`] frames a side; the JSON has them all.
+
+use std::iter;
+
+use livelock_core::event::LockKind;
+use livelock_core::verdict::{LockReport, LockSide, Verdict};
+
+use super::Page;
+use crate::render::Tint;
+use crate::render::units::{clean, count, cut_end, cut_front, duration};
+
+const MAX_LOCKS: usize = 3;
+const MAX_SIDES: usize = 2;
+const MAX_FRAMES: usize = 10;
+/// Narrower columns cut function names; then the sides go below each other.
+const MIN_COLUMN: usize = 36;
+
+pub(super) fn write(page: &mut Page, verdict: &Verdict) {
+    if verdict.locks.is_empty() {
+        return;
+    }
+    page.heading("Locks");
+    for (index, lock) in verdict.locks.iter().take(MAX_LOCKS).enumerate() {
+        write_lock(page, index + 1, lock);
+    }
+    let nr_more = verdict.locks.len().saturating_sub(MAX_LOCKS);
+    if nr_more > 0 {
+        page.line(&format!("  and {nr_more} more (see --format json)"));
+    }
+}
+
+fn write_lock(page: &mut Page, number: usize, lock: &LockReport) {
+    let name = page.style().paint(Tint::Strong, &clean(&lock.name));
+    let addr = lock.addr.as_deref().unwrap_or("many addresses");
+    page.line(&format!("  {number}. {name}  {}  {addr}", kind(lock.kind)));
+    page.item(
+        "     ",
+        &format!(
+            "burns {:.1} % of all CPUs ({:.2} CPUs)",
+            lock.burn_pct, lock.burn_cpus
+        ),
+    );
+    let times = &lock.wait_ns;
+    let percentiles = match (times.p50, times.p99) {
+        (Some(p50), Some(p99)) => format!("p50 {}, p99 {}, ", duration(p50), duration(p99)),
+        _ => String::new(),
+    };
+    let oldest = lock
+        .oldest_in_flight_ns
+        .map_or_else(String::new, |ns| format!(" (oldest {})", duration(ns)));
+    page.item(
+        "     ",
+        &format!(
+            "{} waits done: {percentiles}longest {}; {} waiting now{oldest}",
+            count(lock.nr_waits),
+            duration(times.max),
+            count(lock.nr_in_flight),
+        ),
+    );
+    if let Some(gap) = &lock.handoff_gap_ns {
+        let (p50, p99) = (duration(gap.p50), duration(gap.p99));
+        page.item("     ", &format!("handed on every {p50} (p99 {p99})"));
+    }
+    let width = page.style().width_columns().saturating_sub(5);
+    let column = width.saturating_sub(3) / 2;
+    if column >= MIN_COLUMN {
+        let waiting = side("waiting", &lock.waiters, column);
+        let holding = side("holding", &lock.holders, column);
+        for (left, right) in zip_longest(waiting, holding) {
+            let gap = " ".repeat(column.saturating_sub(left.chars().count()) + 3);
+            page.line(&format!("     {left}{gap}{right}"));
+        }
+    } else {
+        let lines = side("waiting", &lock.waiters, width);
+        for line in lines.iter().chain(&side("holding", &lock.holders, width)) {
+            page.line(&format!("     {line}"));
+        }
+    }
+}
+
+fn side(title: &str, sides: &[LockSide], width: usize) -> Vec<String> {
+    if sides.is_empty() {
+        return vec![title.to_owned(), "  not seen".to_owned()];
+    }
+    let mut lines = vec![title.to_owned()];
+    for side in sides.iter().take(MAX_SIDES) {
+        let who = match (&side.comm, side.pid) {
+            (Some(comm), Some(pid)) => format!("{} ({})", clean(comm), pid.0),
+            (Some(comm), None) => clean(comm),
+            (None, Some(pid)) => format!("pid {}", pid.0),
+            (None, None) => "unknown task".to_owned(),
+        };
+        let share = format!(
+            "  {:.0} % of {} samples, {who}",
+            side.share_pct, side.nr_samples
+        );
+        lines.push(cut_end(&share, width));
+        if let Some(cgroup) = &side.cgroup {
+            let room = width.saturating_sub(4);
+            lines.push(format!("    {}", cut_front(&clean(cgroup), room)));
+        }
+        let frames = side.stack.iter().take(MAX_FRAMES);
+        lines.extend(frames.map(|frame| cut_end(&format!("      {}", clean(frame)), width)));
+        let nr_more = side.stack.len().saturating_sub(MAX_FRAMES);
+        if nr_more > 0 {
+            lines.push(format!("      and {nr_more} more"));
+        }
+    }
+    let nr_more = sides.len().saturating_sub(MAX_SIDES);
+    if nr_more > 0 {
+        lines.push(format!("  and {nr_more} more paths"));
+    }
+    lines
+}
+
+fn zip_longest(left: Vec<String>, right: Vec<String>) -> impl Iterator<Item = (String, String)> {
+    let nr_lines = left.len().max(right.len());
+    let fill = |lines: Vec<String>| lines.into_iter().chain(iter::repeat(String::new()));
+    fill(left).zip(fill(right)).take(nr_lines)
+}
+
+const fn kind(kind: LockKind) -> &'static str {
+    match kind {
+        LockKind::Spinlock => "spinlock",
+        LockKind::Rwlock => "rwlock",
+        LockKind::Mutex => "mutex",
+        LockKind::Rwsem => "rwsem",
+        LockKind::PercpuRwsem => "percpu-rwsem",
+        LockKind::Rtmutex => "rtmutex",
+        LockKind::Unknown => "lock of unknown kind",
+    }
+}
