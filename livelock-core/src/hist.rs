@@ -39,7 +39,9 @@ impl WaitHistogram {
     pub fn from_counts(counts: impl IntoIterator<Item = u64>) -> Self {
         let mut hist = Self::default();
         for (bucket, count) in counts.into_iter().enumerate() {
-            hist.buckets[bucket.min(NR_BUCKETS - 1)] += count;
+            if let Some(mine) = hist.buckets.get_mut(bucket.min(NR_BUCKETS - 1)) {
+                *mine += count;
+            }
         }
         hist
     }
@@ -50,7 +52,9 @@ impl WaitHistogram {
             .rev()
             .find(|&b| bucket_floor_ns(b) <= ns)
             .unwrap_or(0);
-        self.buckets[bucket] += 1;
+        if let Some(mine) = self.buckets.get_mut(bucket) {
+            *mine += 1;
+        }
     }
 
     /// Adds the counts of `other`.

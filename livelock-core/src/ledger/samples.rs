@@ -68,3 +68,77 @@ pub fn count(samples: &[SampleEvent], names: &dyn Names) -> SampleCounts {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{ObjectPlace, TaskRef};
+    use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Tgid};
+    use crate::names::FunctionName;
+
+    const FUNCTIONS: [&str; 4] = ["default_idle", "osq_lock", "vfs_read", "do_syscall_64"];
+
+    struct Table;
+
+    impl Names for Table {
+        fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
+            Some(FunctionName {
+                name: (*FUNCTIONS.get(addr.0 as usize)?).to_owned(),
+                offset_bytes: 0,
+            })
+        }
+        fn data_symbol(&self, _: LockAddr) -> Option<String> {
+            None
+        }
+        fn member(&self, _: ObjectPlace) -> Option<String> {
+            None
+        }
+        fn cgroup_path(&self, _: CgroupId) -> Option<String> {
+            None
+        }
+    }
+
+    fn sample(pid: u32, frames: &[u64]) -> SampleEvent {
+        SampleEvent {
+            cpu: CpuId(0),
+            taken: MonotonicNs(0),
+            task: TaskRef {
+                pid: Pid(pid),
+                tgid: Tgid(pid),
+                comm: None,
+            },
+            mode: SampleMode::Kernel,
+            in_traced_spin: false,
+            in_self: false,
+            frames: frames.iter().copied().map(CodeAddr).collect(),
+        }
+    }
+
+    #[test]
+    fn idle_and_own_samples_do_not_count() {
+        let own = SampleEvent {
+            in_self: true,
+            ..sample(9, &[1])
+        };
+        let idle = [sample(0, &[2]), sample(9, &[0, 3]), own];
+        assert_eq!(count(&idle, &Table), SampleCounts::default());
+    }
+
+    #[test]
+    fn only_the_three_innermost_frames_spin() {
+        let counts = count(&[sample(9, &[2, 2, 1]), sample(9, &[2, 2, 2, 1])], &Table);
+        assert_eq!(
+            (counts.nr_busy, counts.nr_spin, counts.nr_untraced_spin),
+            (2, 1, 1)
+        );
+        let traced = SampleEvent {
+            in_traced_spin: true,
+            ..sample(9, &[1])
+        };
+        let counts = count(&[traced], &Table);
+        assert_eq!(
+            (counts.nr_busy, counts.nr_spin, counts.nr_untraced_spin),
+            (1, 1, 0)
+        );
+    }
+}

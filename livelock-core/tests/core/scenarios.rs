@@ -442,3 +442,60 @@ fn a_wait_whose_cpu_runs_user_code_is_over() {
     assert!(sim.seen.iter().skip(1).all(|seen| seen.stuck.is_empty()));
     assert_ne!(sim.judge.verdict(&Table).status, Status::Livelock);
 }
+
+#[test]
+fn waste_short_of_the_rules_is_contended() {
+    let sums = |burn_cpus| Sums {
+        kind: LockKind::Spinlock,
+        burn_cpus,
+        sleepers: 0.0,
+        nr_waits_per_sec: 100,
+    };
+    // No user time, no baseline, omega 0.7: rule (ii) asks for 0.8.
+    let quiet = Load {
+        user: 0.01,
+        kernel: 0.99,
+        sums: Some(sums(2.8)),
+        ..Load::default()
+    };
+    assert_eq!(after(4, 8, quiet).status, Status::Contended);
+    // A collapsed baseline, omega 0.55: rule (i) asks for 0.6.
+    let mut sim = Sim::new(4);
+    let work = Load {
+        nr_switches_per_sec: 20_000,
+        ..compute()
+    };
+    let slow = Load {
+        sums: Some(sums(2.2)),
+        nr_switches_per_sec: 50,
+        ..quiet
+    };
+    sim.run(8, work).run(8, slow);
+    assert!(
+        sim.seen[10]
+            .pi0
+            .is_some_and(|pi0| sim.seen[10].pi.is_some_and(|pi| pi < 0.3 * pi0))
+    );
+    assert_eq!(sim.judge.verdict(&Table).status, Status::Contended);
+    // Nearly all of next to nothing.
+    let trifle = Load {
+        kernel: 0.02,
+        sums: Some(sums(0.07)),
+        ..Load::default()
+    };
+    let verdict = after(4, 8, trifle);
+    assert!(verdict.omega.is_some_and(|omega| omega > 0.8));
+    assert_eq!(verdict.status, Status::Healthy);
+}
+
+#[test]
+fn without_any_tick_the_user_share_is_unknown_not_zero() {
+    let blind = Load {
+        ticks_lost: 1.0,
+        ..compute()
+    };
+    let verdict = after(4, 8, blind);
+    assert_eq!(verdict.status, Status::Busy);
+    assert!(verdict.busy_pct.is_some_and(|busy| busy > 99.0));
+    assert_eq!((verdict.user_pct, verdict.time.user_pct), (None, None));
+}
