@@ -64,17 +64,20 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
     }
     let (_, books) = case.span.books_at(case.level);
     let nr_cpus = case.host.nr_cpus_online;
-    let user_pct = 100.0 * books.user_share().unwrap_or(0.0);
+    let user = books.user_share().map_or_else(
+        || "an unknown share".to_owned(),
+        |user| format!("{:.1} %", 100.0 * user),
+    );
     let cpus = |ns: u64| f64::from(nr_cpus) * share(ns, books.capacity_ns).unwrap_or(0.0);
     let busy_pct = 100.0 * case.busy();
     match class {
         CauseClass::SpinCollapse | CauseClass::LockContention => {
             let burn_cpus = cpus(books.waste_ns());
             let tail = if status == Status::Livelock {
-                format!("user code gets {user_pct:.1} % of busy time")
+                format!("user code gets {user} of busy time")
             } else {
                 format!(
-                    "{:.0} % of busy time, user code gets {user_pct:.0} %",
+                    "{:.0} % of busy time, user code gets {user}",
                     100.0 * books.omega().unwrap_or(0.0)
                 )
             };
@@ -98,10 +101,10 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
                 .map_or("unknown", |l| l.name.as_str())
         ),
         CauseClass::UserCompute => {
-            format!("CPUs are {busy_pct:.0} % busy; user code gets {user_pct:.0} % of it")
+            format!("CPUs are {busy_pct:.0} % busy; user code gets {user} of it")
         }
         CauseClass::KernelWork => format!(
-            "CPUs are {busy_pct:.0} % busy, mostly with kernel work that spins on nothing; user code gets {user_pct:.0} %"
+            "CPUs are {busy_pct:.0} % busy, mostly with kernel work that spins on nothing; user code gets {user}"
         ),
         CauseClass::InterruptWork => {
             format!("CPUs are {busy_pct:.0} % busy, mostly with interrupts")

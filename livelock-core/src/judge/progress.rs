@@ -50,16 +50,19 @@ fn state(case: &Case<'_>, status: Status) -> ProgressState {
 fn reason(case: &Case<'_>, state: ProgressState) -> String {
     let span = case.span;
     let (_, books) = case.span.books_at(Level::Livelock);
-    let user_pct = 100.0 * books.user_share().unwrap_or(0.0);
+    let user = books.user_share().map_or_else(
+        || "an unknown share".to_owned(),
+        |user| format!("{:.1} %", 100.0 * user),
+    );
     let omega_pct = 100.0 * books.omega().unwrap_or(0.0);
     let pace = match (pi(&span.tokens, span.books.busy_ns()), span.pi0) {
         (Some(pi), Some(pi0)) => format!("{pi:.0} tokens a busy second, baseline {pi0:.0}"),
         _ => "no baseline".to_owned(),
     };
     match state {
-        ProgressState::Collapsed => format!(
-            "{omega_pct:.0} % of busy time is spun away and user code gets {user_pct:.1} %; {pace}"
-        ),
+        ProgressState::Collapsed => {
+            format!("{omega_pct:.0} % of busy time is spun away and user code gets {user}; {pace}")
+        }
         ProgressState::Stalled => {
             format!("no counter moved while {omega_pct:.0} % of busy time was spun away; {pace}")
         }
