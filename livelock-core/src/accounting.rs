@@ -47,6 +47,7 @@ pub fn balance<'a>(
     cpus: impl IntoIterator<Item = &'a CpuCounters>,
     nr_recursion_misses: Option<u64>,
     nr_in_flight: u64,
+    nr_undecodable: u64,
 ) -> Accounting {
     let mut books = Accounting {
         nr_in_flight,
@@ -66,6 +67,10 @@ pub fn balance<'a>(
             .lost
             .entry(LossCause::RecursionMiss.name().to_owned())
             .or_default() += nr_missed;
+    }
+    if nr_undecodable > 0 {
+        let cause = DetailLossCause::Undecodable.name().to_owned();
+        books.detail_lost.insert(cause, nr_undecodable);
     }
     let nr_explained = books.nr_completed + books.nr_in_flight + nr_lost(&books);
     books.unaccounted = books.nr_begun as i64 - nr_explained as i64;
@@ -107,17 +112,17 @@ mod tests {
     #[test]
     fn a_missing_wait_is_unaccounted() {
         let cpus = [cpu(100, 90, 3), cpu(50, 50, 0)];
-        assert_eq!(balance(&cpus, Some(4), 7).unaccounted, 0);
-        assert_eq!(balance(&cpus, Some(4), 6).unaccounted, 1);
-        assert_eq!(balance(&cpus, Some(4), 8).unaccounted, -1);
+        assert_eq!(balance(&cpus, Some(4), 7, 0).unaccounted, 0);
+        assert_eq!(balance(&cpus, Some(4), 6, 0).unaccounted, 1);
+        assert_eq!(balance(&cpus, Some(4), 8, 0).unaccounted, -1);
     }
 
     #[test]
     fn recursion_misses_are_begun_and_lost() {
-        let books = balance(&[cpu(10, 10, 0)], Some(4), 0);
+        let books = balance(&[cpu(10, 10, 0)], Some(4), 0, 0);
         assert_eq!(books.nr_begun, 14);
         assert_eq!(books.lost.get("recursion_miss"), Some(&4));
-        assert_eq!(balance(&[cpu(10, 10, 0)], None, 0).lost.len(), 0);
+        assert_eq!(balance(&[cpu(10, 10, 0)], None, 0, 0).lost.len(), 0);
     }
 
     proptest! {
@@ -128,7 +133,7 @@ mod tests {
         ) {
             let cpus: Vec<_> = parts.iter().map(|&(done, lost, open)| cpu(done + lost + open, done, lost)).collect();
             let nr_open = parts.iter().map(|part| part.2).sum();
-            let books = balance(&cpus, nr_missed, nr_open);
+            let books = balance(&cpus, nr_missed, nr_open, 0);
             prop_assert_eq!(books.unaccounted, 0);
             prop_assert_eq!(books.nr_begun, books.nr_completed + books.nr_in_flight + nr_lost(&books));
         }

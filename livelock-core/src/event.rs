@@ -184,6 +184,9 @@ pub struct InFlightWait {
     pub begin: MonotonicNs,
     /// Part of its age so far that burned a CPU, each nanosecond once.
     pub spin_ns: u64,
+    /// Part of `spin_ns` that is not yet in [`CpuCounters::spin_ns`] (an open mutex wait has its closed
+    /// spin phases there already).
+    pub unbooked_spin_ns: u64,
     /// Whether it burns a CPU at this moment.
     pub spinning: bool,
     /// CPU that it burns, or on which its phase began.
@@ -194,6 +197,20 @@ pub struct InFlightWait {
     pub tgid: Tgid,
     /// Stack of the begin, if sampled.
     pub stack: Option<StackId>,
+}
+
+/// A wait that is over, and counted as completed, but will only be in the [`LockTotals`] of a later
+/// window: its CPU has had no occasion to fold it yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UnfoldedWait {
+    /// The lock.
+    pub lock: LockAddr,
+    /// Family.
+    pub kind: LockKind,
+    /// CPU that will fold it.
+    pub cpu: CpuId,
+    /// Part that burned a CPU.
+    pub spin_ns: u64,
 }
 
 /// Why a begun wait has no end in the books, or a record did not arrive.
@@ -321,6 +338,8 @@ pub enum Event {
     Sample(SampleEvent),
     /// A wait open at the close of the window.
     InFlight(InFlightWait),
+    /// A wait over but not folded when the window closed.
+    Unfolded(UnfoldedWait),
     /// A CPU's counters at the close of the window.
     Cpu {
         /// CPU.
@@ -344,4 +363,6 @@ pub enum Event {
         /// User and system time of all its threads.
         cpu_ns: u64,
     },
+    /// Records refused by the decoder since attach.
+    Undecodable(u64),
 }

@@ -3,10 +3,11 @@
 //! In: bucket counts as the kernel side books them. Out: percentiles. Refuses: exactness; a percentile
 //! is right within its bucket (a factor of 1.5 at most).
 
+use livelock_common::{bucket_floor_ns, bucket_of};
 use serde::{Deserialize, Serialize};
 
-/// Buckets; the same number as on the wire, asserted by the decoder.
-pub const NR_BUCKETS: usize = 64;
+/// Buckets; those of the wire.
+pub const NR_BUCKETS: usize = livelock_common::HIST_BUCKETS;
 
 /// Counts of durations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,17 +24,6 @@ impl Default for WaitHistogram {
     }
 }
 
-/// Smallest duration of `bucket`, in nanoseconds. Bucket 0 holds everything under 32 ns, then two
-/// buckets an octave.
-#[must_use]
-pub fn bucket_floor_ns(bucket: usize) -> u64 {
-    if bucket == 0 {
-        return 0;
-    }
-    let octave = 5 + (bucket - 1) / 2;
-    (1 << octave) + ((bucket - 1) % 2) as u64 * (1 << (octave - 1))
-}
-
 impl WaitHistogram {
     /// From the wire's counts; counts beyond [`NR_BUCKETS`] go to the last bucket.
     pub fn from_counts(counts: impl IntoIterator<Item = u64>) -> Self {
@@ -48,11 +38,7 @@ impl WaitHistogram {
 
     /// Books one duration.
     pub fn record(&mut self, ns: u64) {
-        let bucket = (1..NR_BUCKETS)
-            .rev()
-            .find(|&b| bucket_floor_ns(b) <= ns)
-            .unwrap_or(0);
-        if let Some(mine) = self.buckets.get_mut(bucket) {
+        if let Some(mine) = self.buckets.get_mut(bucket_of(ns)) {
             *mine += 1;
         }
     }

@@ -207,6 +207,7 @@ mod tests {
             kind: LockKind::Spinlock,
             begin: MonotonicNs(begin_ns),
             spin_ns: 0,
+            unbooked_spin_ns: 0,
             spinning: true,
             cpu: CpuId(1),
             pid: Pid(2),

@@ -109,6 +109,7 @@ mod tests {
             kind: LockKind::Spinlock,
             begin: MonotonicNs(0),
             spin_ns: 0,
+            unbooked_spin_ns: 0,
             spinning: true,
             cpu: CpuId(0),
             pid: Pid(1),

@@ -9,7 +9,7 @@ use super::closed::{LockWindow, Window};
 use crate::accounting;
 use crate::event::{
     CpuCounters, CpuTimes, Event, InFlightWait, LockTotals, ProgressCounters, SampleEvent,
-    SampleMode, StackEvent, WaitEvent,
+    SampleMode, StackEvent, UnfoldedWait, WaitEvent,
 };
 use crate::hist::WaitHistogram;
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
@@ -22,9 +22,10 @@ struct Snapshots {
     progress: Option<ProgressCounters>,
     nr_recursion_misses: Option<u64>,
     own_cpu_ns: Option<u64>,
+    nr_undecodable: u64,
 }
 
-/// Spin of the waits open at one moment.
+/// Spin of the waits open at one moment, and of those over but not folded.
 #[derive(Clone, Debug, Default)]
 struct OpenSpin {
     by_lock_ns: BTreeMap<LockAddr, u64>,
@@ -40,6 +41,7 @@ pub struct WindowBuilder {
     now: Snapshots,
     totals: Vec<LockTotals>,
     in_flight: Vec<InFlightWait>,
+    unfolded: Vec<UnfoldedWait>,
     waits: Vec<WaitEvent>,
     stacks: Vec<StackEvent>,
     samples: Vec<SampleEvent>,
@@ -64,6 +66,7 @@ impl WindowBuilder {
             Event::Stack(stack) => self.stacks.push(stack),
             Event::Sample(sample) => self.samples.push(sample),
             Event::InFlight(wait) => self.in_flight.push(wait),
+            Event::Unfolded(wait) => self.unfolded.push(wait),
             Event::Cpu { cpu, counters } => {
                 later_counters(self.now.counters.entry(cpu).or_default(), &counters);
             }
@@ -81,6 +84,7 @@ impl WindowBuilder {
             Event::OwnProcess { cpu_ns } => {
                 self.now.own_cpu_ns = self.now.own_cpu_ns.max(Some(cpu_ns));
             }
+            Event::Undecodable(nr) => self.now.nr_undecodable = self.now.nr_undecodable.max(nr),
         }
     }
 
@@ -132,7 +136,7 @@ impl WindowBuilder {
                 ))
         });
 
-        let open = open_spin(&in_flight);
+        let open = open_spin(&in_flight, &std::mem::take(&mut self.unfolded));
         let locks = merge_locks(
             std::mem::take(&mut self.totals),
             &in_flight,
@@ -161,6 +165,7 @@ impl WindowBuilder {
             self.last.counters.values(),
             self.last.nr_recursion_misses,
             in_flight.len() as u64,
+            self.last.nr_undecodable,
         );
         Window {
             begin,
@@ -216,11 +221,16 @@ fn clamp_ns(ns: i128) -> u64 {
     u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
 }
 
-fn open_spin(in_flight: &[InFlightWait]) -> OpenSpin {
+/// A wait over but not folded counts for its lock as if it were open, because the table books it in a
+/// later window; for its CPU it is booked already.
+fn open_spin(in_flight: &[InFlightWait], unfolded: &[UnfoldedWait]) -> OpenSpin {
     let mut open = OpenSpin::default();
     for wait in in_flight {
         *open.by_lock_ns.entry(wait.lock).or_default() += wait.spin_ns;
-        *open.by_cpu_ns.entry(wait.cpu).or_default() += wait.spin_ns;
+        *open.by_cpu_ns.entry(wait.cpu).or_default() += wait.unbooked_spin_ns;
+    }
+    for wait in unfolded {
+        *open.by_lock_ns.entry(wait.lock).or_default() += wait.spin_ns;
     }
     open
 }
@@ -307,6 +317,7 @@ fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
     last.progress = now.progress.or(last.progress);
     last.nr_recursion_misses = now.nr_recursion_misses.or(last.nr_recursion_misses);
     last.own_cpu_ns = now.own_cpu_ns.or(last.own_cpu_ns);
+    last.nr_undecodable = last.nr_undecodable.max(now.nr_undecodable);
     last
 }
 

@@ -137,6 +137,7 @@ fn event() -> impl Strategy<Value = Event> {
                 kind,
                 begin: MonotonicNs(begin),
                 spin_ns,
+                unbooked_spin_ns: spin_ns,
                 spinning,
                 cpu: CpuId(cpu),
                 pid: Pid(1),
@@ -273,7 +274,8 @@ proptest! {
                 } else if begin_ns < to_ns && end_ns > to_ns {
                     builder.fold(Event::InFlight(InFlightWait {
                         lock: LOCK, kind: LockKind::Spinlock, begin: MonotonicNs(begin_ns),
-                        spin_ns: to_ns - begin_ns, spinning: true, cpu, pid: Pid(1), tgid: Tgid(1), stack: None,
+                        spin_ns: to_ns - begin_ns,
+                        unbooked_spin_ns: to_ns - begin_ns, spinning: true, cpu, pid: Pid(1), tgid: Tgid(1), stack: None,
                     }));
                 }
             }
