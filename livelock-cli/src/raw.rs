@@ -40,10 +40,10 @@ pub enum RawRecord {
         state: Box<CpuState>,
         /// Records dropped by its rings since attach.
         dropped: RingDrops,
-        /// Begins of the window just closed that found no room in the lock table.
-        nr_table_overflow: u32,
-        /// Whether the copy may mix two moments.
-        torn: bool,
+        /// Begins that found no room in the lock table, since attach.
+        nr_table_overflow: u64,
+        /// Copies, since attach, that may mix two moments.
+        nr_torn: u64,
     },
     /// A task's sleeping wait, open at the close of the window.
     Task(TaskSlot),

@@ -43,6 +43,9 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
             count_nested(&raw mut (*state).lost[lost::NESTED]);
             return 0;
         }
+        let begun = (*state).nr_begun + 1;
+        let is_timed = begun % TIMED_ONE_IN == 0;
+        let entered_ns = if is_timed { bpf_ktime_get_ns() } else { 0 };
         let bank_number = (*control).bank & 1;
         let Some(bank) = fold::bank_of(cpu, bank_number) else {
             leave(state);
@@ -69,25 +72,22 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
             }
         }
 
-        let begun = (*state).nr_begun + 1;
         (*state).nr_begun = begun;
         let mut stack_id = 0;
-        let now_ns;
-        if stack::due(state) {
-            let started_ns = bpf_ktime_get_ns();
+        let mut now_ns = bpf_ktime_get_ns();
+        if stack::due(state, control, now_ns) {
+            let started_ns = now_ns;
             stack_id = stack::take(ctx.as_ptr(), state, &b, started_ns);
             now_ns = bpf_ktime_get_ns();
             (*state).stacked_self_ns += now_ns - started_ns;
-        } else {
-            now_ns = bpf_ktime_get_ns();
         }
         if stays_on_cpu(b.flags) {
             spin::begin(state, bank, &b, stack_id, now_ns);
         } else {
             tasks::begin(state, present, &b, stack_id, now_ns);
         }
-        if begun % TIMED_ONE_IN == 0 {
-            (*state).timed_self_ns += bpf_ktime_get_ns() - now_ns;
+        if is_timed && stack_id == 0 {
+            (*state).timed_self_ns += bpf_ktime_get_ns() - entered_ns;
             (*state).nr_timed += 1;
         }
         leave(state);

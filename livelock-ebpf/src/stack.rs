@@ -9,21 +9,25 @@ use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task, bpf_get_prandom_u32,
     bpf_get_stack, bpf_probe_read_kernel,
 };
-use livelock_common::{ABSENT, Control, CpuState, STACK_FRAMES, STACK_RING, StackRecord, object};
+use livelock_common::{ABSENT, Control, CpuState, SLICE_SHIFT, STACK_FRAMES, STACK_RING, StackRecord, object};
 
 use crate::globals;
 use crate::mask::masked;
 use crate::spin::Begin;
 use crate::state::STACKS;
 
+/// Ticks whose tokens may be saved up: streamed moments can be 67 ms apart.
+const MAX_SAVED_TICKS: u32 = 4;
+
 const RING_MASK: i32 = STACK_RING as i32 - 1;
 
-/// Whether this begin takes a stack: one in `stack_period` on average, never more than the tokens.
+/// Whether this begin takes a stack: one in `stack_period` on average, never more than the tokens, and
+/// in moments that are streamed, where the hand-off after it is seen as well.
 ///
 /// # Safety
 /// The caller is inside on `state`.
 #[inline(always)]
-pub unsafe fn due(state: *mut CpuState) -> bool {
+pub unsafe fn due(state: *mut CpuState, control: *const Control, now_ns: u64) -> bool {
     // SAFETY: by contract.
     unsafe {
         (*state).begins_since_stack += 1;
@@ -32,7 +36,7 @@ pub unsafe fn due(state: *mut CpuState) -> bool {
             (*state).stack_countdown = left - 1;
             return false;
         }
-        if (*state).stack_tokens == 0 {
+        if (*state).stack_tokens == 0 || (now_ns >> SLICE_SHIFT) & (*control).slice_mask != 0 {
             return false;
         }
         (*state).stack_tokens -= 1;
@@ -162,7 +166,9 @@ pub unsafe fn adapt(state: *mut CpuState, control: *const Control) {
         let begun = (*state).nr_begun;
         let since_tick = begun.wrapping_sub((*state).begun_at_tick);
         (*state).begun_at_tick = begun;
-        (*state).stack_tokens = budget;
+        let saved = (*state).stack_tokens + budget;
+        let most = budget.saturating_mul(MAX_SAVED_TICKS);
+        (*state).stack_tokens = if saved > most { most } else { saved };
         // Half way to the period that would have spent the budget exactly, so that one odd tick does
         // not upset it.
         let exact = if budget == 0 {

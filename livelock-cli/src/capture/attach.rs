@@ -79,6 +79,13 @@ pub struct CaptureConfig {
     pub sample_hz: u64,
 }
 
+/// What user space counts of a CPU, since attach.
+#[derive(Clone, Copy, Default)]
+struct CpuSums {
+    nr_table_overflow: u64,
+    nr_torn: u64,
+}
+
 /// Attached probes. Dropping it detaches and frees everything; so does the end of the process.
 pub struct Capture {
     ebpf: Ebpf,
@@ -89,6 +96,7 @@ pub struct Capture {
     waits: Rings<WaitRecord, WAIT_RING>,
     stacks: Rings<StackRecord, STACK_RING>,
     samples: Rings<SampleRecord, SAMPLE_RING>,
+    sums: Vec<CpuSums>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
     tracepoint_links: Vec<BtfTracePointLink>,
@@ -173,6 +181,7 @@ impl Capture {
             waits,
             stacks,
             samples,
+            sums: vec![CpuSums::default(); nr],
             logger,
             sampler,
             tracepoint_links,
@@ -186,19 +195,21 @@ impl Capture {
         self.sampler
     }
 
-    /// Empties the rings into `sink`. Call it every 20 to 50 ms.
-    pub fn drain(&mut self, sink: &mut Vec<RawRecord>) {
+    /// Empties the rings into `sink`; gives the number of records in the fullest ring of waits. Call it
+    /// every 20 to 50 ms.
+    pub fn drain(&mut self, sink: &mut Vec<RawRecord>) -> u64 {
         let quiet = self.tracepoint_links.is_empty();
         self.stacks.drain(quiet, |cpu, record| {
             sink.push(RawRecord::Stack { cpu, record: Box::new(record) });
         });
-        self.waits.drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
+        let nr_in_fullest = self.waits.drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
         self.samples.drain(quiet, |cpu, record| {
             sink.push(RawRecord::Sample { cpu, record: Box::new(record) });
         });
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
+        nr_in_fullest
     }
 
     /// Closes the window: the tables since the last close, and the state of every CPU now.
@@ -206,14 +217,23 @@ impl Capture {
         let closed = self.control.flip_bank();
         for cpu in 0..self.states.len() {
             snapshot::quiesce(&self.states, cpu);
-            let nr_table_overflow = snapshot::take_bank(&self.banks, cpu, closed, sink);
-            let Some(state) = snapshot::state(&self.states, cpu) else { continue };
+            let nr_overflow = snapshot::take_bank(&self.banks, cpu, closed, sink);
+            let Some((state, is_torn)) = snapshot::state(&self.states, cpu) else { continue };
+            let Some(sums) = self.sums.get_mut(cpu) else { continue };
+            sums.nr_table_overflow += u64::from(nr_overflow);
+            sums.nr_torn += u64::from(is_torn);
             let dropped = RingDrops {
                 nr_waits: self.waits.nr_dropped(cpu),
                 nr_stacks: self.stacks.nr_dropped(cpu),
                 nr_samples: self.samples.nr_dropped(cpu),
             };
-            sink.push(snapshot::cpu_record(cpu, state, dropped, nr_table_overflow));
+            sink.push(RawRecord::Cpu {
+                cpu: u32::try_from(cpu).unwrap_or(u32::MAX),
+                state,
+                dropped,
+                nr_table_overflow: sums.nr_table_overflow,
+                nr_torn: sums.nr_torn,
+            });
         }
         snapshot::open_tasks(&self.tasks, sink);
         sink.push(RawRecord::RecursionMisses(self.recursion_misses()));
@@ -267,7 +287,7 @@ pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
     if found == ABI_VERSION { Ok(()) } else { Err(CaptureError::Abi { found, needed: ABI_VERSION }) }
 }
 
-fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
+pub(super) fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
     let program = "sampler";
     let sampler: &mut PerfEvent = ebpf
         .program_mut(program)
@@ -277,7 +297,7 @@ fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
 }
 
 /// Hardware cycles (NMI) where there is a PMU, else the CPU clock.
-fn attach_sampler(
+pub(super) fn attach_sampler(
     ebpf: &mut Ebpf,
     sample_hz: u64,
 ) -> Result<(SamplerSource, Vec<PerfEventLink>), CaptureError> {

@@ -26,8 +26,10 @@ impl<T: Copy, const N: usize> Rings<T, N> {
         Self { map, heads_last_drain }
     }
 
-    /// Hands every complete record to `sink`, CPU by CPU. `quiet`: the writers are detached.
-    pub(super) fn drain(&mut self, quiet: bool, mut sink: impl FnMut(u32, T)) {
+    /// Hands every complete record to `sink`, CPU by CPU; gives the number of records in the fullest
+    /// ring. `quiet`: the writers are detached.
+    pub(super) fn drain(&mut self, quiet: bool, mut sink: impl FnMut(u32, T)) -> u64 {
+        let mut nr_in_fullest = 0;
         for (cpu, last_head) in self.heads_last_drain.iter_mut().enumerate() {
             let Some(ring) = self.map.get(cpu) else { continue };
             // SAFETY: `ring` is an element of the mapping; `head` has one writer, the kernel, and
@@ -39,6 +41,7 @@ impl<T: Copy, const N: usize> Rings<T, N> {
                 let safe_head = if STORES_IN_ORDER || quiet { head } else { *last_head };
                 *last_head = head;
                 let mut tail = read_volatile(&raw const (*ring).tail);
+                nr_in_fullest = nr_in_fullest.max(safe_head.saturating_sub(tail));
                 let records = (&raw const (*ring).records).cast::<T>();
                 while tail < safe_head {
                     let i = usize::try_from(tail % N as u64).unwrap_or(0);
@@ -49,6 +52,7 @@ impl<T: Copy, const N: usize> Rings<T, N> {
                 write_volatile(&raw mut (*ring).tail, tail);
             }
         }
+        nr_in_fullest
     }
 
     /// Records dropped by the ring of `cpu` since attach.

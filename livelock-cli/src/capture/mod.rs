@@ -14,7 +14,7 @@ mod snapshot;
 
 pub use attach::{Capture, CaptureConfig, KernelOffsets};
 pub use error::CaptureError;
-pub use probe::{ProgramProbe, probe_programs};
+pub use probe::{ProgramProbe, probe_programs, probe_sampler};
 
 /// The object, built by `cargo xtask ebpf` and committed.
 static OBJECT: &[u8] =

@@ -1,10 +1,12 @@
 //! Loading every program for `doctor`, and letting go of it again.
 //!
-//! In: kernel offsets. Out: per program what the kernel said. Refuses: attaching.
+//! In: kernel offsets. Out: per program what the kernel said. Refuses: to leave anything attached.
 
 use aya::programs::{BtfTracePoint, PerfEvent, RawTracePoint};
 
-use super::attach::{KernelOffsets, check_abi, load_object};
+use livelock_core::host::SamplerSource;
+
+use super::attach::{KernelOffsets, attach_sampler, check_abi, load_object, load_sampler};
 use super::CaptureError;
 
 /// What the kernel said to one program.
@@ -56,6 +58,17 @@ pub fn probe_programs(offsets: &KernelOffsets) -> Result<Vec<ProgramProbe>, Capt
     });
     probes.push(ProgramProbe { program, hook: "raw_tracepoint, test run", result });
     Ok(probes)
+}
+
+/// What would drive the sampler: attaches it, asks and detaches it again.
+///
+/// # Errors
+/// If neither a PMU nor the CPU clock can be had.
+pub fn probe_sampler() -> Result<SamplerSource, CaptureError> {
+    let (mut ebpf, _, _) = load_object(&KernelOffsets::default())?;
+    load_sampler(&mut ebpf)?;
+    let (source, _links) = attach_sampler(&mut ebpf, 1)?;
+    Ok(source)
 }
 
 /// An error with its causes, in one line per cause.

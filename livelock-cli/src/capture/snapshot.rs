@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use livelock_common::{CpuState, LOCKS_PER_CPU, LockBank, TaskSlot};
 
 use super::mapping::{MappedArray, copy};
-use crate::raw::{RawRecord, RingDrops};
+use crate::raw::RawRecord;
 
 /// Copies of a CPU's state before it counts as torn. Programs run for 0.1 to 20 µs and leave gaps of
 /// the same order at the highest event rates seen.
@@ -117,21 +117,5 @@ pub(super) fn open_tasks(tasks: &MappedArray<TaskSlot>, sink: &mut Vec<RawRecord
                 sink.push(RawRecord::Task(second));
             }
         }
-    }
-}
-
-/// The record of a CPU's state.
-pub(super) fn cpu_record(
-    cpu: usize,
-    (state, torn): (Box<CpuState>, bool),
-    dropped: RingDrops,
-    nr_table_overflow: u32,
-) -> RawRecord {
-    RawRecord::Cpu {
-        cpu: u32::try_from(cpu).unwrap_or(u32::MAX),
-        state,
-        dropped,
-        nr_table_overflow,
-        torn,
     }
 }

@@ -16,7 +16,8 @@ mod units;
 mod window;
 
 pub use json::{RenderError, verdict_json};
-pub use plain::{PLAIN_HEADER, plain_line};
+pub(crate) use plain::status_word;
+pub use plain::{PLAIN_HEADER, plain_header, plain_line, plain_status, plain_summary};
 pub use stream::{
     EndedBy, STREAM_SCHEMA, StreamHeader, StreamSummary, header_line, summary_line, verdict_line,
     window_line,

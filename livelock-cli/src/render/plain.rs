@@ -3,10 +3,11 @@
 //! In: [`WindowSummary`]. Out: a line of fixed columns with a newline. Refuses: colour, and to lose a column:
 //! unknown is `-`.
 
-use livelock_core::verdict::Status;
+use livelock_core::host::HostFacts;
+use livelock_core::verdict::{Status, Verdict};
 
-use super::WindowSummary;
-use super::units::{amount, clean, cut_end, duration};
+use super::units::{amount, clean, count, cut_end, duration};
+use super::{StreamSummary, WindowSummary};
 
 /// Printed once, above the lines.
 pub const PLAIN_HEADER: &str =
@@ -36,6 +37,57 @@ pub fn plain_line(window: &WindowSummary) -> String {
         oldest,
         window.nr_lost,
         cut_end(&clean(lock), 40),
+    )
+}
+
+/// What is printed once, above the lines: the host, and the columns.
+#[must_use]
+pub fn plain_header(host: &HostFacts) -> String {
+    format!(
+        "# {}, Linux {}, {} CPUs\n{PLAIN_HEADER}",
+        clean(&host.hostname),
+        clean(&host.kernel_release),
+        host.nr_cpus_online,
+    )
+}
+
+/// The line of a status that has changed.
+#[must_use]
+pub fn plain_status(verdict: &Verdict) -> String {
+    let confidence = match verdict.confidence {
+        livelock_core::verdict::Confidence::Low => "low",
+        livelock_core::verdict::Confidence::Medium => "medium",
+        livelock_core::verdict::Confidence::High => "high",
+    };
+    format!(
+        "# {} (confidence {confidence}): {}\n",
+        status_word(verdict.status),
+        clean(&verdict.cause.summary),
+    )
+}
+
+/// The last line: how it ended, and the books.
+#[must_use]
+pub fn plain_summary(summary: &StreamSummary) -> String {
+    let books = &summary.accounting;
+    let ended = match summary.ended_by {
+        super::EndedBy::Duration => "the time is over",
+        super::EndedBy::Interrupt => "interrupted",
+        super::EndedBy::Terminate => "terminated",
+        super::EndedBy::ClosedPipe => "the reader is gone",
+        super::EndedBy::Error => "an error",
+    };
+    let lost = match summary.nr_lost {
+        0 => "none lost".to_owned(),
+        nr => format!("{} lost", count(nr)),
+    };
+    format!(
+        "# {ended} after {} windows; waits: {} begun = {} completed + {} in flight, {lost}, {} unaccounted\n",
+        summary.nr_windows,
+        count(books.nr_begun),
+        count(books.nr_completed),
+        books.nr_in_flight,
+        books.unaccounted,
     )
 }
 

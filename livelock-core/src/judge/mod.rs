@@ -67,15 +67,15 @@ impl Judge {
     }
 
     /// Takes the next window.
-    pub fn observe(&mut self, window: Window, names: &dyn Names) -> Observation {
-        let books = time::book(&window, names);
-        let tokens = tokens(&window);
+    pub fn observe(&mut self, window: &Window, names: &dyn Names) -> Observation {
+        let books = time::book(window, names);
+        let tokens = tokens(window);
         let pi0 = self.baseline.pi0();
-        let mut seen = detect::detect(&window, books.as_ref(), &tokens, pi0, &self.host);
+        let mut seen = detect::detect(window, books.as_ref(), &tokens, pi0, &self.host);
         self.learn(&seen);
         self.history.observe(&seen);
-        let locks = locks::digest(&window, &mut self.stacks);
-        let tally = SpanTally::of_window(&window, books, tokens, &seen, locks);
+        let locks = locks::digest(window, &mut self.stacks);
+        let tally = SpanTally::of_window(window, books, tokens, &seen, locks);
         self.run.merge(&tally);
         if self.recent.len() == at::NR_RULE_WINDOWS {
             self.recent.pop_front();
@@ -87,6 +87,15 @@ impl Judge {
             top.name = locks::name_lock(top.lock, tally, names).name;
         }
         seen
+    }
+
+    /// Takes the books of `rest`, a window that was closed after the probes were detached: nothing moves
+    /// any more, so they are exact. Its time is too short to be judged.
+    pub fn settle(&mut self, rest: &Window) {
+        self.run.accounting = rest.accounting.clone();
+        if let Some(last) = self.recent.back_mut() {
+            last.accounting = rest.accounting.clone();
+        }
     }
 
     /// The verdict over all windows: the worst level that the rules ever found stands.

@@ -85,7 +85,7 @@ impl Sim {
             }
             let window = self.builder.close(begin, MonotonicNs(self.now_ns));
             self.windows.push(window.clone());
-            self.seen.push(self.judge.observe(window, &Table));
+            self.seen.push(self.judge.observe(&window, &Table));
         }
         self
     }

@@ -1,0 +1,87 @@
+//! Records from the rings.
+//!
+//! In: wire records. Out: waits, stacks and samples. Refuses: records that contradict themselves.
+
+use livelock_common::{SampleRecord, StackRecord, WaitRecord, object};
+use livelock_core::event::{
+    ObjectKind, ObjectPlace, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
+};
+use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
+
+use super::{DecodeError, kind, stack_id};
+
+pub(super) fn wait(record: &WaitRecord) -> Result<WaitEvent, DecodeError> {
+    if record.lock_addr == 0 {
+        return Err(DecodeError::NoLock);
+    }
+    if record.end_ns < record.begin_ns {
+        return Err(DecodeError::EndBeforeBegin { by_ns: record.begin_ns - record.end_ns });
+    }
+    Ok(WaitEvent {
+        lock: LockAddr(record.lock_addr),
+        kind: kind(record.flags),
+        begin: MonotonicNs(record.begin_ns),
+        end: MonotonicNs(record.end_ns),
+        spin_ns: record.spin_ns,
+        pid: Pid(record.pid),
+        tgid: Tgid(record.tgid),
+        cpu: CpuId(record.cpu),
+        stack: stack_id(record.stack_cpu, record.stack_id),
+        acquired: record.ret == 0,
+    })
+}
+
+pub(super) fn stack(cpu: u32, record: &StackRecord) -> Result<StackEvent, DecodeError> {
+    if record.lock_addr == 0 {
+        return Err(DecodeError::NoLock);
+    }
+    Ok(StackEvent {
+        id: StackId { cpu: CpuId(cpu), number: record.stack_id },
+        weight: record.weight,
+        taken: MonotonicNs(record.taken_ns),
+        lock: LockAddr(record.lock_addr),
+        kind: kind(record.flags),
+        task: task(record.pid, record.tgid, &record.comm),
+        cgroup: CgroupId(record.cgroup_id),
+        place: place(record.object, record.object_offset)?,
+        frames: frames(&record.frames, record.nr_frames)?,
+    })
+}
+
+pub(super) fn sample(cpu: u32, record: &SampleRecord) -> Result<SampleEvent, DecodeError> {
+    Ok(SampleEvent {
+        cpu: CpuId(cpu),
+        taken: MonotonicNs(record.taken_ns),
+        task: task(record.pid, record.tgid, &record.comm),
+        mode: if record.in_user != 0 { SampleMode::User } else { SampleMode::Kernel },
+        in_traced_spin: record.in_user == 0 && (record.depth > 0 || record.mutex_spin != 0),
+        in_self: record.in_self != 0,
+        frames: frames(&record.frames, record.nr_frames)?,
+    })
+}
+
+fn place(object: u32, offset_bytes: u32) -> Result<Option<ObjectPlace>, DecodeError> {
+    let object = match object {
+        object::NONE => return Ok(None),
+        object::TASK => ObjectKind::TaskStruct,
+        object::MM => ObjectKind::MmStruct,
+        object::FILES => ObjectKind::FilesStruct,
+        object::FS => ObjectKind::FsStruct,
+        object::SIGHAND => ObjectKind::SighandStruct,
+        object::SIGNAL => ObjectKind::SignalStruct,
+        kind => return Err(DecodeError::UnknownObject { kind }),
+    };
+    Ok(Some(ObjectPlace { object, offset_bytes }))
+}
+
+fn frames(frames: &[u64], nr_frames: u32) -> Result<Vec<CodeAddr>, DecodeError> {
+    let used = usize::try_from(nr_frames).ok().and_then(|nr| frames.get(..nr));
+    let used = used.ok_or(DecodeError::TooManyFrames { nr_frames })?;
+    Ok(used.iter().copied().map(CodeAddr).collect())
+}
+
+fn task(pid: u32, tgid: u32, comm: &[u8; 16]) -> TaskRef {
+    let len = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
+    let comm = String::from_utf8_lossy(&comm[..len]).into_owned();
+    TaskRef { pid: Pid(pid), tgid: Tgid(tgid), comm: (!comm.is_empty()).then_some(comm) }
+}

@@ -1,0 +1,158 @@
+//! Any bytes decode to events or to an error, and sums are those of the wire.
+
+use livelock_common::{
+    CpuState, LockAgg, SampleRecord, StackRecord, TaskSlot, WaitRecord, lcb, lost,
+};
+use livelock_core::event::LossCause;
+use proptest::prelude::*;
+
+use super::*;
+use crate::raw::RingDrops;
+
+/// Any bytes are a `T`: the records are plain integers.
+fn of_bytes<T: Copy>(bytes: &[u8]) -> T {
+    let mut whole = vec![0u8; size_of::<T>()];
+    for (to, from) in whole.iter_mut().zip(bytes.iter().cycle()) {
+        *to = *from;
+    }
+    // SAFETY: `whole` has the size of `T`, of which every bit pattern is valid.
+    unsafe { std::ptr::read_unaligned(whole.as_ptr().cast()) }
+}
+
+fn zeroed<T: Copy>() -> T {
+    of_bytes(&[0])
+}
+
+fn decoded(raw: RawRecord) -> Result<Vec<Event>, DecodeError> {
+    let mut events = Vec::new();
+    decode(&raw, MonotonicNs(10_000), &mut events)?;
+    Ok(events)
+}
+
+fn cpu(state: CpuState) -> RawRecord {
+    RawRecord::Cpu {
+        cpu: 3,
+        state: Box::new(state),
+        dropped: RingDrops::default(),
+        nr_table_overflow: 0,
+        nr_torn: 0,
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 1..4096), cpu_number: u32, at: u64) {
+        let records = [
+            RawRecord::Wait(of_bytes::<WaitRecord>(&bytes)),
+            RawRecord::Stack { cpu: cpu_number, record: Box::new(of_bytes::<StackRecord>(&bytes)) },
+            RawRecord::Sample { cpu: cpu_number, record: Box::new(of_bytes::<SampleRecord>(&bytes)) },
+            RawRecord::Lock { cpu: cpu_number, is_overflow: false, entry: Box::new(of_bytes::<LockAgg>(&bytes)) },
+            RawRecord::Task(of_bytes::<TaskSlot>(&bytes)),
+            cpu(of_bytes::<CpuState>(&bytes)),
+        ];
+        for raw in &records {
+            let mut events = Vec::new();
+            if decode(raw, MonotonicNs(at), &mut events).is_err() {
+                prop_assert!(events.is_empty(), "a refused record left events");
+            } else {
+                prop_assert!(!events.is_empty(), "an accepted record left nothing");
+            }
+        }
+    }
+
+    #[test]
+    fn nested_spin_adds_up_to_the_age_of_the_outermost(gaps in prop::array::uniform4(1u64..1000)) {
+        // Three waits inside one another, none closed: every nanosecond belongs to one of them.
+        let mut state: CpuState = zeroed();
+        state.depth = 3;
+        state.high = 3;
+        let mut begin_ns = 100;
+        for (slot, gap) in state.slots.iter_mut().zip(gaps).take(3) {
+            slot.lock_addr = begin_ns;
+            slot.flags = lcb::SPIN;
+            slot.begin_ns = begin_ns;
+            begin_ns += gap;
+        }
+        let events = decoded(cpu(state)).unwrap();
+        let spin_ns: u64 = events.iter().map(|e| match e {
+            Event::InFlight(wait) => wait.spin_ns,
+            _ => 0,
+        }).sum();
+        prop_assert_eq!(spin_ns, 10_000 - 100);
+    }
+}
+
+#[test]
+fn a_closed_nested_wait_is_not_charged_twice() {
+    let mut state: CpuState = zeroed();
+    state.depth = 1;
+    state.high = 1;
+    // 1,000 ns of an inner wait were booked since the outer one began at 4,000.
+    state.spin_ns = 51_000;
+    state.slots[0].lock_addr = 1;
+    state.slots[0].flags = lcb::SPIN;
+    state.slots[0].begin_ns = 4_000;
+    state.slots[0].spin_before_ns = 50_000;
+    let events = decoded(cpu(state)).unwrap();
+    let Some(Event::InFlight(wait)) = events.get(1) else { panic!("{events:?}") };
+    assert_eq!(wait.spin_ns, 5_000);
+    assert!(wait.spinning);
+}
+
+#[test]
+fn waits_over_but_not_folded_are_told() {
+    let mut state: CpuState = zeroed();
+    state.high = 1;
+    state.slots[0].lock_addr = 7;
+    state.slots[0].flags = lcb::SPIN;
+    state.slots[0].begin_ns = 100;
+    state.slots[0].end_ns = 400;
+    state.slots[0].nested_ns = 50;
+    let events = decoded(cpu(state)).unwrap();
+    let Some(Event::Unfolded(wait)) = events.get(1) else { panic!("{events:?}") };
+    assert_eq!((wait.lock.0, wait.spin_ns), (7, 250));
+}
+
+#[test]
+fn refused_nested_begins_count_as_begun_and_lost() {
+    let mut state: CpuState = zeroed();
+    state.nr_begun = 10;
+    state.nr_completed = 9;
+    state.lost[lost::NESTED] = 2;
+    state.lost[lost::END_MISSED] = 1;
+    let events = decoded(cpu(state)).unwrap();
+    let Some(Event::Cpu { counters, .. }) = events.first() else { panic!("{events:?}") };
+    assert_eq!(counters.nr_begun, 12);
+    assert_eq!(counters.lost.get(&LossCause::Nested), Some(&2));
+    let nr_lost: u64 = counters.lost.values().sum();
+    assert_eq!(counters.nr_begun, counters.nr_completed + counters.nr_open_spin + nr_lost);
+}
+
+#[test]
+fn flags_name_the_family() {
+    assert_eq!(kind(lcb::SPIN), LockKind::Spinlock);
+    assert_eq!(kind(lcb::SPIN | lcb::WRITE), LockKind::Rwlock);
+    assert_eq!(kind(lcb::SPIN | lcb::MUTEX), LockKind::Mutex);
+    assert_eq!(kind(lcb::MUTEX), LockKind::Mutex);
+    assert_eq!(kind(0), LockKind::Mutex);
+    assert_eq!(kind(lcb::READ), LockKind::Rwsem);
+    assert_eq!(kind(lcb::PERCPU | lcb::READ), LockKind::PercpuRwsem);
+    assert_eq!(kind(lcb::RT | lcb::WRITE), LockKind::Rtmutex);
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let mut wait: WaitRecord = zeroed();
+    wait.lock_addr = 1;
+    wait.begin_ns = 5;
+    assert_eq!(decoded(RawRecord::Wait(wait)), Err(DecodeError::EndBeforeBegin { by_ns: 5 }));
+    let mut stack: StackRecord = zeroed();
+    stack.lock_addr = 1;
+    stack.nr_frames = 49;
+    let refused = decoded(RawRecord::Stack { cpu: 0, record: Box::new(stack) });
+    assert_eq!(refused, Err(DecodeError::TooManyFrames { nr_frames: 49 }));
+    stack.nr_frames = 0;
+    stack.object = 99;
+    let refused = decoded(RawRecord::Stack { cpu: 0, record: Box::new(stack) });
+    assert_eq!(refused, Err(DecodeError::UnknownObject { kind: 99 }));
+}

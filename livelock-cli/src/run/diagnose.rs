@@ -1,0 +1,73 @@
+//! `livelock diagnose`.
+//!
+//! In: a session with an end. Out: one verdict, as text or JSON. Refuses: to print anything but the
+//! verdict on standard output.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use livelock_core::host::HostFacts;
+use livelock_core::verdict::{BlindSpot, Status};
+
+use super::output::{Sink, Written};
+use super::progress::Progress;
+use super::session::{Listener, Outcome, Seen, observe};
+use crate::args::{ColorWhen, Output, ReportFormat, Session};
+use crate::exit::Exit;
+use crate::render::{EndedBy, Style, status_word, verdict_json, verdict_text};
+
+struct Watcher {
+    progress: Progress,
+}
+
+impl Listener for Watcher {
+    fn begin(&mut self, _: &HostFacts, _: &[BlindSpot]) -> anyhow::Result<Written> {
+        Ok(Written::Yes)
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        self.progress.set(elapsed);
+    }
+
+    fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
+        let so_far = seen.judge.verdict(seen.names);
+        if so_far.status != Status::CannotTell {
+            self.progress.say(format!("so far: {}", status_word(so_far.status)));
+        }
+        Ok(Written::Yes)
+    }
+}
+
+/// Observes and reports.
+pub(super) async fn run(
+    session: Session,
+    format: ReportFormat,
+    output: &Output,
+    color: ColorWhen,
+) -> anyhow::Result<Exit> {
+    let mut sink = Sink::open(output)?;
+    let mut watcher = Watcher { progress: Progress::new(session.duration.unwrap_or_default()) };
+    let outcome = observe(session, &mut watcher).await;
+    watcher.progress.clear();
+    let Outcome::Ended(ended) = outcome? else { return Ok(Outcome::NOT_OBSERVABLE) };
+    let verdict = ended.judge.verdict(&ended.names);
+    let text = match format {
+        ReportFormat::Json => verdict_json(&verdict)?,
+        ReportFormat::Text => verdict_text(&verdict, style(output, color)),
+    };
+    let ended_by = match sink.write(&text)? {
+        Written::Yes => ended.by,
+        Written::PipeClosed => EndedBy::ClosedPipe,
+    };
+    Ok(Exit::of_session(ended_by, Some(verdict.status)))
+}
+
+/// Colour and width of `output`.
+pub(super) fn style(output: &Output, color: ColorWhen) -> Style {
+    let is_terminal = *output == Output::Stdout && std::io::stdout().is_terminal();
+    let variable = |name| std::env::var(name).ok();
+    let has_color =
+        color.has_color(is_terminal, variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
+    let columns = is_terminal.then(|| console::Term::stdout().size_checked()).flatten();
+    Style::new(has_color, columns.map(|(_, columns)| usize::from(columns)))
+}

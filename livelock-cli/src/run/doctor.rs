@@ -1,0 +1,64 @@
+//! `livelock doctor`.
+//!
+//! In: the host. Out: every requirement, each program really loaded and unloaded, every blind spot.
+//! Refuses: to attach anything.
+
+use livelock_core::host::SamplerSource;
+
+use super::diagnose::style;
+use super::host::offsets;
+use super::output::Sink;
+use crate::args::{ColorWhen, Output, ReportFormat};
+use crate::btf::read_running;
+use crate::capture::{ProgramProbe, probe_programs, probe_sampler};
+use crate::doctor::{DoctorReport, ProgramCheck, ProgramOutcome, doctor_json, doctor_text};
+use crate::exit::Exit;
+use crate::host::{Probes, blind_spots, fatal, requirements, survey};
+use crate::names::KernelSymbols;
+
+/// Examines and reports.
+pub(super) fn run(format: ReportFormat, color: ColorWhen) -> anyhow::Result<Exit> {
+    let btf = read_running();
+    let symbols = KernelSymbols::load();
+    let sampler = probe_sampler().unwrap_or(SamplerSource::None);
+    let found = survey(btf.as_ref(), symbols.as_ref(), sampler);
+    let checks = requirements(&found);
+    let programs = match &btf {
+        Ok(btf) if fatal(&checks).is_empty() => match probe_programs(&offsets(btf)) {
+            Ok(probes) => probes.into_iter().map(check).collect(),
+            Err(error) => vec![whole_object(&anyhow::Error::from(error))],
+        },
+        _ => Vec::new(),
+    };
+    let probes = Probes { has_function_names: symbols.is_ok(), level: 0 };
+    let spots = blind_spots(&found.facts, probes);
+    let report = DoctorReport::new(found.facts, checks, programs, spots);
+    let text = match format {
+        ReportFormat::Json => doctor_json(&report)?,
+        ReportFormat::Text => doctor_text(&report, style(&Output::Stdout, color)),
+    };
+    Sink::open(&Output::Stdout)?.write(&text)?;
+    Ok(report.exit())
+}
+
+fn check(probe: ProgramProbe) -> ProgramCheck {
+    let (outcome, verified_insns) = match probe.result {
+        Ok(verified_insns) => (ProgramOutcome::Ok, verified_insns),
+        Err(reason) => (ProgramOutcome::Failed { reason }, None),
+    };
+    ProgramCheck {
+        name: probe.program.to_owned(),
+        hook: probe.hook.to_owned(),
+        outcome,
+        verified_insns,
+    }
+}
+
+fn whole_object(error: &anyhow::Error) -> ProgramCheck {
+    ProgramCheck {
+        name: "the BPF object".to_owned(),
+        hook: "all".to_owned(),
+        outcome: ProgramOutcome::Failed { reason: format!("failed to {error:#}") },
+        verified_insns: None,
+    }
+}

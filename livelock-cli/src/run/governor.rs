@@ -1,0 +1,100 @@
+//! The self-governor: how much detail the tool may afford.
+//!
+//! In: how full the rings were, and what the tool cost in the last window. Out: the streaming mask and
+//! the stack sampling period. Refuses: to touch exact counts; only detail is given up.
+
+/// Share of the host's CPUs that the tool may cost, in percent (`design.md` 4, rule 9).
+const BUDGET_PCT: f64 = 1.0;
+
+/// Records of one ring between two drains above which fewer slices are streamed: half of the ring, so
+/// that a doubling of the rate until the next drain still fits.
+const CROWDED: u64 = livelock_common::WAIT_RING as u64 / 2;
+
+/// Records below which twice as many slices are streamed.
+const SPARSE: u64 = livelock_common::WAIT_RING as u64 / 16;
+
+/// Most slices between two that are streamed: 1.05 ms in 67 ms. Beyond that a window of 500 ms holds
+/// too few slices to be fair to its locks.
+const MAX_SLICE_MASK: u64 = 63;
+
+/// Longest stack sampling period.
+const MAX_STACK_PERIOD: u32 = 1 << 16;
+
+/// Decisions so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Governor {
+    /// For `Control::slice_mask`: a power of two less one.
+    pub(super) slice_mask: u64,
+    /// For `Control::min_stack_period`.
+    pub(super) min_stack_period: u32,
+}
+
+impl Default for Governor {
+    fn default() -> Self {
+        Self { slice_mask: 0, min_stack_period: 1 }
+    }
+}
+
+impl Governor {
+    /// After a drain that found at most `nr_in_fullest` records in one ring. Says whether the mask
+    /// changed.
+    pub(super) fn drained(&mut self, nr_in_fullest: u64) -> bool {
+        let before = self.slice_mask;
+        if nr_in_fullest >= CROWDED {
+            // Once in one step: at a ring a drain the rate is unknown, only that it is too high.
+            self.slice_mask = (self.slice_mask * 4 + 3).min(MAX_SLICE_MASK);
+        } else if nr_in_fullest < SPARSE {
+            self.slice_mask /= 2;
+        }
+        self.slice_mask != before
+    }
+
+    /// After a window in which the tool cost `cost_pct` of the host's CPUs. Says whether the period
+    /// changed.
+    pub(super) fn closed_window(&mut self, cost_pct: f64) -> bool {
+        let before = self.min_stack_period;
+        if cost_pct > BUDGET_PCT {
+            self.min_stack_period = (self.min_stack_period * 4).min(MAX_STACK_PERIOD);
+        } else if cost_pct < BUDGET_PCT / 2.0 {
+            self.min_stack_period = (self.min_stack_period / 2).max(1);
+        }
+        self.min_stack_period != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crowded_rings_thin_the_stream_and_sparse_ones_widen_it() {
+        let mut governor = Governor::default();
+        assert!(governor.drained(CROWDED));
+        assert_eq!(governor.slice_mask, 3);
+        for _ in 0..5 {
+            governor.drained(CROWDED);
+        }
+        assert_eq!(governor.slice_mask, MAX_SLICE_MASK);
+        assert!(!governor.drained(CROWDED));
+        assert!(!governor.drained(CROWDED - 1));
+        for _ in 0..6 {
+            assert!(governor.drained(0));
+            assert_eq!((governor.slice_mask + 1) & governor.slice_mask, 0, "a power of two less one");
+        }
+        assert_eq!(governor.slice_mask, 0);
+    }
+
+    #[test]
+    fn a_dear_window_makes_stacks_rarer() {
+        let mut governor = Governor::default();
+        assert!(governor.closed_window(BUDGET_PCT * 1.1));
+        assert_eq!(governor.min_stack_period, 4);
+        assert!(!governor.closed_window(BUDGET_PCT * 0.7));
+        assert!(governor.closed_window(BUDGET_PCT * 0.1));
+        assert_eq!(governor.min_stack_period, 2);
+        for _ in 0..20 {
+            governor.closed_window(100.0);
+        }
+        assert_eq!(governor.min_stack_period, MAX_STACK_PERIOD);
+    }
+}

@@ -1,0 +1,71 @@
+//! The host before anything is attached.
+//!
+//! In: `/proc`, `/sys`, BTF. Out: what capture needs, or a refusal that says what to do. Refuses: a host
+//! that cannot be observed, before a single program is loaded.
+
+use std::sync::Arc;
+
+use livelock_core::host::SamplerSource;
+
+use crate::btf::{Btf, BtfError, read_running};
+use crate::capture::KernelOffsets;
+use crate::host::{Check, Survey, fatal, requirements, survey};
+use crate::names::SymbolsError;
+
+/// A host that can be observed.
+pub(super) struct Observable {
+    pub(super) btf: Arc<Btf>,
+    pub(super) offsets: KernelOffsets,
+    pub(super) nr_cpus_online: u32,
+}
+
+/// Examines the host. `Err` holds the message of a host that cannot be observed.
+pub(super) fn examine() -> Result<Observable, String> {
+    let btf = read_running();
+    // Symbols are read on another thread; nothing required depends on them.
+    let found = survey(btf.as_ref(), Err(&SymbolsError::Empty), SamplerSource::None);
+    let checks = requirements(&found);
+    let missing = fatal(&checks);
+    match btf {
+        Ok(btf) if missing.is_empty() => Ok(Observable {
+            offsets: offsets(&btf),
+            btf: Arc::new(btf),
+            nr_cpus_online: found.facts.nr_cpus_online,
+        }),
+        btf => Err(refusal(&found, &missing, btf.err().as_ref())),
+    }
+}
+
+fn refusal(found: &Survey, missing: &[&Check], btf_error: Option<&BtfError>) -> String {
+    let mut text = format!(
+        "livelock: cannot observe this host (Linux {}): nothing was attached\n",
+        found.facts.kernel_release
+    );
+    for check in missing {
+        text.push_str(&format!("  missing: {} ({})\n", check.title, check.found));
+        if let Some(remedy) = &check.remedy {
+            text.push_str(&format!("    do:    {remedy}\n"));
+        }
+    }
+    if missing.is_empty() && let Some(error) = btf_error {
+        text.push_str(&format!("  missing: BTF of the running kernel (failed to {error})\n"));
+    }
+    text.push_str("`livelock doctor` shows every requirement and what its absence costs.\n");
+    text
+}
+
+/// What the kernel programs need to know of this kernel's structures.
+pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
+    let size = |name: &str| btf.struct_by_name(name).and_then(|s| btf.struct_size_bytes(s));
+    let behind = |member: &str, pointee: &str| {
+        Some((btf.member_offset("task_struct", member)?, size(pointee)?))
+    };
+    KernelOffsets {
+        task_size: size("task_struct"),
+        mm: behind("mm", "mm_struct"),
+        files: behind("files", "files_struct"),
+        fs: behind("fs", "fs_struct"),
+        sighand: behind("sighand", "sighand_struct"),
+        signal: behind("signal", "signal_struct"),
+    }
+}

@@ -1,0 +1,128 @@
+//! Capture, decode, window: one pipeline for every job.
+//!
+//! In: attached probes and `/proc`. Out: windows. Refuses: to judge them.
+
+use anyhow::Context;
+use livelock_core::event::Event;
+use livelock_core::ids::MonotonicNs;
+use livelock_core::window::{Window, WindowBuilder};
+
+use super::governor::Governor;
+use crate::capture::{Capture, CaptureConfig};
+use crate::decode::decode;
+use crate::procfs::HostCounters;
+use crate::raw::RawRecord;
+
+/// A running observation.
+pub(super) struct Pipeline {
+    capture: Capture,
+    counters: HostCounters,
+    builder: WindowBuilder,
+    governor: Governor,
+    raw: Vec<RawRecord>,
+    events: Vec<Event>,
+    nr_undecodable: u64,
+    window_begin: MonotonicNs,
+}
+
+impl Pipeline {
+    /// Attaches, and takes the first snapshot.
+    pub(super) fn start(config: &CaptureConfig, nr_cpus_online: u32) -> anyhow::Result<Self> {
+        let counters = HostCounters::open()?;
+        let capture = Capture::start(config)?;
+        let mut pipeline = Self {
+            capture,
+            counters,
+            builder: WindowBuilder::new(nr_cpus_online),
+            governor: Governor::default(),
+            raw: Vec::new(),
+            events: Vec::new(),
+            nr_undecodable: 0,
+            window_begin: now(),
+        };
+        pipeline.drain();
+        let at = pipeline.snapshot()?;
+        pipeline.builder.baseline(at);
+        pipeline.window_begin = at;
+        Ok(pipeline)
+    }
+
+    /// What drives the sampler.
+    pub(super) fn sampler(&self) -> livelock_core::host::SamplerSource {
+        self.capture.sampler()
+    }
+
+    /// Empties the rings into the present window.
+    pub(super) fn drain(&mut self) {
+        let nr_in_fullest = self.capture.drain(&mut self.raw);
+        self.fold(now());
+        if self.governor.drained(nr_in_fullest) {
+            self.capture.set_slice_mask(self.governor.slice_mask);
+        }
+    }
+
+    /// Closes the present window and starts the next.
+    pub(super) fn close_window(&mut self) -> anyhow::Result<Window> {
+        self.drain();
+        let end = self.snapshot()?;
+        let begin = std::mem::replace(&mut self.window_begin, end);
+        let window = self.builder.close(begin, end);
+        if let Some(cost_pct) = cost_pct(&window)
+            && self.governor.closed_window(cost_pct)
+        {
+            self.capture.set_min_stack_period(self.governor.min_stack_period);
+        }
+        Ok(window)
+    }
+
+    /// Detaches and gives what was booked since the last close, when nothing moves any more.
+    pub(super) fn finish(&mut self) -> anyhow::Result<Window> {
+        self.capture.detach();
+        self.close_window()
+    }
+
+    /// Folds the state of every CPU and the counters of `/proc` as they are now.
+    fn snapshot(&mut self) -> anyhow::Result<MonotonicNs> {
+        self.capture.close_window(&mut self.raw);
+        let at = now();
+        self.fold(at);
+        let events = self.counters.read().context("read the counters of the host")?;
+        for event in events {
+            self.builder.fold(event);
+        }
+        Ok(at)
+    }
+
+    fn fold(&mut self, at: MonotonicNs) {
+        for raw in self.raw.drain(..) {
+            if let Err(error) = decode(&raw, at, &mut self.events) {
+                log::warn!("failed to {error}");
+                self.nr_undecodable += 1;
+            }
+        }
+        for event in self.events.drain(..) {
+            self.builder.fold(event);
+        }
+        if self.nr_undecodable > 0 {
+            self.builder.fold(Event::Undecodable(self.nr_undecodable));
+        }
+    }
+}
+
+/// What the tool cost in `window`, in percent of the host's CPUs; `None` if it cannot be told.
+fn cost_pct(window: &Window) -> Option<f64> {
+    let bpf_ns: u64 = window.cpu_counters.values().map(|counters| counters.self_ns).sum();
+    let ns = bpf_ns.saturating_add(window.own_cpu_ns?);
+    let capacity_ns = window.capacity_ns();
+    (capacity_ns > 0).then(|| ns as f64 / capacity_ns as f64 * 100.0)
+}
+
+/// `CLOCK_MONOTONIC`, the clock of the kernel programs.
+pub(super) fn now() -> MonotonicNs {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` outlives the call, which writes one `timespec`; this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
+    MonotonicNs(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds))
+}

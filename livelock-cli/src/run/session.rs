@@ -1,0 +1,206 @@
+//! One observation from attach to detach.
+//!
+//! In: a [`Session`], the signals of the process. Out: windows judged in order, told to a [`Listener`].
+//! Refuses: to lose the last window; a signal ends the session, not the books.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use livelock_core::detect::Observation;
+use livelock_core::host::HostFacts;
+use livelock_core::judge::Judge;
+use livelock_core::verdict::BlindSpot;
+use livelock_core::window::Window;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use super::host::{Observable, examine};
+use super::output::Written;
+use super::pipeline::Pipeline;
+use crate::args::Session;
+use crate::capture::CaptureConfig;
+use crate::exit::Exit;
+use crate::host::{Probes, blind_spots, survey};
+use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
+use crate::render::EndedBy;
+
+/// Samples per second and CPU; not 100, to stay out of step with timers of the kernel.
+const SAMPLE_HZ: u64 = 99;
+
+/// Time between two drains: half of what fills a ring at 50,000 waits a second and CPU.
+const DRAIN_EVERY: Duration = Duration::from_millis(25);
+
+/// Nice value of this process: on a host that has no CPU to spare, the one that watches must run.
+const NICE: libc::c_int = -20;
+
+/// What a listener is told of a window.
+pub(super) struct Seen<'a> {
+    pub(super) number: u64,
+    pub(super) window: &'a Window,
+    pub(super) observation: &'a Observation,
+    pub(super) judge: &'a Judge,
+    pub(super) names: &'a LiveNames,
+}
+
+/// Who wants to know.
+pub(super) trait Listener {
+    /// Before the first window.
+    fn begin(&mut self, host: &HostFacts, blind_spots: &[BlindSpot]) -> anyhow::Result<Written>;
+    /// Every drain.
+    fn tick(&mut self, elapsed: Duration);
+    /// Every window.
+    fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written>;
+}
+
+/// A session that is over.
+pub(super) struct Ended {
+    pub(super) by: EndedBy,
+    pub(super) nr_windows: u64,
+    pub(super) judge: Judge,
+    pub(super) names: LiveNames,
+}
+
+/// A session that took place, or a host that refused.
+pub(super) enum Outcome {
+    Ended(Box<Ended>),
+    NotObservable,
+}
+
+impl Outcome {
+    /// The exit code of a host that cannot be observed.
+    pub(super) const NOT_OBSERVABLE: Exit = Exit::NotObservable;
+}
+
+/// The part that needs names, which arrive later than the first events.
+struct Bench {
+    judge: Judge,
+    names: LiveNames,
+}
+
+/// Observes until the time is over, a signal comes or the listener's reader is gone.
+pub(super) async fn observe(session: Session, listener: &mut impl Listener) -> anyhow::Result<Outcome> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    rise();
+    let mut symbols = tokio::task::spawn_blocking(KernelSymbols::load);
+    let host = match examine() {
+        Ok(host) => host,
+        Err(message) => {
+            eprint!("{message}");
+            return Ok(Outcome::NotObservable);
+        }
+    };
+    let config = CaptureConfig { offsets: host.offsets, sample_hz: SAMPLE_HZ };
+    let mut pipeline = Pipeline::start(&config, host.nr_cpus_online)?;
+    let started = Instant::now();
+    let deadline = session.duration.map(|duration| started + duration);
+
+    let mut bench: Option<Bench> = None;
+    let mut waiting: VecDeque<Window> = VecDeque::new();
+    let mut nr_windows = 0;
+    let mut ticks = interval(DRAIN_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next_close = close_after(started, session.window, deadline);
+    let ended_by = loop {
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => break EndedBy::Interrupt,
+            _ = terminate.recv() => break EndedBy::Terminate,
+            () = sleep_until(next_close.into()) => {
+                waiting.push_back(pipeline.close_window()?);
+                let is_last = deadline.is_some_and(|deadline| next_close >= deadline);
+                next_close = close_after(Instant::now(), session.window, deadline);
+                if let Some(bench) = &mut bench
+                    && judge_all(bench, &mut waiting, &mut nr_windows, listener)? == Written::PipeClosed
+                {
+                    break EndedBy::ClosedPipe;
+                }
+                if is_last {
+                    break EndedBy::Duration;
+                }
+            }
+            loaded = &mut symbols, if bench.is_none() => {
+                let fresh = seat(loaded, &host, &pipeline);
+                if listener.begin(&fresh.0, &fresh.1)? == Written::PipeClosed {
+                    break EndedBy::ClosedPipe;
+                }
+                bench = Some(fresh.2);
+            }
+            _ = ticks.tick() => {
+                pipeline.drain();
+                listener.tick(started.elapsed());
+            }
+        }
+    };
+
+    let mut bench = match bench {
+        Some(bench) => bench,
+        None => {
+            let (facts, spots, bench) = seat((&mut symbols).await, &host, &pipeline);
+            listener.begin(&facts, &spots)?;
+            bench
+        }
+    };
+    judge_all(&mut bench, &mut waiting, &mut nr_windows, listener)?;
+    let rest = pipeline.finish()?;
+    bench.judge.settle(&rest);
+    let Bench { judge, names } = bench;
+    Ok(Outcome::Ended(Box::new(Ended { by: ended_by, nr_windows, judge, names })))
+}
+
+/// Judges what waits, in order.
+fn judge_all(
+    bench: &mut Bench,
+    waiting: &mut VecDeque<Window>,
+    nr_windows: &mut u64,
+    listener: &mut impl Listener,
+) -> anyhow::Result<Written> {
+    while let Some(window) = waiting.pop_front() {
+        *nr_windows += 1;
+        let observation = bench.judge.observe(&window, &bench.names);
+        let seen = Seen {
+            number: *nr_windows,
+            window: &window,
+            observation: &observation,
+            judge: &bench.judge,
+            names: &bench.names,
+        };
+        if listener.window(&seen)? == Written::PipeClosed {
+            return Ok(Written::PipeClosed);
+        }
+    }
+    Ok(Written::Yes)
+}
+
+/// The judge and the names, once the symbols are there (or are known not to be).
+fn seat(
+    loaded: Result<Result<KernelSymbols, SymbolsError>, tokio::task::JoinError>,
+    host: &Observable,
+    pipeline: &Pipeline,
+) -> (HostFacts, Vec<BlindSpot>, Bench) {
+    let symbols = loaded.unwrap_or(Err(SymbolsError::Empty));
+    let found = survey(Ok(&host.btf), symbols.as_ref(), pipeline.sampler());
+    let probes = Probes { has_function_names: symbols.is_ok(), level: 0 };
+    let spots = blind_spots(&found.facts, probes);
+    let judge = Judge::new(found.facts.clone(), spots.clone());
+    let names = LiveNames::new(symbols.ok(), Some(host.btf.clone()), CgroupPaths::of_this_host());
+    (found.facts, spots, Bench { judge, names })
+}
+
+/// When the window that begins at `begin` closes: a rest shorter than half a window joins the last one.
+fn close_after(begin: Instant, window: Duration, deadline: Option<Instant>) -> Instant {
+    let close = begin + window;
+    match deadline {
+        Some(deadline) if close + window / 2 > deadline => deadline,
+        _ => close,
+    }
+}
+
+/// Raises this process above what burns the CPUs. Without the right to, it runs as it is.
+fn rise() {
+    // SAFETY: takes no pointer; 0 is this process.
+    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
+        log::info!("cannot raise the priority of this process: {}", std::io::Error::last_os_error());
+    }
+}
