@@ -153,7 +153,11 @@ pub fn bucket_of(ns: u64) -> usize {
     let product = (v - (v >> 1)).wrapping_mul(DE_BRUIJN) >> 58;
     let log2 = u64::from(LOG2_OF_PRODUCT[product as usize & 63]);
     let bucket = (log2 * 2 - 8 + (floor >> (log2 - 1) & 1)) as usize;
-    if bucket < HIST_BUCKETS { bucket } else { HIST_BUCKETS - 1 }
+    if bucket < HIST_BUCKETS {
+        bucket
+    } else {
+        HIST_BUCKETS - 1
+    }
 }
 
 /// Smallest duration in nanoseconds that falls into `bucket`.

@@ -324,6 +324,25 @@ pub struct ProgressCounters {
     pub nr_pages_reclaimed: Option<u64>,
 }
 
+/// CPU time of our own process: the tool is not what the host is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnProcess {
+    /// Process id.
+    pub tgid: Tgid,
+    /// User time of all its threads.
+    pub user_ns: u64,
+    /// System time of all its threads.
+    pub system_ns: u64,
+}
+
+impl OwnProcess {
+    /// User and system time.
+    #[must_use]
+    pub const fn cpu_ns(&self) -> u64 {
+        self.user_ns.saturating_add(self.system_ns)
+    }
+}
+
 /// A decoded fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -359,10 +378,7 @@ pub enum Event {
     /// Begins that the kernel skipped by recursion, since attach (`None`: this kernel does not count).
     RecursionMisses(Option<u64>),
     /// CPU time of our own process since it started.
-    OwnProcess {
-        /// User and system time of all its threads.
-        cpu_ns: u64,
-    },
+    OwnProcess(OwnProcess),
     /// Records refused by the decoder since attach.
     Undecodable(u64),
 }

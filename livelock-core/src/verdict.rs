@@ -142,6 +142,8 @@ pub struct TimeLedger {
     pub softirq_pct: Option<f64>,
     /// Taken by the hypervisor.
     pub steal_pct: Option<f64>,
+    /// This tool's own process; not part of busy.
+    pub own_pct: Option<f64>,
     /// Wall time that no counter of `/proc/stat` has booked.
     pub lost_ticks_pct: Option<f64>,
     /// `traced / (traced + untraced)` spin; `None` without spin.

@@ -14,6 +14,7 @@ mod header;
 mod member;
 mod query;
 mod running;
+mod skeleton;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -101,7 +101,7 @@ impl Btf {
             .map(StructId)
     }
 
-    fn find(&self, name: &str, wanted: impl Fn(Kind) -> bool) -> Option<u32> {
+    pub(super) fn find(&self, name: &str, wanted: impl Fn(Kind) -> bool) -> Option<u32> {
         self.find_all(name, wanted).next()
     }
 

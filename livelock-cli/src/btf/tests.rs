@@ -235,3 +235,19 @@ fn ask(bytes: &[u8]) {
     let _ = btf.member_type_name("mm_struct", "lock");
     let _ = btf.has_func("kvm_wait");
 }
+
+#[test]
+fn a_skeleton_keeps_the_ids_of_what_it_names() {
+    let mut builder = Builder::new();
+    let int = builder.int("int", 4);
+    builder.composite(4, "task_struct", 8, &[("pid", int, 0)]);
+    let wanted = builder.reference(8, "btf_trace_contention_begin", int);
+    builder.reference(8, "another", int);
+    let whole = Btf::from_vec(builder.finish(&[])).unwrap();
+    let skeleton = whole.skeleton(&["btf_trace_contention_begin", "btf_trace_absent"]);
+    let read = Btf::from_vec(skeleton).unwrap();
+    let id = |btf: &Btf, name| btf.find(name, |_| true);
+    assert_eq!(id(&read, "btf_trace_contention_begin"), Some(wanted));
+    assert_eq!(id(&read, "btf_trace_absent"), None);
+    assert_eq!(id(&read, "another"), None);
+}

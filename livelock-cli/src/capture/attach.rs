@@ -6,18 +6,18 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use aya::maps::{Map, MapData};
+use aya::programs::perf_event::PerfEventLink;
 use aya::programs::perf_event::{
     HardwareEvent, PerfEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
 };
-use aya::programs::perf_event::PerfEventLink;
 use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{BtfTracePoint, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::util::{nr_cpus, online_cpus};
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use aya_log::EbpfLogger;
 use livelock_common::{
-    ABI_VERSION, CpuState, LockBank, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord, TASK_SLOTS,
-    TaskSlot, WAIT_RING, WaitRecord,
+    ABI_VERSION, CpuState, LockBank, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
+    TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
 use livelock_core::host::SamplerSource;
 
@@ -70,11 +70,16 @@ impl KernelOffsets {
     }
 }
 
+/// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
+pub const TRACEPOINT_TYPES: [&str; 2] = ["btf_trace_contention_begin", "btf_trace_contention_end"];
+
 /// How to capture.
 #[derive(Clone, Debug)]
 pub struct CaptureConfig {
     /// Offsets.
     pub offsets: KernelOffsets,
+    /// BTF that holds the types of [`TRACEPOINT_TYPES`] under the ids of the running kernel.
+    pub types: Vec<u8>,
     /// Samples per second and CPU.
     pub sample_hz: u64,
 }
@@ -104,13 +109,17 @@ pub struct Capture {
 }
 
 /// Loads the object with every map sized for this host.
-pub(super) fn load_object(offsets: &KernelOffsets) -> Result<(Ebpf, Btf, u32), CaptureError> {
-    let btf = Btf::from_sys_fs().map_err(CaptureError::Btf)?;
+pub(super) fn load_object(
+    offsets: &KernelOffsets,
+    types: &[u8],
+) -> Result<(Ebpf, Btf, u32), CaptureError> {
+    let btf = Btf::parse(types, Endianness::default()).map_err(CaptureError::Btf)?;
     let nr_possible = nr_cpus().map_err(|(what, source)| CaptureError::Cpus { what, source })?;
     let nr_possible = u32::try_from(nr_possible).unwrap_or(u32::MAX);
     let globals = offsets.globals();
     let mut loader = EbpfLoader::new();
-    loader.btf(Some(&btf));
+    // The programs have no relocations against kernel types: offsets come as globals.
+    loader.btf(None);
     for (name, value) in &globals {
         loader.override_global(name, value, true);
     }
@@ -118,7 +127,9 @@ pub(super) fn load_object(offsets: &KernelOffsets) -> Result<(Ebpf, Btf, u32), C
         loader.map_max_entries(name, nr_possible);
     }
     loader.map_max_entries("LOCK_BANKS", nr_possible.saturating_mul(2));
-    let ebpf = loader.load(OBJECT).map_err(|e| CaptureError::Object(Box::new(e)))?;
+    let ebpf = loader
+        .load(OBJECT)
+        .map_err(|e| CaptureError::Object(Box::new(e)))?;
     Ok((ebpf, btf, nr_possible))
 }
 
@@ -128,7 +139,7 @@ impl Capture {
     /// # Errors
     /// Any [`CaptureError`]; nothing stays attached then.
     pub fn start(config: &CaptureConfig) -> Result<Self, CaptureError> {
-        let (mut ebpf, btf, nr_possible) = load_object(&config.offsets)?;
+        let (mut ebpf, btf, nr_possible) = load_object(&config.offsets, &config.types)?;
         let logger = EbpfLogger::init(&mut ebpf).ok();
         check_abi(&mut ebpf)?;
 
@@ -139,7 +150,10 @@ impl Capture {
                 .ok_or(CaptureError::MissingProgram(program))?;
             tracepoint
                 .load(program, &btf)
-                .map_err(|source| CaptureError::Load { program, source: Box::new(source) })?;
+                .map_err(|source| CaptureError::Load {
+                    program,
+                    source: Box::new(source),
+                })?;
         }
         load_sampler(&mut ebpf)?;
 
@@ -169,7 +183,11 @@ impl Capture {
             let link = tracepoint
                 .attach()
                 .and_then(|id| tracepoint.take_link(id))
-                .map_err(|source| CaptureError::Attach { program, hook, source: Box::new(source) })?;
+                .map_err(|source| CaptureError::Attach {
+                    program,
+                    hook,
+                    source: Box::new(source),
+                })?;
             tracepoint_links.push(link);
         }
         Ok(Self {
@@ -200,11 +218,19 @@ impl Capture {
     pub fn drain(&mut self, sink: &mut Vec<RawRecord>) -> u64 {
         let quiet = self.tracepoint_links.is_empty();
         self.stacks.drain(quiet, |cpu, record| {
-            sink.push(RawRecord::Stack { cpu, record: Box::new(record) });
+            sink.push(RawRecord::Stack {
+                cpu,
+                record: Box::new(record),
+            });
         });
-        let nr_in_fullest = self.waits.drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
+        let nr_in_fullest = self
+            .waits
+            .drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
         self.samples.drain(quiet, |cpu, record| {
-            sink.push(RawRecord::Sample { cpu, record: Box::new(record) });
+            sink.push(RawRecord::Sample {
+                cpu,
+                record: Box::new(record),
+            });
         });
         if let Some(logger) = &mut self.logger {
             logger.flush();
@@ -218,8 +244,12 @@ impl Capture {
         for cpu in 0..self.states.len() {
             snapshot::quiesce(&self.states, cpu);
             let nr_overflow = snapshot::take_bank(&self.banks, cpu, closed, sink);
-            let Some((state, is_torn)) = snapshot::state(&self.states, cpu) else { continue };
-            let Some(sums) = self.sums.get_mut(cpu) else { continue };
+            let Some((state, is_torn)) = snapshot::state(&self.states, cpu) else {
+                continue;
+            };
+            let Some(sums) = self.sums.get_mut(cpu) else {
+                continue;
+            };
             sums.nr_table_overflow += u64::from(nr_overflow);
             sums.nr_torn += u64::from(is_torn);
             let dropped = RingDrops {
@@ -273,7 +303,10 @@ pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
         .program_mut(program)
         .and_then(|p| p.try_into().ok())
         .ok_or(CaptureError::MissingProgram(program))?;
-    let failed = |source| CaptureError::Load { program, source: Box::new(source) };
+    let failed = |source| CaptureError::Load {
+        program,
+        source: Box::new(source),
+    };
     announce.load().map_err(failed)?;
     let mut options = RawTracePointRunOptions::new();
     options.args[1] = 1;
@@ -281,10 +314,19 @@ pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
     let Some(Map::Array(data)) = ebpf.map("CONTROL") else {
         return Err(CaptureError::MissingMap("CONTROL"));
     };
-    let control = MappedArray::new(&data.fd().as_fd(), 1)
-        .map_err(|source| CaptureError::Map { map: "CONTROL", source })?;
+    let control = MappedArray::new(&data.fd().as_fd(), 1).map_err(|source| CaptureError::Map {
+        map: "CONTROL",
+        source,
+    })?;
     let found = ControlWord::abi_version(&control);
-    if found == ABI_VERSION { Ok(()) } else { Err(CaptureError::Abi { found, needed: ABI_VERSION }) }
+    if found == ABI_VERSION {
+        Ok(())
+    } else {
+        Err(CaptureError::Abi {
+            found,
+            needed: ABI_VERSION,
+        })
+    }
 }
 
 pub(super) fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
@@ -293,7 +335,10 @@ pub(super) fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
         .program_mut(program)
         .and_then(|p| p.try_into().ok())
         .ok_or(CaptureError::MissingProgram(program))?;
-    sampler.load().map_err(|source| CaptureError::Load { program, source: Box::new(source) })
+    sampler.load().map_err(|source| CaptureError::Load {
+        program,
+        source: Box::new(source),
+    })
 }
 
 /// Hardware cycles (NMI) where there is a PMU, else the CPU clock.
@@ -325,7 +370,9 @@ pub(super) fn attach_sampler(
         }
         let id = match attached {
             Some(id) => id,
-            None => sampler.attach(clock, scope, policy, false).map_err(sampler_error)?,
+            None => sampler
+                .attach(clock, scope, policy, false)
+                .map_err(sampler_error)?,
         };
         links.push(sampler.take_link(id).map_err(sampler_error)?);
     }
@@ -333,14 +380,44 @@ pub(super) fn attach_sampler(
 }
 
 fn sampler_error(source: aya::programs::ProgramError) -> CaptureError {
-    CaptureError::Attach { program: "sampler", hook: "the CPU clock", source: Box::new(source) }
+    CaptureError::Attach {
+        program: "sampler",
+        hook: "the CPU clock",
+        source: Box::new(source),
+    }
 }
 
-fn map<T: Copy>(ebpf: &mut Ebpf, name: &'static str, len: usize) -> Result<MappedArray<T>, CaptureError> {
+fn map<T: Copy>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    len: usize,
+) -> Result<MappedArray<T>, CaptureError> {
     let data: MapData = match ebpf.take_map(name) {
         Some(Map::Array(data)) => data,
         _ => return Err(CaptureError::MissingMap(name)),
     };
     // The mapping keeps the map alive; the programs hold it as well.
-    MappedArray::new(&data.fd().as_fd(), len).map_err(|source| CaptureError::Map { map: name, source })
+    MappedArray::new(&data.fd().as_fd(), len)
+        .map_err(|source| CaptureError::Map { map: name, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use aya_obj::btf::BtfKind;
+
+    use super::*;
+
+    #[test]
+    fn aya_finds_the_same_ids_in_the_skeleton() {
+        let (Ok(ours), Ok(whole)) = (crate::btf::read_running(), Btf::from_sys_fs()) else {
+            eprintln!("skipped: this kernel has no BTF, or one that aya cannot read");
+            return;
+        };
+        let skeleton =
+            Btf::parse(&ours.skeleton(&TRACEPOINT_TYPES), Endianness::default()).unwrap();
+        for name in TRACEPOINT_TYPES {
+            let id = |btf: &Btf| btf.id_by_type_name_kind(name, BtfKind::Typedef).unwrap();
+            assert_eq!(id(&skeleton), id(&whole));
+        }
+    }
 }

@@ -31,7 +31,9 @@ impl ControlWord {
     /// What the object said of itself; 0 if it said nothing.
     pub(super) fn abi_version(map: &MappedArray<Control>) -> u32 {
         // SAFETY: element 0 exists; written before the program that writes it returned.
-        map.get(0).map_or(0, |at| unsafe { read_volatile(&raw const (*at).abi_version) })
+        map.get(0).map_or(0, |at| unsafe {
+            read_volatile(&raw const (*at).abi_version)
+        })
     }
 
     /// Lets all CPUs fold into the other bank from now on; gives the number of the one just closed.

@@ -23,7 +23,10 @@ pub(super) struct Rings<T, const N: usize> {
 impl<T: Copy, const N: usize> Rings<T, N> {
     pub(super) fn new(map: MappedArray<Ring<T, N>>) -> Self {
         let heads_last_drain = vec![0; map.len()];
-        Self { map, heads_last_drain }
+        Self {
+            map,
+            heads_last_drain,
+        }
     }
 
     /// Hands every complete record to `sink`, CPU by CPU; gives the number of records in the fullest
@@ -31,14 +34,20 @@ impl<T: Copy, const N: usize> Rings<T, N> {
     pub(super) fn drain(&mut self, quiet: bool, mut sink: impl FnMut(u32, T)) -> u64 {
         let mut nr_in_fullest = 0;
         for (cpu, last_head) in self.heads_last_drain.iter_mut().enumerate() {
-            let Some(ring) = self.map.get(cpu) else { continue };
+            let Some(ring) = self.map.get(cpu) else {
+                continue;
+            };
             // SAFETY: `ring` is an element of the mapping; `head` has one writer, the kernel, and
             // `tail` one, this process; records before `head` are not written again before `tail`
             // passes them.
             unsafe {
                 let head = read_volatile(&raw const (*ring).head);
                 fence(Ordering::Acquire);
-                let safe_head = if STORES_IN_ORDER || quiet { head } else { *last_head };
+                let safe_head = if STORES_IN_ORDER || quiet {
+                    head
+                } else {
+                    *last_head
+                };
                 *last_head = head;
                 let mut tail = read_volatile(&raw const (*ring).tail);
                 nr_in_fullest = nr_in_fullest.max(safe_head.saturating_sub(tail));
@@ -58,6 +67,8 @@ impl<T: Copy, const N: usize> Rings<T, N> {
     /// Records dropped by the ring of `cpu` since attach.
     pub(super) fn nr_dropped(&self, cpu: usize) -> u64 {
         // SAFETY: as above.
-        self.map.get(cpu).map_or(0, |ring| unsafe { read_volatile(&raw const (*ring).nr_dropped) })
+        self.map.get(cpu).map_or(0, |ring| unsafe {
+            read_volatile(&raw const (*ring).nr_dropped)
+        })
     }
 }

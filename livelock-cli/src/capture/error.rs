@@ -15,7 +15,9 @@ pub enum CaptureError {
     #[error("load the BPF object")]
     Object(#[source] Box<aya::EbpfError>),
     /// A program is missing in the object.
-    #[error("find program `{0}` in the BPF object (is it stale? rebuild it with `cargo xtask ebpf`)")]
+    #[error(
+        "find program `{0}` in the BPF object (is it stale? rebuild it with `cargo xtask ebpf`)"
+    )]
     MissingProgram(&'static str),
     /// A map is missing in the object.
     #[error("find map `{0}` in the BPF object (is it stale? rebuild it with `cargo xtask ebpf`)")]

@@ -22,7 +22,11 @@ impl<T: Copy> MappedArray<T> {
     pub(super) fn new(fd: &impl AsRawFd, len: usize) -> std::io::Result<Self> {
         let bytes = (len * size_of::<T>()).next_multiple_of(page_size());
         let map = MmapOptions::new().len(bytes).map_raw(fd.as_raw_fd())?;
-        Ok(Self { map, len, element: PhantomData })
+        Ok(Self {
+            map,
+            len,
+            element: PhantomData,
+        })
     }
 
     pub(super) fn len(&self) -> usize {

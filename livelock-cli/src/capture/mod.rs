@@ -12,7 +12,7 @@ mod probe;
 mod program_info;
 mod snapshot;
 
-pub use attach::{Capture, CaptureConfig, KernelOffsets};
+pub use attach::{Capture, CaptureConfig, KernelOffsets, TRACEPOINT_TYPES};
 pub use error::CaptureError;
 pub use probe::{ProgramProbe, probe_programs, probe_sampler};
 

@@ -6,8 +6,8 @@ use aya::programs::{BtfTracePoint, PerfEvent, RawTracePoint};
 
 use livelock_core::host::SamplerSource;
 
-use super::attach::{KernelOffsets, attach_sampler, check_abi, load_object, load_sampler};
 use super::CaptureError;
+use super::attach::{KernelOffsets, attach_sampler, check_abi, load_object, load_sampler};
 
 /// What the kernel said to one program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,11 @@ pub struct ProgramProbe {
 ///
 /// # Errors
 /// If the object as a whole does not load.
-pub fn probe_programs(offsets: &KernelOffsets) -> Result<Vec<ProgramProbe>, CaptureError> {
-    let (mut ebpf, btf, _) = load_object(offsets)?;
+pub fn probe_programs(
+    offsets: &KernelOffsets,
+    types: &[u8],
+) -> Result<Vec<ProgramProbe>, CaptureError> {
+    let (mut ebpf, btf, _) = load_object(offsets, types)?;
     let mut probes = Vec::new();
     for (program, hook) in [
         ("contention_begin", "tp_btf lock:contention_begin"),
@@ -35,28 +38,51 @@ pub fn probe_programs(offsets: &KernelOffsets) -> Result<Vec<ProgramProbe>, Capt
             .program_mut(program)
             .and_then(|p| p.try_into().ok())
             .ok_or(CaptureError::MissingProgram(program))?;
-        let result = tracepoint.load(program, &btf).map_err(|e| chain(&e)).map(|()| {
-            tracepoint.info().ok().and_then(|info| info.verified_instruction_count())
+        let result = tracepoint
+            .load(program, &btf)
+            .map_err(|e| chain(&e))
+            .map(|()| {
+                tracepoint
+                    .info()
+                    .ok()
+                    .and_then(|info| info.verified_instruction_count())
+            });
+        probes.push(ProgramProbe {
+            program,
+            hook,
+            result,
         });
-        probes.push(ProgramProbe { program, hook, result });
     }
     let program = "sampler";
     let sampler: &mut PerfEvent = ebpf
         .program_mut(program)
         .and_then(|p| p.try_into().ok())
         .ok_or(CaptureError::MissingProgram(program))?;
-    let result = sampler
-        .load()
-        .map_err(|e| chain(&e))
-        .map(|()| sampler.info().ok().and_then(|info| info.verified_instruction_count()));
-    probes.push(ProgramProbe { program, hook: "perf_event, one per CPU", result });
+    let result = sampler.load().map_err(|e| chain(&e)).map(|()| {
+        sampler
+            .info()
+            .ok()
+            .and_then(|info| info.verified_instruction_count())
+    });
+    probes.push(ProgramProbe {
+        program,
+        hook: "perf_event, one per CPU",
+        result,
+    });
 
     let program = "announce";
     let result = check_abi(&mut ebpf).map_err(|e| chain(&e)).map(|()| {
-        let announce: Option<&RawTracePoint> = ebpf.program(program).and_then(|p| p.try_into().ok());
-        announce.and_then(|a| a.info().ok()).and_then(|info| info.verified_instruction_count())
+        let announce: Option<&RawTracePoint> =
+            ebpf.program(program).and_then(|p| p.try_into().ok());
+        announce
+            .and_then(|a| a.info().ok())
+            .and_then(|info| info.verified_instruction_count())
     });
-    probes.push(ProgramProbe { program, hook: "raw_tracepoint, test run", result });
+    probes.push(ProgramProbe {
+        program,
+        hook: "raw_tracepoint, test run",
+        result,
+    });
     Ok(probes)
 }
 
@@ -64,8 +90,8 @@ pub fn probe_programs(offsets: &KernelOffsets) -> Result<Vec<ProgramProbe>, Capt
 ///
 /// # Errors
 /// If neither a PMU nor the CPU clock can be had.
-pub fn probe_sampler() -> Result<SamplerSource, CaptureError> {
-    let (mut ebpf, _, _) = load_object(&KernelOffsets::default())?;
+pub fn probe_sampler(types: &[u8]) -> Result<SamplerSource, CaptureError> {
+    let (mut ebpf, _, _) = load_object(&KernelOffsets::default(), types)?;
     load_sampler(&mut ebpf)?;
     let (source, _links) = attach_sampler(&mut ebpf, 1)?;
     Ok(source)

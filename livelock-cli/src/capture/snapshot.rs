@@ -68,7 +68,9 @@ pub(super) fn take_bank(
     bank: usize,
     sink: &mut Vec<RawRecord>,
 ) -> u32 {
-    let Some(at) = banks.get(2 * cpu + bank) else { return 0 };
+    let Some(at) = banks.get(2 * cpu + bank) else {
+        return 0;
+    };
     // SAFETY: an element of the mapping. The kernel side left this bank at the flip, so nobody
     // writes to it now.
     unsafe {

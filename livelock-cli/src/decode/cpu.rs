@@ -44,10 +44,15 @@ pub(super) fn decode(
     let depth = state.depth as usize;
     let high = state.high as usize;
     if depth > MAX_NEST || high > MAX_NEST {
-        return Err(DecodeError::TooDeep { depth: state.depth.max(state.high) });
+        return Err(DecodeError::TooDeep {
+            depth: state.depth.max(state.high),
+        });
     }
     let cpu = CpuId(snapshot.cpu);
-    sink.push(Event::Cpu { cpu, counters: counters(snapshot) });
+    sink.push(Event::Cpu {
+        cpu,
+        counters: counters(snapshot),
+    });
     open_spins(snapshot.cpu, state, depth, at, sink);
     for slot in state.slots.iter().take(high).skip(depth) {
         let wait_ns = slot.end_ns.saturating_sub(slot.begin_ns);
@@ -73,8 +78,9 @@ pub(super) fn decode(
 fn open_spins(cpu: u32, state: &CpuState, depth: usize, at: MonotonicNs, sink: &mut Vec<Event>) {
     for (i, slot) in state.slots.iter().enumerate().take(depth) {
         let inner = state.slots.get(i + 1).filter(|_| i + 1 < depth);
-        let (until_ns, booked_ns) =
-            inner.map_or((at.0, state.spin_ns), |inner| (inner.begin_ns, inner.spin_before_ns));
+        let (until_ns, booked_ns) = inner.map_or((at.0, state.spin_ns), |inner| {
+            (inner.begin_ns, inner.spin_before_ns)
+        });
         let age_ns = until_ns.saturating_sub(slot.begin_ns);
         let nested_ns = booked_ns.saturating_sub(slot.spin_before_ns);
         let spin_ns = age_ns.saturating_sub(nested_ns);
@@ -112,7 +118,10 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
     ];
     let nr_nested = state.lost.get(lost::NESTED).copied().unwrap_or(0);
     let nr_runs = state.nr_begun.saturating_add(state.nr_completed);
-    let run_ns = state.timed_self_ns.checked_div(state.nr_timed).unwrap_or(UNTIMED_RUN_NS);
+    let run_ns = state
+        .timed_self_ns
+        .checked_div(state.nr_timed)
+        .unwrap_or(UNTIMED_RUN_NS);
     CpuCounters {
         nr_begun: state.nr_begun.saturating_add(nr_nested),
         nr_completed: state.nr_completed,

@@ -28,10 +28,20 @@ pub fn decode(raw: &RawRecord, at: MonotonicNs, sink: &mut Vec<Event>) -> Result
         RawRecord::Sample { cpu, record } => {
             sink.push(Event::Sample(streamed::sample(*cpu, record)?));
         }
-        RawRecord::Lock { cpu, is_overflow, entry } => {
+        RawRecord::Lock {
+            cpu,
+            is_overflow,
+            entry,
+        } => {
             sink.push(lock_totals(*cpu, *is_overflow, entry));
         }
-        RawRecord::Cpu { cpu, state, dropped, nr_table_overflow, nr_torn } => {
+        RawRecord::Cpu {
+            cpu,
+            state,
+            dropped,
+            nr_table_overflow,
+            nr_torn,
+        } => {
             let snapshot = cpu::Snapshot {
                 cpu: *cpu,
                 state,
@@ -60,7 +70,11 @@ pub const fn kind(flags: u32) -> LockKind {
         // Linux 5.19 emits no flag for mutexes.
         LockKind::Mutex
     } else if flags & lcb::SPIN != 0 {
-        if flags & (lcb::READ | lcb::WRITE) != 0 { LockKind::Rwlock } else { LockKind::Spinlock }
+        if flags & (lcb::READ | lcb::WRITE) != 0 {
+            LockKind::Rwlock
+        } else {
+            LockKind::Spinlock
+        }
     } else if flags & (lcb::READ | lcb::WRITE) != 0 {
         LockKind::Rwsem
     } else {
@@ -69,14 +83,21 @@ pub const fn kind(flags: u32) -> LockKind {
 }
 
 fn stack_id(cpu: u32, number: u32) -> Option<StackId> {
-    (number != 0).then_some(StackId { cpu: CpuId(cpu), number })
+    (number != 0).then_some(StackId {
+        cpu: CpuId(cpu),
+        number,
+    })
 }
 
 fn lock_totals(cpu: u32, is_overflow: bool, entry: &LockAgg) -> Event {
     Event::LockTotals(livelock_core::event::LockTotals {
         cpu: CpuId(cpu),
         lock: (!is_overflow).then_some(LockAddr(entry.lock_addr)),
-        kind: if is_overflow { LockKind::Unknown } else { kind(entry.flags) },
+        kind: if is_overflow {
+            LockKind::Unknown
+        } else {
+            kind(entry.flags)
+        },
         nr_begun: u64::from(entry.nr_begun),
         nr_waits: entry.nr_waits,
         wait_ns: entry.wait_ns,
@@ -90,7 +111,11 @@ fn lock_totals(cpu: u32, is_overflow: bool, entry: &LockAgg) -> Event {
 /// A sleeping wait that is open; its spin phase, if it is in one, burns until now.
 fn open_task(slot: &TaskSlot, at: MonotonicNs) -> InFlightWait {
     let spinning = slot.flags & lcb::SPIN != 0;
-    let phase_ns = if spinning { at.since(MonotonicNs(slot.phase_ns)) } else { 0 };
+    let phase_ns = if spinning {
+        at.since(MonotonicNs(slot.phase_ns))
+    } else {
+        0
+    };
     InFlightWait {
         lock: LockAddr(slot.lock_addr),
         kind: kind(slot.flags),

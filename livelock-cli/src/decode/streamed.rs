@@ -15,7 +15,9 @@ pub(super) fn wait(record: &WaitRecord) -> Result<WaitEvent, DecodeError> {
         return Err(DecodeError::NoLock);
     }
     if record.end_ns < record.begin_ns {
-        return Err(DecodeError::EndBeforeBegin { by_ns: record.begin_ns - record.end_ns });
+        return Err(DecodeError::EndBeforeBegin {
+            by_ns: record.begin_ns - record.end_ns,
+        });
     }
     Ok(WaitEvent {
         lock: LockAddr(record.lock_addr),
@@ -36,7 +38,10 @@ pub(super) fn stack(cpu: u32, record: &StackRecord) -> Result<StackEvent, Decode
         return Err(DecodeError::NoLock);
     }
     Ok(StackEvent {
-        id: StackId { cpu: CpuId(cpu), number: record.stack_id },
+        id: StackId {
+            cpu: CpuId(cpu),
+            number: record.stack_id,
+        },
         weight: record.weight,
         taken: MonotonicNs(record.taken_ns),
         lock: LockAddr(record.lock_addr),
@@ -53,7 +58,11 @@ pub(super) fn sample(cpu: u32, record: &SampleRecord) -> Result<SampleEvent, Dec
         cpu: CpuId(cpu),
         taken: MonotonicNs(record.taken_ns),
         task: task(record.pid, record.tgid, &record.comm),
-        mode: if record.in_user != 0 { SampleMode::User } else { SampleMode::Kernel },
+        mode: if record.in_user != 0 {
+            SampleMode::User
+        } else {
+            SampleMode::Kernel
+        },
         in_traced_spin: record.in_user == 0 && (record.depth > 0 || record.mutex_spin != 0),
         in_self: record.in_self != 0,
         frames: frames(&record.frames, record.nr_frames)?,
@@ -71,17 +80,29 @@ fn place(object: u32, offset_bytes: u32) -> Result<Option<ObjectPlace>, DecodeEr
         object::SIGNAL => ObjectKind::SignalStruct,
         kind => return Err(DecodeError::UnknownObject { kind }),
     };
-    Ok(Some(ObjectPlace { object, offset_bytes }))
+    Ok(Some(ObjectPlace {
+        object,
+        offset_bytes,
+    }))
 }
 
 fn frames(frames: &[u64], nr_frames: u32) -> Result<Vec<CodeAddr>, DecodeError> {
-    let used = usize::try_from(nr_frames).ok().and_then(|nr| frames.get(..nr));
+    let used = usize::try_from(nr_frames)
+        .ok()
+        .and_then(|nr| frames.get(..nr));
     let used = used.ok_or(DecodeError::TooManyFrames { nr_frames })?;
     Ok(used.iter().copied().map(CodeAddr).collect())
 }
 
 fn task(pid: u32, tgid: u32, comm: &[u8; 16]) -> TaskRef {
-    let len = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
+    let len = comm
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(comm.len());
     let comm = String::from_utf8_lossy(&comm[..len]).into_owned();
-    TaskRef { pid: Pid(pid), tgid: Tgid(tgid), comm: (!comm.is_empty()).then_some(comm) }
+    TaskRef {
+        pid: Pid(pid),
+        tgid: Tgid(tgid),
+        comm: (!comm.is_empty()).then_some(comm),
+    }
 }

@@ -94,7 +94,9 @@ fn a_closed_nested_wait_is_not_charged_twice() {
     state.slots[0].begin_ns = 4_000;
     state.slots[0].spin_before_ns = 50_000;
     let events = decoded(cpu(state)).unwrap();
-    let Some(Event::InFlight(wait)) = events.get(1) else { panic!("{events:?}") };
+    let Some(Event::InFlight(wait)) = events.get(1) else {
+        panic!("{events:?}")
+    };
     assert_eq!(wait.spin_ns, 5_000);
     assert!(wait.spinning);
 }
@@ -109,7 +111,9 @@ fn waits_over_but_not_folded_are_told() {
     state.slots[0].end_ns = 400;
     state.slots[0].nested_ns = 50;
     let events = decoded(cpu(state)).unwrap();
-    let Some(Event::Unfolded(wait)) = events.get(1) else { panic!("{events:?}") };
+    let Some(Event::Unfolded(wait)) = events.get(1) else {
+        panic!("{events:?}")
+    };
     assert_eq!((wait.lock.0, wait.spin_ns), (7, 250));
 }
 
@@ -121,11 +125,16 @@ fn refused_nested_begins_count_as_begun_and_lost() {
     state.lost[lost::NESTED] = 2;
     state.lost[lost::END_MISSED] = 1;
     let events = decoded(cpu(state)).unwrap();
-    let Some(Event::Cpu { counters, .. }) = events.first() else { panic!("{events:?}") };
+    let Some(Event::Cpu { counters, .. }) = events.first() else {
+        panic!("{events:?}")
+    };
     assert_eq!(counters.nr_begun, 12);
     assert_eq!(counters.lost.get(&LossCause::Nested), Some(&2));
     let nr_lost: u64 = counters.lost.values().sum();
-    assert_eq!(counters.nr_begun, counters.nr_completed + counters.nr_open_spin + nr_lost);
+    assert_eq!(
+        counters.nr_begun,
+        counters.nr_completed + counters.nr_open_spin + nr_lost
+    );
 }
 
 #[test]
@@ -145,14 +154,23 @@ fn contradictions_are_refused() {
     let mut wait: WaitRecord = zeroed();
     wait.lock_addr = 1;
     wait.begin_ns = 5;
-    assert_eq!(decoded(RawRecord::Wait(wait)), Err(DecodeError::EndBeforeBegin { by_ns: 5 }));
+    assert_eq!(
+        decoded(RawRecord::Wait(wait)),
+        Err(DecodeError::EndBeforeBegin { by_ns: 5 })
+    );
     let mut stack: StackRecord = zeroed();
     stack.lock_addr = 1;
     stack.nr_frames = 49;
-    let refused = decoded(RawRecord::Stack { cpu: 0, record: Box::new(stack) });
+    let refused = decoded(RawRecord::Stack {
+        cpu: 0,
+        record: Box::new(stack),
+    });
     assert_eq!(refused, Err(DecodeError::TooManyFrames { nr_frames: 49 }));
     stack.nr_frames = 0;
     stack.object = 99;
-    let refused = decoded(RawRecord::Stack { cpu: 0, record: Box::new(stack) });
+    let refused = decoded(RawRecord::Stack {
+        cpu: 0,
+        record: Box::new(stack),
+    });
     assert_eq!(refused, Err(DecodeError::UnknownObject { kind: 99 }));
 }

@@ -5,7 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use livelock_core::event::{Event, ProgressCounters};
+use livelock_core::event::{Event, OwnProcess, ProgressCounters};
+use livelock_core::ids::Tgid;
 
 use super::file::ProcFile;
 use super::{ProcfsError, VmCounters, parse_diskstats, parse_net_dev, parse_stat, parse_vmstat};
@@ -76,7 +77,7 @@ impl HostCounters {
             .map(|(cpu, times)| Event::CpuTimes { cpu, times })
             .collect();
         events.push(Event::Progress(progress));
-        events.extend(own_cpu_ns().map(|cpu_ns| Event::OwnProcess { cpu_ns }));
+        events.extend(own_process().map(Event::OwnProcess));
         Ok(events)
     }
 }
@@ -93,18 +94,26 @@ fn user_hz() -> u64 {
 }
 
 /// CPU time of all threads of this process.
-fn own_cpu_ns() -> Option<u64> {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
+fn own_process() -> Option<OwnProcess> {
+    // SAFETY: plain integers, for which zero is valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` outlives the call, which writes one `rusage`.
+    let status = unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    let ns = |time: libc::timeval| {
+        let seconds = u64::try_from(time.tv_sec).ok()?;
+        let microseconds = u64::try_from(time.tv_usec).ok()?;
+        Some(
+            seconds
+                .saturating_mul(1_000_000_000)
+                .saturating_add(microseconds * 1000),
+        )
     };
-    // SAFETY: `time` outlives the call, which writes one `timespec`.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
-    let seconds = u64::try_from(time.tv_sec).ok()?;
-    let nanoseconds = u64::try_from(time.tv_nsec).ok()?;
-    (status == 0).then(|| {
-        seconds
-            .saturating_mul(1_000_000_000)
-            .saturating_add(nanoseconds)
+    if status != 0 {
+        return None;
+    }
+    Some(OwnProcess {
+        tgid: Tgid(std::process::id()),
+        user_ns: ns(usage.ru_utime)?,
+        system_ns: ns(usage.ru_stime)?,
     })
 }

@@ -126,6 +126,7 @@ pub(crate) fn livelock() -> Verdict {
             hardirq_pct: Some(0.1),
             softirq_pct: Some(0.3),
             steal_pct: Some(0.3),
+            own_pct: Some(0.4),
             lost_ticks_pct: None,
             coverage_pct: Some(99.8),
         },

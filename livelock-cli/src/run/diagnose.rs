@@ -32,7 +32,8 @@ impl Listener for Watcher {
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
         let so_far = seen.judge.verdict(seen.names);
         if so_far.status != Status::CannotTell {
-            self.progress.say(format!("so far: {}", status_word(so_far.status)));
+            self.progress
+                .say(format!("so far: {}", status_word(so_far.status)));
         }
         Ok(Written::Yes)
     }
@@ -46,10 +47,14 @@ pub(super) async fn run(
     color: ColorWhen,
 ) -> anyhow::Result<Exit> {
     let mut sink = Sink::open(output)?;
-    let mut watcher = Watcher { progress: Progress::new(session.duration.unwrap_or_default()) };
+    let mut watcher = Watcher {
+        progress: Progress::new(session.duration.unwrap_or_default()),
+    };
     let outcome = observe(session, &mut watcher).await;
     watcher.progress.clear();
-    let Outcome::Ended(ended) = outcome? else { return Ok(Outcome::NOT_OBSERVABLE) };
+    let Outcome::Ended(ended) = outcome? else {
+        return Ok(Outcome::NOT_OBSERVABLE);
+    };
     let verdict = ended.judge.verdict(&ended.names);
     let text = match format {
         ReportFormat::Json => verdict_json(&verdict)?,
@@ -66,8 +71,13 @@ pub(super) async fn run(
 pub(super) fn style(output: &Output, color: ColorWhen) -> Style {
     let is_terminal = *output == Output::Stdout && std::io::stdout().is_terminal();
     let variable = |name| std::env::var(name).ok();
-    let has_color =
-        color.has_color(is_terminal, variable("NO_COLOR").as_deref(), variable("TERM").as_deref());
-    let columns = is_terminal.then(|| console::Term::stdout().size_checked()).flatten();
+    let has_color = color.has_color(
+        is_terminal,
+        variable("NO_COLOR").as_deref(),
+        variable("TERM").as_deref(),
+    );
+    let columns = is_terminal
+        .then(|| console::Term::stdout().size_checked())
+        .flatten();
     Style::new(has_color, columns.map(|(_, columns)| usize::from(columns)))
 }

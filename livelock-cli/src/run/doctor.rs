@@ -10,7 +10,7 @@ use super::host::offsets;
 use super::output::Sink;
 use crate::args::{ColorWhen, Output, ReportFormat};
 use crate::btf::read_running;
-use crate::capture::{ProgramProbe, probe_programs, probe_sampler};
+use crate::capture::{ProgramProbe, TRACEPOINT_TYPES, probe_programs, probe_sampler};
 use crate::doctor::{DoctorReport, ProgramCheck, ProgramOutcome, doctor_json, doctor_text};
 use crate::exit::Exit;
 use crate::host::{Probes, blind_spots, fatal, requirements, survey};
@@ -20,17 +20,24 @@ use crate::names::KernelSymbols;
 pub(super) fn run(format: ReportFormat, color: ColorWhen) -> anyhow::Result<Exit> {
     let btf = read_running();
     let symbols = KernelSymbols::load();
-    let sampler = probe_sampler().unwrap_or(SamplerSource::None);
+    let types = btf
+        .as_ref()
+        .map(|btf| btf.skeleton(&TRACEPOINT_TYPES))
+        .unwrap_or_default();
+    let sampler = probe_sampler(&types).unwrap_or(SamplerSource::None);
     let found = survey(btf.as_ref(), symbols.as_ref(), sampler);
     let checks = requirements(&found);
     let programs = match &btf {
-        Ok(btf) if fatal(&checks).is_empty() => match probe_programs(&offsets(btf)) {
+        Ok(btf) if fatal(&checks).is_empty() => match probe_programs(&offsets(btf), &types) {
             Ok(probes) => probes.into_iter().map(check).collect(),
             Err(error) => vec![whole_object(&anyhow::Error::from(error))],
         },
         _ => Vec::new(),
     };
-    let probes = Probes { has_function_names: symbols.is_ok(), level: 0 };
+    let probes = Probes {
+        has_function_names: symbols.is_ok(),
+        level: 0,
+    };
     let spots = blind_spots(&found.facts, probes);
     let report = DoctorReport::new(found.facts, checks, programs, spots);
     let text = match format {
@@ -58,7 +65,9 @@ fn whole_object(error: &anyhow::Error) -> ProgramCheck {
     ProgramCheck {
         name: "the BPF object".to_owned(),
         hook: "all".to_owned(),
-        outcome: ProgramOutcome::Failed { reason: format!("failed to {error:#}") },
+        outcome: ProgramOutcome::Failed {
+            reason: format!("failed to {error:#}"),
+        },
         verified_insns: None,
     }
 }

@@ -31,7 +31,10 @@ pub(super) struct Governor {
 
 impl Default for Governor {
     fn default() -> Self {
-        Self { slice_mask: 0, min_stack_period: 1 }
+        Self {
+            slice_mask: 0,
+            min_stack_period: 1,
+        }
     }
 }
 
@@ -79,7 +82,11 @@ mod tests {
         assert!(!governor.drained(CROWDED - 1));
         for _ in 0..6 {
             assert!(governor.drained(0));
-            assert_eq!((governor.slice_mask + 1) & governor.slice_mask, 0, "a power of two less one");
+            assert_eq!(
+                (governor.slice_mask + 1) & governor.slice_mask,
+                0,
+                "a power of two less one"
+            );
         }
         assert_eq!(governor.slice_mask, 0);
     }

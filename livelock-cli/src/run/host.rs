@@ -8,7 +8,7 @@ use std::sync::Arc;
 use livelock_core::host::SamplerSource;
 
 use crate::btf::{Btf, BtfError, read_running};
-use crate::capture::KernelOffsets;
+use crate::capture::{KernelOffsets, TRACEPOINT_TYPES};
 use crate::host::{Check, Survey, fatal, requirements, survey};
 use crate::names::SymbolsError;
 
@@ -16,6 +16,8 @@ use crate::names::SymbolsError;
 pub(super) struct Observable {
     pub(super) btf: Arc<Btf>,
     pub(super) offsets: KernelOffsets,
+    /// BTF for capture.
+    pub(super) types: Vec<u8>,
     pub(super) nr_cpus_online: u32,
 }
 
@@ -29,6 +31,7 @@ pub(super) fn examine() -> Result<Observable, String> {
     match btf {
         Ok(btf) if missing.is_empty() => Ok(Observable {
             offsets: offsets(&btf),
+            types: btf.skeleton(&TRACEPOINT_TYPES),
             btf: Arc::new(btf),
             nr_cpus_online: found.facts.nr_cpus_online,
         }),
@@ -47,8 +50,12 @@ fn refusal(found: &Survey, missing: &[&Check], btf_error: Option<&BtfError>) -> 
             text.push_str(&format!("    do:    {remedy}\n"));
         }
     }
-    if missing.is_empty() && let Some(error) = btf_error {
-        text.push_str(&format!("  missing: BTF of the running kernel (failed to {error})\n"));
+    if missing.is_empty()
+        && let Some(error) = btf_error
+    {
+        text.push_str(&format!(
+            "  missing: BTF of the running kernel (failed to {error})\n"
+        ));
     }
     text.push_str("`livelock doctor` shows every requirement and what its absence costs.\n");
     text
@@ -56,7 +63,10 @@ fn refusal(found: &Survey, missing: &[&Check], btf_error: Option<&BtfError>) -> 
 
 /// What the kernel programs need to know of this kernel's structures.
 pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
-    let size = |name: &str| btf.struct_by_name(name).and_then(|s| btf.struct_size_bytes(s));
+    let size = |name: &str| {
+        btf.struct_by_name(name)
+            .and_then(|s| btf.struct_size_bytes(s))
+    };
     let behind = |member: &str, pointee: &str| {
         Some((btf.member_offset("task_struct", member)?, size(pointee)?))
     };

@@ -26,18 +26,32 @@ use crate::exit::Exit;
 /// Whatever stops the job; reads after "failed to".
 pub fn main(config: Config) -> anyhow::Result<ExitCode> {
     log::init(config.verbosity);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let exit = match config.job {
-        Job::Diagnose { session, format, output } => {
-            runtime.block_on(diagnose::run(session, format, &output, config.color))?
-        }
-        Job::Watch { session, format: WatchFormat::Json } => {
-            runtime.block_on(stream::run(session, stream::Form::Json, &crate::args::Output::Stdout))?
-        }
+        Job::Diagnose {
+            session,
+            format,
+            output,
+        } => runtime.block_on(diagnose::run(session, format, &output, config.color))?,
+        Job::Watch {
+            session,
+            format: WatchFormat::Json,
+        } => runtime.block_on(stream::run(
+            session,
+            stream::Form::Json,
+            &crate::args::Output::Stdout,
+        ))?,
         // The full screen comes with a later release; its windows and verdicts are these.
-        Job::Watch { session, format: WatchFormat::Plain | WatchFormat::Screen } => {
-            runtime.block_on(stream::run(session, stream::Form::Plain, &crate::args::Output::Stdout))?
-        }
+        Job::Watch {
+            session,
+            format: WatchFormat::Plain | WatchFormat::Screen,
+        } => runtime.block_on(stream::run(
+            session,
+            stream::Form::Plain,
+            &crate::args::Output::Stdout,
+        ))?,
         Job::Export { session, output } => {
             runtime.block_on(stream::run(session, stream::Form::Json, &output))?
         }

@@ -26,18 +26,29 @@ impl Sink {
     /// Opens `output` now, so that a wrong path is known before anything is observed.
     pub(super) fn open(output: &Output) -> anyhow::Result<Self> {
         Ok(match output {
-            Output::Stdout => Self { to: Box::new(io::stdout()), name: "standard output".to_owned() },
+            Output::Stdout => Self {
+                to: Box::new(io::stdout()),
+                name: "standard output".to_owned(),
+            },
             Output::File(path) => {
-                let file = File::create(path)
-                    .with_context(|| format!("create {} (is its directory there?)", path.display()))?;
-                Self { to: Box::new(file), name: path.display().to_string() }
+                let file = File::create(path).with_context(|| {
+                    format!("create {} (is its directory there?)", path.display())
+                })?;
+                Self {
+                    to: Box::new(file),
+                    name: path.display().to_string(),
+                }
             }
         })
     }
 
     /// Writes and flushes.
     pub(super) fn write(&mut self, text: &str) -> anyhow::Result<Written> {
-        match self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush()) {
+        match self
+            .to
+            .write_all(text.as_bytes())
+            .and_then(|()| self.to.flush())
+        {
             Ok(()) => Ok(Written::Yes),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Written::PipeClosed),
             Err(error) => Err(error).with_context(|| format!("write to {}", self.name)),

@@ -70,7 +70,8 @@ impl Pipeline {
         if let Some(cost_pct) = cost_pct(&window)
             && self.governor.closed_window(cost_pct)
         {
-            self.capture.set_min_stack_period(self.governor.min_stack_period);
+            self.capture
+                .set_min_stack_period(self.governor.min_stack_period);
         }
         Ok(window)
     }
@@ -86,7 +87,10 @@ impl Pipeline {
         self.capture.close_window(&mut self.raw);
         let at = now();
         self.fold(at);
-        let events = self.counters.read().context("read the counters of the host")?;
+        let events = self
+            .counters
+            .read()
+            .context("read the counters of the host")?;
         for event in events {
             self.builder.fold(event);
         }
@@ -111,18 +115,29 @@ impl Pipeline {
 
 /// What the tool cost in `window`, in percent of the host's CPUs; `None` if it cannot be told.
 fn cost_pct(window: &Window) -> Option<f64> {
-    let bpf_ns: u64 = window.cpu_counters.values().map(|counters| counters.self_ns).sum();
-    let ns = bpf_ns.saturating_add(window.own_cpu_ns?);
+    let bpf_ns: u64 = window
+        .cpu_counters
+        .values()
+        .map(|counters| counters.self_ns)
+        .sum();
+    let ns = bpf_ns.saturating_add(window.own_cpu_ns()?);
     let capacity_ns = window.capacity_ns();
     (capacity_ns > 0).then(|| ns as f64 / capacity_ns as f64 * 100.0)
 }
 
 /// `CLOCK_MONOTONIC`, the clock of the kernel programs.
 pub(super) fn now() -> MonotonicNs {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` outlives the call, which writes one `timespec`; this clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
-    MonotonicNs(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds))
+    MonotonicNs(
+        seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(nanoseconds),
+    )
 }

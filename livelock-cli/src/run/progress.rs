@@ -18,7 +18,8 @@ impl Progress {
             return Self(None);
         }
         let length_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let bar = ProgressBar::with_draw_target(Some(length_ms), ProgressDrawTarget::stderr_with_hz(10));
+        let bar =
+            ProgressBar::with_draw_target(Some(length_ms), ProgressDrawTarget::stderr_with_hz(10));
         if let Ok(style) = ProgressStyle::with_template("observing [{bar:30}] {elapsed}  {msg}") {
             bar.set_style(style.progress_chars("=> "));
         }

@@ -79,7 +79,11 @@ struct Bench {
 }
 
 /// Observes until the time is over, a signal comes or the listener's reader is gone.
-pub(super) async fn observe(session: Session, listener: &mut impl Listener) -> anyhow::Result<Outcome> {
+pub(super) async fn observe(
+    session: Session,
+    listener: &mut impl Listener,
+) -> anyhow::Result<Outcome> {
+    let entered = Instant::now();
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     rise();
@@ -91,9 +95,15 @@ pub(super) async fn observe(session: Session, listener: &mut impl Listener) -> a
             return Ok(Outcome::NotObservable);
         }
     };
-    let config = CaptureConfig { offsets: host.offsets, sample_hz: SAMPLE_HZ };
+    log::info!("host examined after {} ms", entered.elapsed().as_millis());
+    let config = CaptureConfig {
+        offsets: host.offsets,
+        types: host.types.clone(),
+        sample_hz: SAMPLE_HZ,
+    };
     let mut pipeline = Pipeline::start(&config, host.nr_cpus_online)?;
     let started = Instant::now();
+    log::info!("attached after {} ms", entered.elapsed().as_millis());
     let deadline = session.duration.map(|duration| started + duration);
 
     let mut bench: Option<Bench> = None;
@@ -121,6 +131,7 @@ pub(super) async fn observe(session: Session, listener: &mut impl Listener) -> a
                 }
             }
             loaded = &mut symbols, if bench.is_none() => {
+                log::info!("symbols read after {} ms", entered.elapsed().as_millis());
                 let fresh = seat(loaded, &host, &pipeline);
                 if listener.begin(&fresh.0, &fresh.1)? == Written::PipeClosed {
                     break EndedBy::ClosedPipe;
@@ -146,7 +157,12 @@ pub(super) async fn observe(session: Session, listener: &mut impl Listener) -> a
     let rest = pipeline.finish()?;
     bench.judge.settle(&rest);
     let Bench { judge, names } = bench;
-    Ok(Outcome::Ended(Box::new(Ended { by: ended_by, nr_windows, judge, names })))
+    Ok(Outcome::Ended(Box::new(Ended {
+        by: ended_by,
+        nr_windows,
+        judge,
+        names,
+    })))
 }
 
 /// Judges what waits, in order.
@@ -181,10 +197,17 @@ fn seat(
 ) -> (HostFacts, Vec<BlindSpot>, Bench) {
     let symbols = loaded.unwrap_or(Err(SymbolsError::Empty));
     let found = survey(Ok(&host.btf), symbols.as_ref(), pipeline.sampler());
-    let probes = Probes { has_function_names: symbols.is_ok(), level: 0 };
+    let probes = Probes {
+        has_function_names: symbols.is_ok(),
+        level: 0,
+    };
     let spots = blind_spots(&found.facts, probes);
     let judge = Judge::new(found.facts.clone(), spots.clone());
-    let names = LiveNames::new(symbols.ok(), Some(host.btf.clone()), CgroupPaths::of_this_host());
+    let names = LiveNames::new(
+        symbols.ok(),
+        Some(host.btf.clone()),
+        CgroupPaths::of_this_host(),
+    );
     (found.facts, spots, Bench { judge, names })
 }
 
@@ -201,6 +224,9 @@ fn close_after(begin: Instant, window: Duration, deadline: Option<Instant>) -> I
 fn rise() {
     // SAFETY: takes no pointer; 0 is this process.
     if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
-        log::info!("cannot raise the priority of this process: {}", std::io::Error::last_os_error());
+        log::info!(
+            "cannot raise the priority of this process: {}",
+            std::io::Error::last_os_error()
+        );
     }
 }

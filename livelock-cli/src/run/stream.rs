@@ -81,7 +81,12 @@ impl Listener for Stream {
 /// Observes and streams.
 pub(super) async fn run(session: Session, form: Form, output: &Output) -> anyhow::Result<Exit> {
     let sink = Sink::open(output)?;
-    let mut stream = Stream { form, sink, window: session.window, status: None };
+    let mut stream = Stream {
+        form,
+        sink,
+        window: session.window,
+        status: None,
+    };
     let Outcome::Ended(ended) = observe(session, &mut stream).await? else {
         return Ok(Outcome::NOT_OBSERVABLE);
     };
@@ -112,7 +117,11 @@ fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
     let nr_waits: u64 = window.locks.iter().map(|lock| lock.nr_waits).sum();
     let pct = |share: Option<f64>| share.map(|share| share * 100.0);
     let busy = seen.observation.busy;
-    let burn = seen.observation.omega.zip(busy).map(|(omega, busy)| omega * busy);
+    let burn = seen
+        .observation
+        .omega
+        .zip(busy)
+        .map(|(omega, busy)| omega * busy);
     WindowSummary {
         number: seen.number,
         ended_unix_ms: unix_ms(),
@@ -122,16 +131,34 @@ fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
         burn_pct: pct(burn),
         omega: seen.observation.omega,
         user_pct: pct(seen.observation.user_share),
-        top_lock: seen.observation.top_lock.as_ref().map(|top| top.name.clone()),
-        waits_per_sec: if seconds > 0.0 { nr_waits as f64 / seconds } else { 0.0 },
+        top_lock: seen
+            .observation
+            .top_lock
+            .as_ref()
+            .map(|top| top.name.clone()),
+        waits_per_sec: if seconds > 0.0 {
+            nr_waits as f64 / seconds
+        } else {
+            0.0
+        },
         nr_in_flight: window.in_flight.len() as u64,
-        oldest_in_flight_ns: window.in_flight.iter().map(|wait| window.end.since(wait.begin)).max(),
-        nr_lost: window.cpu_counters.values().flat_map(|counters| counters.lost.values()).sum::<u64>()
+        oldest_in_flight_ns: window
+            .in_flight
+            .iter()
+            .map(|wait| window.end.since(wait.begin))
+            .max(),
+        nr_lost: window
+            .cpu_counters
+            .values()
+            .flat_map(|counters| counters.lost.values())
+            .sum::<u64>()
             + window.nr_recursion_misses.unwrap_or(0),
     }
 }
 
 fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -128,7 +128,8 @@ impl History {
                 .all(|&(level, omega)| level == Level::Livelock && omega >= at::OMEGA_FAST);
         let by_share = if is_fast {
             Level::Livelock
-        } else if self.recent.len() == at::NR_RULE_WINDOWS {
+        } else if self.recent.len() >= at::NR_RULE_HITS {
+            // Five of five are five of six, whatever the sixth will be.
             let reached = |&level: &Level| self.hits(level) >= at::NR_RULE_HITS;
             Level::RANKED.into_iter().find(reached).unwrap_or_default()
         } else {

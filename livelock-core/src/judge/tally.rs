@@ -82,7 +82,7 @@ impl SpanTally {
             nr_lost: sum(|c| c.lost.values().sum()) + nr_missed,
             nr_stacks: sum(|c| c.nr_stacks),
             self_ns: sum(|c| c.self_ns),
-            own_cpu_ns: window.own_cpu_ns.unwrap_or(0),
+            own_cpu_ns: window.own_cpu_ns().unwrap_or(0),
             nr_stuck_windows: u32::from(!seen.stuck.is_empty()),
             oldest_stuck: seen.stuck.first().copied(),
             accounting: window.accounting.clone(),

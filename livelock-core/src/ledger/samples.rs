@@ -1,9 +1,9 @@
 //! What the instruction-pointer samples of a window landed in.
 //!
-//! In: samples and names. Out: counts. Refuses: idle samples and those inside our own programs.
+//! In: samples and names. Out: counts. Refuses: idle samples and those inside our own programs and process.
 
 use crate::event::{SampleEvent, SampleMode};
-use crate::ids::Pid;
+use crate::ids::{Pid, Tgid};
 use crate::names::Names;
 use crate::spin_functions::{is_idle, is_spin};
 use crate::thresholds::NR_SPIN_FRAMES;
@@ -37,11 +37,12 @@ impl SampleCounts {
     }
 }
 
-/// Sorts `samples`.
+/// Sorts `samples`. `own`: our own process, of which samples do not count.
 #[must_use]
-pub fn count(samples: &[SampleEvent], names: &dyn Names) -> SampleCounts {
+pub fn count(samples: &[SampleEvent], own: Option<Tgid>, names: &dyn Names) -> SampleCounts {
     let mut counts = SampleCounts::default();
-    for sample in samples.iter().filter(|sample| !sample.in_self) {
+    let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
+    for sample in samples.iter().filter(|&sample| !is_own(sample)) {
         if matches!(sample.mode, SampleMode::User) {
             counts.nr_busy += 1;
             counts.nr_user += 1;
@@ -121,12 +122,16 @@ mod tests {
             ..sample(9, &[1])
         };
         let idle = [sample(0, &[2]), sample(9, &[0, 3]), own];
-        assert_eq!(count(&idle, &Table), SampleCounts::default());
+        assert_eq!(count(&idle, None, &Table), SampleCounts::default());
     }
 
     #[test]
     fn only_the_three_innermost_frames_spin() {
-        let counts = count(&[sample(9, &[2, 2, 1]), sample(9, &[2, 2, 2, 1])], &Table);
+        let counts = count(
+            &[sample(9, &[2, 2, 1]), sample(9, &[2, 2, 2, 1])],
+            None,
+            &Table,
+        );
         assert_eq!(
             (counts.nr_busy, counts.nr_spin, counts.nr_untraced_spin),
             (2, 1, 1)
@@ -135,7 +140,7 @@ mod tests {
             in_traced_spin: true,
             ..sample(9, &[1])
         };
-        let counts = count(&[traced], &Table);
+        let counts = count(&[traced], None, &Table);
         assert_eq!(
             (counts.nr_busy, counts.nr_spin, counts.nr_untraced_spin),
             (1, 1, 0)

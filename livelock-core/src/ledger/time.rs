@@ -10,7 +10,7 @@ use crate::thresholds::NR_MIN_SAMPLES;
 use crate::verdict::TimeLedger;
 use crate::window::Window;
 
-/// Nanoseconds of all CPUs. `capacity = idle + steal + busy`, and `busy` is the sum of the others but
+/// Nanoseconds of all CPUs. `capacity = idle + steal + own + busy`, and `busy` is the sum of the others but
 /// `lost_ticks_ns`, which overlaps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeBooks {
@@ -20,6 +20,8 @@ pub struct TimeBooks {
     pub idle_ns: u64,
     /// Taken by the hypervisor.
     pub steal_ns: u64,
+    /// Our own process.
+    pub own_ns: u64,
     /// User.
     pub user_ns: u64,
     /// Kernel work without spin.
@@ -49,6 +51,7 @@ impl TimeBooks {
         self.capacity_ns
             .saturating_sub(self.idle_ns)
             .saturating_sub(self.steal_ns)
+            .saturating_sub(self.own_ns)
     }
 
     /// Time spun away.
@@ -83,6 +86,7 @@ impl TimeBooks {
         self.capacity_ns += other.capacity_ns;
         self.idle_ns += other.idle_ns;
         self.steal_ns += other.steal_ns;
+        self.own_ns += other.own_ns;
         self.user_ns += other.user_ns;
         self.kernel_ns += other.kernel_ns;
         self.traced_spin_ns += other.traced_spin_ns;
@@ -110,6 +114,7 @@ impl TimeBooks {
             hardirq_pct: known(self.hardirq_ns),
             softirq_pct: known(self.softirq_ns),
             steal_pct: pct(self.steal_ns),
+            own_pct: pct(self.own_ns),
             lost_ticks_pct: pct(self.lost_ticks_ns),
             coverage_pct: share(self.traced_spin_ns, self.waste_ns())
                 .filter(|_| self.sampled_capacity_ns > 0)
@@ -141,8 +146,14 @@ pub fn book(window: &Window, names: &dyn Names) -> Option<TimeBooks> {
         ticked.hardirq_ns += times.hardirq_ns;
         ticked.softirq_ns += times.softirq_ns;
     }
+    // The tool is not what the host is busy with, least of all while it reads its symbols.
+    if let Some(own) = &window.own {
+        books.own_ns = own.cpu_ns().min(books.busy_ns());
+        ticked.user_ns = ticked.user_ns.saturating_sub(own.user_ns);
+        ticked.system_ns = ticked.system_ns.saturating_sub(own.system_ns);
+    }
     spread_busy(&mut books, &ticked);
-    books.samples = samples::count(&window.samples, names);
+    books.samples = samples::count(&window.samples, window.own.map(|own| own.tgid), names);
     let nr_samples = books.samples.nr_busy;
     // Two clocks and a clamped window: spin cannot exceed the time the CPUs were busy.
     book_spin(&mut books, traced_ns, true);

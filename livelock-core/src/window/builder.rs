@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use super::closed::{LockWindow, Window};
 use crate::accounting;
 use crate::event::{
-    CpuCounters, CpuTimes, Event, InFlightWait, LockTotals, ProgressCounters, SampleEvent,
-    SampleMode, StackEvent, UnfoldedWait, WaitEvent,
+    CpuCounters, CpuTimes, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters,
+    SampleEvent, SampleMode, StackEvent, UnfoldedWait, WaitEvent,
 };
 use crate::hist::WaitHistogram;
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
@@ -21,7 +21,7 @@ struct Snapshots {
     times: BTreeMap<CpuId, CpuTimes>,
     progress: Option<ProgressCounters>,
     nr_recursion_misses: Option<u64>,
-    own_cpu_ns: Option<u64>,
+    own: Option<OwnProcess>,
     nr_undecodable: u64,
 }
 
@@ -81,8 +81,9 @@ impl WindowBuilder {
             Event::RecursionMisses(nr) => {
                 self.now.nr_recursion_misses = self.now.nr_recursion_misses.max(nr);
             }
-            Event::OwnProcess { cpu_ns } => {
-                self.now.own_cpu_ns = self.now.own_cpu_ns.max(Some(cpu_ns));
+            Event::OwnProcess(own) => {
+                let later = self.now.own.filter(|mine| mine.cpu_ns() > own.cpu_ns());
+                self.now.own = Some(later.unwrap_or(own));
             }
             Event::Undecodable(nr) => self.now.nr_undecodable = self.now.nr_undecodable.max(nr),
         }
@@ -158,7 +159,11 @@ impl WindowBuilder {
         };
         let since = |new: Option<u64>, old: Option<u64>| Some(new?.saturating_sub(old?));
         let nr_recursion_misses = since(now.nr_recursion_misses, last.nr_recursion_misses);
-        let own_cpu_ns = since(now.own_cpu_ns, last.own_cpu_ns);
+        let own = now.own.zip(last.own).map(|(new, old)| OwnProcess {
+            tgid: new.tgid,
+            user_ns: new.user_ns.saturating_sub(old.user_ns),
+            system_ns: new.system_ns.saturating_sub(old.system_ns),
+        });
         self.last_open = self.open_to_keep(&now, open);
         self.last = newest(last, now);
         let accounting = accounting::balance(
@@ -183,7 +188,7 @@ impl WindowBuilder {
             progress,
             nr_recursion_misses,
             accounting,
-            own_cpu_ns,
+            own,
         }
     }
 
@@ -316,7 +321,7 @@ fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
     last.times.extend(now.times);
     last.progress = now.progress.or(last.progress);
     last.nr_recursion_misses = now.nr_recursion_misses.or(last.nr_recursion_misses);
-    last.own_cpu_ns = now.own_cpu_ns.or(last.own_cpu_ns);
+    last.own = now.own.or(last.own);
     last.nr_undecodable = last.nr_undecodable.max(now.nr_undecodable);
     last
 }

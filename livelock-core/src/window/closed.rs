@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    CpuCounters, CpuTimes, InFlightWait, LockKind, ProgressCounters, SampleEvent, StackEvent,
-    WaitEvent,
+    CpuCounters, CpuTimes, InFlightWait, LockKind, OwnProcess, ProgressCounters, SampleEvent,
+    StackEvent, WaitEvent,
 };
 use crate::hist::WaitHistogram;
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
@@ -81,7 +81,7 @@ pub struct Window {
     /// The books since attach.
     pub accounting: Accounting,
     /// CPU time of our own process in this window.
-    pub own_cpu_ns: Option<u64>,
+    pub own: Option<OwnProcess>,
 }
 
 impl Window {
@@ -89,6 +89,12 @@ impl Window {
     #[must_use]
     pub const fn duration_ns(&self) -> u64 {
         self.end.since(self.begin)
+    }
+
+    /// CPU time of our own process.
+    #[must_use]
+    pub fn own_cpu_ns(&self) -> Option<u64> {
+        self.own.as_ref().map(OwnProcess::cpu_ns)
     }
 
     /// Length times CPUs online.

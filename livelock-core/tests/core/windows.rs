@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::scenario::{LOCK, Table, empty_totals};
 use livelock_core::event::{
-    CpuCounters, CpuTimes, Event, InFlightWait, LockKind, LockTotals, ProgressCounters,
+    CpuCounters, CpuTimes, Event, InFlightWait, LockKind, LockTotals, OwnProcess, ProgressCounters,
     SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
 };
 use livelock_core::hist::WaitHistogram;
@@ -176,7 +176,13 @@ fn event() -> impl Strategy<Value = Event> {
         })
     });
     let recursion = prop::option::of(0u64..9).prop_map(Event::RecursionMisses);
-    let own = (0u64..9).prop_map(|cpu_ns| Event::OwnProcess { cpu_ns });
+    let own = (0u64..9).prop_map(|user_ns| {
+        Event::OwnProcess(OwnProcess {
+            tgid: Tgid(1),
+            user_ns,
+            system_ns: 0,
+        })
+    });
     prop_oneof![
         totals, wait, stack, sample, open, counters, times, progress, recursion, own
     ]
@@ -242,7 +248,7 @@ proptest! {
         prop_assert_eq!(parts + books.idle_ns + books.steal_ns, books.capacity_ns);
         let t = books.ledger();
         let pcts = [t.idle_pct, t.user_pct, t.kernel_pct, t.traced_spin_pct, t.untraced_spin_pct,
-            t.hardirq_pct, t.softirq_pct, t.steal_pct];
+            t.hardirq_pct, t.softirq_pct, t.steal_pct, t.own_pct];
         prop_assert!(pcts.iter().flatten().all(|&pct| (0.0..=100.0).contains(&pct)), "{:?}", t);
         prop_assert!(pcts.iter().flatten().sum::<f64>() <= 100.0 + 1e-6);
         prop_assert!(books.omega().is_none_or(|omega| (0.0..=1.0).contains(&omega)));

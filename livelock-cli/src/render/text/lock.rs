@@ -12,6 +12,8 @@ use crate::render::Tint;
 use crate::render::units::{clean, count, cut_end, cut_front, duration};
 
 const MAX_LOCKS: usize = 3;
+/// In percent of all CPUs. A lock that burns less, and that nobody waits for, is not why anybody reads this.
+const MIN_BURN_PCT: f64 = 0.1;
 const MAX_SIDES: usize = 2;
 const MAX_FRAMES: usize = 10;
 /// Narrower columns cut function names; then the sides go below each other.
@@ -22,10 +24,20 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         return;
     }
     page.heading("Locks");
-    for (index, lock) in verdict.locks.iter().take(MAX_LOCKS).enumerate() {
+    let matters = |(index, lock): &(usize, &LockReport)| {
+        *index == 0 || lock.burn_pct >= MIN_BURN_PCT || lock.nr_in_flight > 0
+    };
+    let shown: Vec<_> = verdict
+        .locks
+        .iter()
+        .enumerate()
+        .filter(matters)
+        .take(MAX_LOCKS)
+        .collect();
+    for (index, lock) in &shown {
         write_lock(page, index + 1, lock);
     }
-    let nr_more = verdict.locks.len().saturating_sub(MAX_LOCKS);
+    let nr_more = verdict.locks.len().saturating_sub(shown.len());
     if nr_more > 0 {
         page.line(&format!("  and {nr_more} more (see --format json)"));
     }
@@ -97,7 +109,8 @@ fn side(title: &str, sides: &[LockSide], width: usize) -> Vec<String> {
             side.share_pct, side.nr_samples
         );
         lines.push(cut_end(&share, width));
-        if let Some(cgroup) = &side.cgroup {
+        // The root cgroup says nothing.
+        if let Some(cgroup) = side.cgroup.as_ref().filter(|path| *path != "/") {
             let room = width.saturating_sub(4);
             lines.push(format!("    {}", cut_front(&clean(cgroup), room)));
         }

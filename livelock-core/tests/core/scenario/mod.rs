@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use livelock_core::detect::Observation;
 use livelock_core::event::{
     CpuCounters, CpuTimes, Event, InFlightWait, LockKind, LockTotals, LossCause, ObjectPlace,
-    ProgressCounters, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
+    OwnProcess, ProgressCounters, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
 };
 use livelock_core::hist::WaitHistogram;
 use livelock_core::host::HostFacts;
@@ -103,9 +103,11 @@ impl Sim {
         let rest = [
             Event::Progress(self.progress),
             Event::RecursionMisses(Some(0)),
-            Event::OwnProcess {
-                cpu_ns: self.own_ns,
-            },
+            Event::OwnProcess(OwnProcess {
+                tgid: Tgid(u32::MAX),
+                user_ns: self.own_ns,
+                system_ns: 0,
+            }),
         ];
         counters.chain(times).chain(rest).collect()
     }
