@@ -2,6 +2,7 @@
 //!
 //! In: arguments. Out: built, fetched or measured things under `target/`. Refuses: product logic.
 
+mod ebpf;
 mod paths;
 mod tools;
 mod vm;
@@ -21,13 +22,19 @@ struct Args {
 /// One variant per task; each task is a file or a folder of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Build the kernel programs, or check that the committed ones are fresh
+    Ebpf(ebpf::Args),
     /// Boot stock kernels in QEMU and run things in them
     #[command(subcommand)]
     Vm(vm::Command),
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = ebpf::run_as_rustc_if_asked() {
+        return code;
+    }
     let outcome = match Args::parse().command {
+        Command::Ebpf(args) => ebpf::run(&args),
         Command::Vm(command) => vm::dispatch(&command),
     };
     outcome.unwrap_or_else(|err| {

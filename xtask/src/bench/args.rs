@@ -1,0 +1,21 @@
+//! The `bench` commands. In: arguments. Out: which bench runs. Refuses: to know how.
+
+use std::process::ExitCode;
+
+use super::cost;
+
+/// What can be measured.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Cost of the programs as multiples of a clock floor in the same storm, and of the user side
+    #[command(after_help = "Needs root, and a host whose spinlocks reach the contention tracepoints.\n\
+                            Exit code: 0 all targets met, 1 not.")]
+    Cost(cost::Args),
+}
+
+/// Runs a bench.
+pub(crate) fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Cost(args) => cost::run(args),
+    }
+}

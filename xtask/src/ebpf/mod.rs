@@ -1,0 +1,12 @@
+//! The kernel programs: built from source, stripped, compared with the committed objects.
+
+mod args;
+mod build;
+mod linker;
+mod object;
+mod pin;
+mod rustc_wrapper;
+mod toolchain;
+
+pub(crate) use args::{Args, run};
+pub(crate) use rustc_wrapper::run_if_asked as run_as_rustc_if_asked;
