@@ -2,6 +2,7 @@
 //!
 //! In: arguments. Out: built, fetched or measured things under `target/`. Refuses: product logic.
 
+mod bench;
 mod ebpf;
 mod paths;
 mod tools;
@@ -22,6 +23,9 @@ struct Args {
 /// One variant per task; each task is a file or a folder of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure what livelock costs
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Build the kernel programs, or check that the committed ones are fresh
     Ebpf(ebpf::Args),
     /// Boot stock kernels in QEMU and run things in them
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         return code;
     }
     let outcome = match Args::parse().command {
+        Command::Bench(command) => bench::dispatch(&command),
         Command::Ebpf(args) => ebpf::run(&args),
         Command::Vm(command) => vm::dispatch(&command),
     };

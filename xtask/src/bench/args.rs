@@ -8,8 +8,10 @@ use super::cost;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Cost of the programs as multiples of a clock floor in the same storm, and of the user side
-    #[command(after_help = "Needs root, and a host whose spinlocks reach the contention tracepoints.\n\
-                            Exit code: 0 all targets met, 1 not.")]
+    #[command(
+        after_help = "Needs root, and a host whose spinlocks reach the contention tracepoints.\n\
+                            Exit code: 0 all targets met, 1 not."
+    )]
     Cost(cost::Args),
 }
 

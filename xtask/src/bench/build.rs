@@ -1,28 +1,21 @@
-//! The binaries and the object that are measured.
+//! The binaries that are measured.
 //!
-//! In: the workspace. Out: paths of release binaries, and the bytes of the floor object. Refuses: to
-//! measure a binary that is not there.
+//! In: the workspace. Out: paths of release binaries. Refuses: a binary that is not there.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use crate::paths;
 use crate::tools;
 
-/// Where the object of the clock floor is, seen from the root of the workspace.
-const FLOOR_OBJECTS: &[&str] = &["xtask/bpf/floor.bpf.o", "livelock-cli/bpf/floor.bpf.o"];
-
-/// What is measured, and with what.
+/// What is measured, and what makes the storm.
 pub(crate) struct Binaries {
     /// `livelock`.
     pub(crate) livelock: PathBuf,
     /// `livelock-lab`.
     pub(crate) lab: PathBuf,
-    /// The object of the clock floor.
-    pub(crate) floor_object: Vec<u8>,
 }
 
 /// Builds the binaries as users get them; with `no_build`, takes those of the last build.
@@ -48,7 +41,6 @@ pub(crate) fn binaries(no_build: bool) -> anyhow::Result<Binaries> {
     Ok(Binaries {
         livelock: existing(release.join("livelock"))?,
         lab: existing(release.join("livelock-lab"))?,
-        floor_object: floor_object(&root)?,
     })
 }
 
@@ -59,17 +51,4 @@ fn existing(path: PathBuf) -> anyhow::Result<PathBuf> {
         path.display()
     );
     Ok(path)
-}
-
-fn floor_object(root: &Path) -> anyhow::Result<Vec<u8>> {
-    for candidate in FLOOR_OBJECTS {
-        let path = root.join(candidate);
-        if path.is_file() {
-            return fs::read(&path).with_context(|| format!("failed to read {}", path.display()));
-        }
-    }
-    bail!(
-        "{} does not exist; build it with `cargo xtask ebpf`",
-        FLOOR_OBJECTS.join(" or ")
-    )
 }

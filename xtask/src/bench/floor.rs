@@ -1,6 +1,6 @@
 //! The clock floor: one clock read and one per-CPU store on both tracepoints.
 //!
-//! In: its object. Out: how often its programs ran, and for how long. Refuses: half an attachment.
+//! In: the kernel's tracepoints. Out: how often its programs ran, and for how long. Refuses: half an attachment.
 
 use anyhow::Context as _;
 use aya::programs::BtfTracePoint;
@@ -8,14 +8,19 @@ use aya::{Btf, Ebpf};
 
 use super::programs::{Pair, RunStats};
 
+/// Built by `cargo xtask ebpf` from `livelock-ebpf/src/floor.rs`, and committed.
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/floor.bpf.o"));
+
 /// Attached floor programs; dropping it detaches them.
 pub(crate) struct Floor(Ebpf);
 
 impl Floor {
     /// Loads and attaches both programs.
-    pub(crate) fn attach(object: &[u8]) -> anyhow::Result<Self> {
+    pub(crate) fn attach() -> anyhow::Result<Self> {
         let btf = Btf::from_sys_fs().context("failed to read the kernel's BTF")?;
-        let mut ebpf = Ebpf::load(object).context("failed to load the object of the clock floor")?;
+        let mut ebpf =
+            Ebpf::load(OBJECT).context("failed to load the object of the clock floor")?;
         for (program, hook) in [
             ("floor_end", "contention_end"),
             ("floor_begin", "contention_begin"),

@@ -83,9 +83,7 @@ pub(crate) fn contention_programs(pid: u32) -> Option<Pair<ProgramInfo>> {
             _ => {}
         }
     }
-    begin
-        .zip(end)
-        .map(|(begin, end)| Pair { begin, end })
+    begin.zip(end).map(|(begin, end)| Pair { begin, end })
 }
 
 /// What the contention programs of `pid` have cost.

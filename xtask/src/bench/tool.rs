@@ -3,7 +3,7 @@
 //! In: its binary. Out: when it was attached, what it used and what it said at its end. Refuses: a
 //! session without a summary.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
@@ -138,7 +138,7 @@ impl Watch {
     }
 }
 
-fn read_lines(stdout: impl std::io::BufRead, started: Instant) -> Lines {
+fn read_lines(stdout: impl BufRead, started: Instant) -> Lines {
     let mut found = Lines {
         header: None,
         summary: None,
@@ -168,13 +168,13 @@ pub(crate) fn diagnose_over(livelock: &Path, duration: Duration) -> anyhow::Resu
             .stdout(Stdio::piped()),
     )?;
     let _raised = Raised::new();
-    let stdout = process
+    let mut verdict = String::new();
+    process
         .child()
         .stdout
         .take()
-        .context("livelock has no standard output")?;
-    let mut verdict = String::new();
-    std::io::Read::read_to_string(&mut BufReader::new(stdout), &mut verdict)
+        .context("livelock has no standard output")?
+        .read_to_string(&mut verdict)
         .context("failed to read the verdict")?;
     let status = process.wait(END_LIMIT, || {})?;
     let wall = started.elapsed();
