@@ -17,8 +17,9 @@ const SPARSE: u64 = livelock_common::WAIT_RING as u64 / 16;
 /// too few slices to be fair to its locks.
 const MAX_SLICE_MASK: u64 = 63;
 
-/// Longest stack sampling period.
-const MAX_STACK_PERIOD: u32 = 1 << 16;
+/// Stacks a window that the governor leaves however dear they are: fewer do not tell a waiting path from
+/// another, and then the tool would be cheap and say nothing.
+const MIN_STACKS: u64 = 32;
 
 /// Decisions so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +53,20 @@ impl Governor {
         self.slice_mask != before
     }
 
-    /// After a window in which the tool cost `cost_pct` of the host's CPUs. Says whether the period
-    /// changed.
-    pub(super) fn closed_window(&mut self, cost_pct: f64) -> bool {
+    /// After a window with `nr_begun` waits, in which the kernel programs cost `cost_pct` of the host's
+    /// CPUs. Says whether the period changed. What the process costs does not count: rarer stacks would
+    /// not make it cheaper.
+    pub(super) fn closed_window(&mut self, cost_pct: f64, nr_begun: u64) -> bool {
         let before = self.min_stack_period;
+        let longest = u32::try_from(nr_begun / MIN_STACKS)
+            .unwrap_or(u32::MAX)
+            .max(1);
         if cost_pct > BUDGET_PCT {
-            self.min_stack_period = (self.min_stack_period * 4).min(MAX_STACK_PERIOD);
+            self.min_stack_period = self.min_stack_period.saturating_mul(4);
         } else if cost_pct < BUDGET_PCT / 2.0 {
-            self.min_stack_period = (self.min_stack_period / 2).max(1);
+            self.min_stack_period /= 2;
         }
+        self.min_stack_period = self.min_stack_period.clamp(1, longest);
         self.min_stack_period != before
     }
 }
@@ -92,16 +98,22 @@ mod tests {
     }
 
     #[test]
-    fn a_dear_window_makes_stacks_rarer() {
+    fn a_dear_window_makes_stacks_rarer_but_leaves_some() {
         let mut governor = Governor::default();
-        assert!(governor.closed_window(BUDGET_PCT * 1.1));
+        let nr_begun = 1000 * MIN_STACKS;
+        assert!(governor.closed_window(BUDGET_PCT * 1.1, nr_begun));
         assert_eq!(governor.min_stack_period, 4);
-        assert!(!governor.closed_window(BUDGET_PCT * 0.7));
-        assert!(governor.closed_window(BUDGET_PCT * 0.1));
+        assert!(!governor.closed_window(BUDGET_PCT * 0.7, nr_begun));
+        assert!(governor.closed_window(BUDGET_PCT * 0.1, nr_begun));
         assert_eq!(governor.min_stack_period, 2);
         for _ in 0..20 {
-            governor.closed_window(100.0);
+            governor.closed_window(100.0, nr_begun);
         }
-        assert_eq!(governor.min_stack_period, MAX_STACK_PERIOD);
+        assert_eq!(governor.min_stack_period, 1000);
+        assert!(
+            governor.closed_window(100.0, MIN_STACKS),
+            "few waits: each may have its stack"
+        );
+        assert_eq!(governor.min_stack_period, 1);
     }
 }

@@ -67,9 +67,8 @@ impl Pipeline {
         let end = self.snapshot()?;
         let begin = std::mem::replace(&mut self.window_begin, end);
         let window = self.builder.close(begin, end);
-        if let Some(cost_pct) = cost_pct(&window)
-            && self.governor.closed_window(cost_pct)
-        {
+        let (cost_pct, nr_begun) = programs(&window);
+        if self.governor.closed_window(cost_pct, nr_begun) {
             self.capture
                 .set_min_stack_period(self.governor.min_stack_period);
         }
@@ -113,16 +112,17 @@ impl Pipeline {
     }
 }
 
-/// What the tool cost in `window`, in percent of the host's CPUs; `None` if it cannot be told.
-fn cost_pct(window: &Window) -> Option<f64> {
-    let bpf_ns: u64 = window
-        .cpu_counters
-        .values()
-        .map(|counters| counters.self_ns)
-        .sum();
-    let ns = bpf_ns.saturating_add(window.own_cpu_ns()?);
-    let capacity_ns = window.capacity_ns();
-    (capacity_ns > 0).then(|| ns as f64 / capacity_ns as f64 * 100.0)
+/// What the kernel programs cost in `window`, in percent of the host's CPUs, and the waits they saw begin.
+fn programs(window: &Window) -> (f64, u64) {
+    let counters = window.cpu_counters.values();
+    let (self_ns, nr_begun) = counters.fold((0u64, 0u64), |(self_ns, nr_begun), counters| {
+        (
+            self_ns.saturating_add(counters.self_ns),
+            nr_begun.saturating_add(counters.nr_begun),
+        )
+    });
+    let capacity_ns = window.capacity_ns().max(1);
+    (self_ns as f64 / capacity_ns as f64 * 100.0, nr_begun)
 }
 
 /// `CLOCK_MONOTONIC`, the clock of the kernel programs.
