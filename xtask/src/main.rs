@@ -4,6 +4,7 @@
 
 mod bench;
 mod ebpf;
+mod lint;
 mod paths;
 mod tools;
 mod vm;
@@ -28,9 +29,11 @@ enum Command {
     Bench(bench::Command),
     /// Build the kernel programs, or check that the committed ones are fresh
     Ebpf(ebpf::Args),
+    /// Check formatting, lints on host and BPF targets, and the house's own rules
+    Lint,
     /// Boot stock kernels in QEMU and run things in them
     #[command(subcommand)]
-    Vm(vm::Command),
+    Vm(Box<vm::Command>),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Bench(command) => bench::dispatch(&command),
         Command::Ebpf(args) => ebpf::run(&args),
+        Command::Lint => lint::run(),
         Command::Vm(command) => vm::dispatch(&command),
     };
     outcome.unwrap_or_else(|err| {

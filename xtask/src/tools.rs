@@ -3,6 +3,7 @@
 //! In: a program and its arguments. Out: its success or its output. Refuses: a program that is not
 //! installed, with the command that installs it.
 
+use std::ffi::OsString;
 use std::io;
 use std::process::{Command, Stdio};
 
@@ -66,4 +67,9 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     }
     String::from_utf8(output.stdout)
         .with_context(|| format!("{program} wrote bytes that are not UTF-8"))
+}
+
+/// The cargo that runs this program, else the one on PATH.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

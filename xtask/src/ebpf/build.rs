@@ -42,8 +42,8 @@ pub(super) fn objects(root: &Path, toolchain: &Toolchain) -> anyhow::Result<(Vec
     }
     let wrapper = std::env::current_exe().context("failed to find this program")?;
     tools::run(
-        cargo(toolchain, root)
-            .args(["build", "--release", "--bins"])
+        command(toolchain, root, &toolchain.cargo, "build")
+            .args(["--release", "--bins"])
             .env(
                 "CARGO_ENCODED_RUSTFLAGS",
                 flags.join(FLAG_SEPARATOR.as_ref()),
@@ -81,24 +81,34 @@ pub(super) fn objects(root: &Path, toolchain: &Toolchain) -> anyhow::Result<(Vec
     Ok((objects, Pin(pin.to_vec())))
 }
 
-/// A cargo command in livelock-ebpf for the BPF target; the subcommand is still to be given.
-pub(crate) fn cargo(toolchain: &Toolchain, root: &Path) -> Command {
-    let mut command = Command::new(&toolchain.cargo);
+/// A command of cargo's, or of `cargo-clippy`'s, in livelock-ebpf for the BPF target.
+pub(crate) fn command(
+    toolchain: &Toolchain,
+    root: &Path,
+    program: &Path,
+    subcommand: &str,
+) -> Command {
+    let mut command = Command::new(program);
     command
         .current_dir(root.join("livelock-ebpf"))
+        .args([subcommand, "--locked"])
+        .env("CARGO", &toolchain.cargo)
         .env("RUSTC", &toolchain.rustc)
         // aya-ebpf needs asm_experimental_arch, Debian's rustc is a stable one.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_BUILD_TARGET", TARGET)
         .env("CARGO_TARGET_DIR", target_dir(root))
-        .env_remove("CARGO")
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("RUSTC_WRAPPER")
-        .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .env("CARGO_TERM_QUIET", "true")
-        .args(["--locked"]);
+        .env("CARGO_TERM_QUIET", "true");
+    // What the caller's toolchain or shell says is about another target.
+    for name in [
+        "RUSTUP_TOOLCHAIN",
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+    ] {
+        command.env_remove(name);
+    }
     if toolchain.choice == Choice::Rustup {
         command.arg("-Zbuild-std=core");
     }
@@ -143,8 +153,10 @@ struct Package {
 }
 
 fn metadata(root: &Path, toolchain: &Toolchain) -> anyhow::Result<Metadata> {
-    let text = tools::output(cargo(toolchain, root).args(["metadata", "--format-version=1"]))
-        .context("failed to read the dependencies of livelock-ebpf")?;
+    let text = tools::output(
+        command(toolchain, root, &toolchain.cargo, "metadata").arg("--format-version=1"),
+    )
+    .context("failed to read the dependencies of livelock-ebpf")?;
     serde_json::from_str(&text).context("failed to read what cargo says about them")
 }
 

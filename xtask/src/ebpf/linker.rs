@@ -83,9 +83,8 @@ fn install(dir: &Path) -> anyhow::Result<()> {
     }
     eprintln!("ebpf: installing bpf-linker {VERSION} under target/tools (about 90 s on two cores)");
     paths::make_dir(dir)?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     tools::run(
-        Command::new(cargo)
+        Command::new(tools::cargo())
             .args(["install", "--quiet", "--locked", "--force", "bpf-linker"])
             .args(["--version", VERSION, "--no-default-features"])
             .arg("--features")

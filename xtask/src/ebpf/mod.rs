@@ -9,4 +9,6 @@ mod rustc_wrapper;
 mod toolchain;
 
 pub(crate) use args::{Args, run};
+pub(crate) use build::command;
 pub(crate) use rustc_wrapper::run_if_asked as run_as_rustc_if_asked;
+pub(crate) use toolchain::Toolchain;
