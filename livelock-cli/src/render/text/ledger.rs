@@ -23,7 +23,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         ("hardirq", time.hardirq_pct),
         ("softirq", time.softirq_pct),
         ("steal", time.steal_pct),
-        ("livelock itself", time.own_pct),
+        ("this tool", time.own_pct),
         ("lost ticks", time.lost_ticks_pct),
     ];
     let full = page

@@ -4,7 +4,7 @@ use livelock_core::verdict::{Accounting, Evidence, Verdict};
 
 use super::Page;
 use crate::render::Tint;
-use crate::render::units::{amount, count};
+use crate::render::units::{amount, count, duration};
 
 pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     write_evidence(page, "Evidence for it", &verdict.evidence);
@@ -59,6 +59,7 @@ fn write_evidence(page: &mut Page, title: &str, evidence: &[Evidence]) {
     for item in evidence {
         let with_unit = |value| match item.unit.as_str() {
             "" => amount(value),
+            "ns" => duration_of(value),
             unit => format!("{} {unit}", amount(value)),
         };
         let threshold = item
@@ -102,4 +103,14 @@ fn write_books(page: &mut Page, books: &Accounting) {
             page.painted_item("  ", &text, Some(Tint::Warn));
         }
     }
+}
+
+/// A duration that evidence carries as a number of nanoseconds.
+fn duration_of(value_ns: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates: not a number and negative durations become 0"
+    )]
+    duration(value_ns as u64)
 }
