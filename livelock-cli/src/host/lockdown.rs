@@ -1,6 +1,6 @@
 //! Lockdown of the kernel.
 //!
-//! In: `/sys/kernel/security/lockdown`. Out: the mode in force. Refuses: nothing.
+//! In: `/sys/kernel/security/lockdown`, or the command line. Out: the mode in force. Refuses: nothing.
 
 /// Mode in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,21 @@ pub enum Lockdown {
 }
 
 impl Lockdown {
+    /// From the kernel's command line; `None` if it does not say.
+    #[must_use]
+    pub fn of_command_line(cmdline: &str) -> Option<Self> {
+        let words = cmdline.split_ascii_whitespace();
+        match words
+            .filter_map(|word| word.strip_prefix("lockdown="))
+            .next_back()?
+        {
+            "none" => Some(Self::Off),
+            "integrity" => Some(Self::Integrity),
+            "confidentiality" => Some(Self::Confidentiality),
+            _ => None,
+        }
+    }
+
     /// From `none [integrity] confidentiality`; the mode in brackets is in force.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

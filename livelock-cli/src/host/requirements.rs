@@ -207,11 +207,17 @@ fn lockdown(survey: &Survey) -> Check {
         Some(Lockdown::Off) => (CheckState::Ok, "off"),
         Some(Lockdown::Integrity) => (CheckState::Ok, "integrity"),
         Some(Lockdown::Confidentiality) => (CheckState::Missing, "confidentiality"),
-        None => (CheckState::Degraded, "unreadable"),
+        None => (
+            CheckState::Degraded,
+            "cannot tell: securityfs is not mounted",
+        ),
     };
     Check::new(CheckId::Lockdown, "kernel lockdown", state, found).or(
         "everything, if it is confidentiality: BPF may not read kernel memory",
-        "boot with lockdown=integrity",
+        match survey.lockdown {
+            None => "mount -t securityfs none /sys/kernel/security, and look again",
+            Some(_) => "boot with lockdown=integrity",
+        },
     )
 }
 

@@ -131,7 +131,7 @@ pub fn survey(
         btf_error,
         tracepoints,
         map_locks: btf.map_or_else(MapLocks::unknown, MapLocks::of),
-        lockdown: lockdown(),
+        lockdown: lockdown(&cmdline),
         capabilities: text("/proc/self/status")
             .as_deref()
             .and_then(Capabilities::parse),
@@ -174,12 +174,19 @@ fn arch() -> String {
     text("/proc/sys/kernel/arch").unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
-/// A kernel without the lockdown module has no such file, and no lockdown.
-fn lockdown() -> Option<Lockdown> {
-    let path = Path::new("/sys/kernel/security/lockdown");
-    match fs::read_to_string(path) {
+/// A kernel without the lockdown module has no such file, and no lockdown; neither has one whose
+/// securityfs is not mounted, where only the command line can tell.
+fn lockdown(cmdline: &str) -> Option<Lockdown> {
+    let securityfs = Path::new("/sys/kernel/security");
+    match fs::read_to_string(securityfs.join("lockdown")) {
         Ok(text) => Lockdown::parse(&text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Lockdown::Off),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let is_mounted = fs::read_dir(securityfs).is_ok_and(|mut dir| dir.next().is_some());
+            let has_securityfs =
+                text("/proc/filesystems").is_some_and(|t| t.contains("securityfs"));
+            let asked = Lockdown::of_command_line(cmdline);
+            asked.or_else(|| (is_mounted || !has_securityfs).then_some(Lockdown::Off))
+        }
         Err(_) => None,
     }
 }

@@ -36,6 +36,13 @@ fn lockdown_is_the_word_in_brackets() {
     assert_eq!(Lockdown::parse(text), Some(Lockdown::Confidentiality));
     assert_eq!(Lockdown::parse("[none] integrity"), Some(Lockdown::Off));
     assert_eq!(Lockdown::parse("none"), None);
+    let asked = |line| Lockdown::of_command_line(line);
+    assert_eq!(asked("quiet lockdown=integrity"), Some(Lockdown::Integrity));
+    assert_eq!(
+        asked("lockdown=none lockdown=confidentiality"),
+        Some(Lockdown::Confidentiality)
+    );
+    assert_eq!(asked("quiet panic=1"), None);
 }
 
 #[test]

@@ -101,7 +101,18 @@ pub(super) async fn observe(
         types: host.types.clone(),
         sample_hz: SAMPLE_HZ,
     };
-    let mut pipeline = Pipeline::start(&config, host.nr_cpus_online)?;
+    let mut pipeline = match Pipeline::start(&config, host.nr_cpus_online) {
+        Ok(pipeline) => pipeline,
+        Err(error) if is_denied(&error) => {
+            eprintln!(
+                "livelock: cannot observe this host: nothing was attached\n  the kernel refused to {error:#}\n  \
+                 do:    run as root on the host, outside containers with a seccomp filter on bpf(2)\n\
+                 `livelock doctor` shows every requirement and what its absence costs."
+            );
+            return Ok(Outcome::NotObservable);
+        }
+        Err(error) => return Err(error),
+    };
     let started = Instant::now();
     log::info!("attached after {} ms", entered.elapsed().as_millis());
     let deadline = session.duration.map(|duration| started + duration);
@@ -218,6 +229,15 @@ fn close_after(begin: Instant, window: Duration, deadline: Option<Instant>) -> I
         Some(deadline) if close + window / 2 > deadline => deadline,
         _ => close,
     }
+}
+
+/// Whether the kernel forbade it, as seccomp filters and security modules do beyond what was examined.
+fn is_denied(error: &anyhow::Error) -> bool {
+    let denied = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.and_then(std::io::Error::raw_os_error) == Some(libc::EPERM)
+    };
+    error.chain().any(denied)
 }
 
 /// Raises this process above what burns the CPUs. Without the right to, it runs as it is.

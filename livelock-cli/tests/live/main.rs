@@ -1,0 +1,20 @@
+//! The built binary on the kernel of this machine.
+//!
+//! In: `livelock`, and `livelock-lab` from the same folder (`cargo build -p livelock-lab`). Out: what
+//! users and scripts rely on, checked from outside. Refuses: to fail where nothing can be attached; such
+//! a test says `live: skipped` with the reason, past the harness's capture.
+
+#[cfg(test)]
+mod kernel_objects;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod tool;
+#[cfg(test)]
+mod turn;
+#[cfg(test)]
+mod verdicts;
