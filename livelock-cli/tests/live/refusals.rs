@@ -20,7 +20,7 @@ fn wrong_arguments_are_exit_code_2() {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args}");
         assert!(
-            text(&output.stderr).contains("Usage"),
+            text(&output.stderr).contains("error:"),
             "{args}: {}",
             text(&output.stderr)
         );
