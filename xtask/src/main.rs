@@ -6,6 +6,7 @@ mod bench;
 mod ebpf;
 mod lint;
 mod paths;
+mod test;
 mod tools;
 mod vm;
 
@@ -31,6 +32,8 @@ enum Command {
     Ebpf(ebpf::Args),
     /// Check formatting, lints on host and BPF targets, and the house's own rules
     Lint,
+    /// Run every check and test; the command of the README and of CI
+    Test(test::Args),
     /// Boot stock kernels in QEMU and run things in them
     #[command(subcommand)]
     Vm(Box<vm::Command>),
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Bench(command) => bench::dispatch(&command),
         Command::Ebpf(args) => ebpf::run(&args),
         Command::Lint => lint::run(),
+        Command::Test(args) => test::run(&args),
         Command::Vm(command) => vm::dispatch(&command),
     };
     outcome.unwrap_or_else(|err| {

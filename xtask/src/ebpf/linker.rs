@@ -69,12 +69,20 @@ fn is_right(program: &Path) -> bool {
         })
 }
 
-fn install(dir: &Path) -> anyhow::Result<()> {
+/// Is there a linker, or what builds one, and the program that strips?
+pub(crate) fn is_complete() -> bool {
+    (is_right(Path::new("bpf-linker")) || has_llvm()) && objcopy().is_ok()
+}
+
+fn has_llvm() -> bool {
     let parts = ["bin/llvm-config", "lib/libPolly.a"];
-    if !parts
+    parts
         .iter()
         .all(|part| Path::new(LLVM_PREFIX).join(part).exists())
-    {
+}
+
+fn install(dir: &Path) -> anyhow::Result<()> {
+    if !has_llvm() {
         bail!(
             "bpf-linker {VERSION} is not on PATH, and LLVM {LLVM} is not there to build it; install \
              that with `sudo apt-get install {}`, or put bpf-linker {VERSION} from its releases on PATH",

@@ -4,4 +4,4 @@ mod clippy;
 mod house;
 mod task;
 
-pub(crate) use task::run;
+pub(crate) use task::{check, run};

@@ -1,0 +1,149 @@
+//! One look at each stock kernel.
+//!
+//! In: the guests' reports. Out: nothing, or what the tool got wrong. Refuses: to be thorough; the
+//! whole matrix is another task.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+/// The oldest supported kernel and the newest.
+pub(super) const KERNELS: &[&str] = &["6.1", "7.3"];
+
+/// What is run in each, and what must come out.
+pub(super) const SCENARIOS: &[(&str, Expected)] = &[
+    ("fd-table", Expected::LiveLock),
+    ("compute", Expected::None),
+];
+
+/// What the tool must say.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Expected {
+    /// Live lock on the lock of `files_struct`.
+    LiveLock,
+    /// Anything but a live lock.
+    None,
+}
+
+/// Exit code of a live lock.
+const LIVELOCK: i64 = 11;
+
+/// Boots a guest with native queued locks on 4 CPUs and judges its report.
+pub(super) fn run(
+    root: &Path,
+    kernel: &str,
+    scenario: &str,
+    expected: Expected,
+    is_built: bool,
+) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("failed to find this program")?;
+    let mut command = Command::new(program);
+    command
+        .current_dir(root)
+        .args(["vm", "scenario", "--kernel", kernel, "--cpus", "4"])
+        .args(is_built.then_some("--no-build"))
+        .arg(scenario)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let output = command.output().context("failed to start this program")?;
+    ensure!(
+        output.status.success(),
+        "the guest failed; its messages are above"
+    );
+    let report = serde_json::from_slice(&output.stdout).context("failed to read the report")?;
+    eprintln!("{}", short(&report));
+    judge(&report, expected)
+}
+
+fn judge(report: &Value, expected: Expected) -> anyhow::Result<()> {
+    let verdict = &report["verdict"];
+    ensure!(
+        verdict.is_object(),
+        "there is no verdict: {}",
+        report["diagnose_stderr"]
+    );
+    ensure!(
+        verdict["accounting"]["unaccounted"] == 0,
+        "the books do not close: {}",
+        verdict["accounting"]
+    );
+    let (status, code) = (&verdict["status"], &report["exit_code"]);
+    match expected {
+        Expected::LiveLock => {
+            ensure!(
+                *status == "livelock" && *code == LIVELOCK,
+                "status {status} with exit code {code} instead of a live lock: {}",
+                short(report)
+            );
+            let lock = &verdict["locks"][0]["name"];
+            ensure!(
+                *lock == "files_struct.file_lock",
+                "the first lock is {lock} instead of files_struct.file_lock"
+            );
+        }
+        Expected::None => ensure!(
+            *status != "livelock" && (*code == 0 || *code == 10),
+            "status {status} with exit code {code} for a look-alike: {}",
+            short(report)
+        ),
+    }
+    Ok(())
+}
+
+fn short(report: &Value) -> String {
+    let verdict = &report["verdict"];
+    format!(
+        "kernel {} {}: {} (exit {}), {}",
+        report["kernel"],
+        report["scenario"],
+        verdict["status"],
+        report["exit_code"],
+        verdict["cause"]["summary"]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report(status: &str, code: i64, lock: &str) -> Value {
+        json!({
+            "exit_code": code,
+            "verdict": {
+                "status": status,
+                "accounting": {"unaccounted": 0},
+                "locks": [{"name": lock}],
+            },
+        })
+    }
+
+    #[test]
+    fn a_live_lock_needs_all_three() {
+        let file_lock = "files_struct.file_lock";
+        let is_right = |report: &Value| judge(report, Expected::LiveLock).is_ok();
+        assert!(is_right(&report("livelock", 11, file_lock)));
+        assert!(!is_right(&report("livelock", 10, file_lock)));
+        assert!(!is_right(&report("contended", 11, file_lock)));
+        assert!(!is_right(&report("livelock", 11, "rq.__lock")));
+        assert!(!is_right(&json!({"verdict": null})));
+    }
+
+    #[test]
+    fn a_look_alike_must_not_be_accused() {
+        let is_right = |status, code| judge(&report(status, code, ""), Expected::None).is_ok();
+        assert!(is_right("busy", 0));
+        assert!(!is_right("livelock", 11));
+        assert!(!is_right("busy", 1));
+    }
+
+    #[test]
+    fn open_books_are_a_failure() {
+        let mut report = report("busy", 0, "");
+        report["verdict"]["accounting"]["unaccounted"] = json!(1);
+        assert!(judge(&report, Expected::None).is_err());
+    }
+}
