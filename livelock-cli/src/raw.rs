@@ -61,3 +61,65 @@ pub struct RingDrops {
     /// Samples.
     pub nr_samples: u64,
 }
+
+/// Wire records: `repr(C)`, integers only, no padding.
+///
+/// # Safety
+/// Every bit pattern of the type's size must be a value of it.
+unsafe trait Plain: Copy {}
+
+// SAFETY: integers and arrays of integers, asserted free of padding in `livelock-common`.
+unsafe impl Plain for WaitRecord {}
+// SAFETY: as above.
+unsafe impl Plain for StackRecord {}
+// SAFETY: as above.
+unsafe impl Plain for SampleRecord {}
+// SAFETY: as above.
+unsafe impl Plain for LockAgg {}
+// SAFETY: as above.
+unsafe impl Plain for CpuState {}
+// SAFETY: as above.
+unsafe impl Plain for TaskSlot {}
+
+/// The first bytes of `bytes` as a record; `None` if they are too few.
+fn read<T: Plain>(bytes: &[u8]) -> Option<T> {
+    let bytes = bytes.get(..size_of::<T>())?;
+    // SAFETY: as many bytes as `T` has, of which every pattern is valid.
+    Some(unsafe { std::ptr::read_unaligned(bytes.as_ptr().cast()) })
+}
+
+impl RawRecord {
+    /// Kinds that [`RawRecord::of_bytes`] tells apart.
+    pub const NR_KINDS: u8 = 6;
+
+    /// A record of `kind` (0 to 5, in the order of the members) from the bytes of the wire; `None` if
+    /// they are too few or the kind is none.
+    #[must_use]
+    pub fn of_bytes(kind: u8, cpu: u32, bytes: &[u8]) -> Option<Self> {
+        Some(match kind {
+            0 => Self::Wait(read(bytes)?),
+            1 => Self::Stack {
+                cpu,
+                record: Box::new(read(bytes)?),
+            },
+            2 => Self::Sample {
+                cpu,
+                record: Box::new(read(bytes)?),
+            },
+            3 => Self::Lock {
+                cpu,
+                is_overflow: false,
+                entry: Box::new(read(bytes)?),
+            },
+            4 => Self::Cpu {
+                cpu,
+                state: Box::new(read(bytes)?),
+                dropped: RingDrops::default(),
+                nr_table_overflow: 0,
+                nr_torn: 0,
+            },
+            5 => Self::Task(read(bytes)?),
+            _ => return None,
+        })
+    }
+}

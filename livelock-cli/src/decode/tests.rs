@@ -1,26 +1,24 @@
 //! Any bytes decode to events or to an error, and sums are those of the wire.
 
-use livelock_common::{
-    CpuState, LockAgg, SampleRecord, StackRecord, TaskSlot, WaitRecord, lcb, lost,
-};
+use livelock_common::{CpuState, lcb, lost};
 use livelock_core::event::LossCause;
 use proptest::prelude::*;
 
 use super::*;
 use crate::raw::RingDrops;
 
-/// Any bytes are a `T`: the records are plain integers.
-fn of_bytes<T: Copy>(bytes: &[u8]) -> T {
-    let mut whole = vec![0u8; size_of::<T>()];
-    for (to, from) in whole.iter_mut().zip(bytes.iter().cycle()) {
-        *to = *from;
-    }
-    // SAFETY: `whole` has the size of `T`, of which every bit pattern is valid.
-    unsafe { std::ptr::read_unaligned(whole.as_ptr().cast()) }
+/// A record of zeros.
+macro_rules! zeroed {
+    ($kind:expr, $variant:pat => $value:expr) => {
+        match RawRecord::of_bytes($kind, 0, &[0; 4096]) {
+            Some($variant) => $value,
+            _ => panic!("kind {}", $kind),
+        }
+    };
 }
 
-fn zeroed<T: Copy>() -> T {
-    of_bytes(&[0])
+fn idle_cpu() -> CpuState {
+    zeroed!(4, RawRecord::Cpu { state, .. } => *state)
 }
 
 fn decoded(raw: RawRecord) -> Result<Vec<Event>, DecodeError> {
@@ -41,29 +39,30 @@ fn cpu(state: CpuState) -> RawRecord {
 
 proptest! {
     #[test]
-    fn any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 1..4096), cpu_number: u32, at: u64) {
-        let records = [
-            RawRecord::Wait(of_bytes::<WaitRecord>(&bytes)),
-            RawRecord::Stack { cpu: cpu_number, record: Box::new(of_bytes::<StackRecord>(&bytes)) },
-            RawRecord::Sample { cpu: cpu_number, record: Box::new(of_bytes::<SampleRecord>(&bytes)) },
-            RawRecord::Lock { cpu: cpu_number, is_overflow: false, entry: Box::new(of_bytes::<LockAgg>(&bytes)) },
-            RawRecord::Task(of_bytes::<TaskSlot>(&bytes)),
-            cpu(of_bytes::<CpuState>(&bytes)),
-        ];
-        for raw in &records {
-            let mut events = Vec::new();
-            if decode(raw, MonotonicNs(at), &mut events).is_err() {
-                prop_assert!(events.is_empty(), "a refused record left events");
-            } else {
-                prop_assert!(!events.is_empty(), "an accepted record left nothing");
-            }
+    fn any_bytes_decode_or_are_refused(
+        kind in 0..RawRecord::NR_KINDS,
+        bytes in prop::collection::vec(any::<u8>(), 4096),
+        cpu_number: u32,
+        at: u64,
+    ) {
+        let raw = RawRecord::of_bytes(kind, cpu_number, &bytes).expect("enough bytes");
+        let mut events = Vec::new();
+        if decode(&raw, MonotonicNs(at), &mut events).is_err() {
+            prop_assert!(events.is_empty(), "a refused record left events");
+        } else {
+            prop_assert!(!events.is_empty(), "an accepted record left nothing");
         }
+    }
+
+    #[test]
+    fn few_bytes_are_no_record(kind: u8, bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        prop_assert!(RawRecord::of_bytes(kind, 0, &bytes).is_none());
     }
 
     #[test]
     fn nested_spin_adds_up_to_the_age_of_the_outermost(gaps in prop::array::uniform4(1u64..1000)) {
         // Three waits inside one another, none closed: every nanosecond belongs to one of them.
-        let mut state: CpuState = zeroed();
+        let mut state = idle_cpu();
         state.depth = 3;
         state.high = 3;
         let mut begin_ns = 100;
@@ -84,7 +83,7 @@ proptest! {
 
 #[test]
 fn a_closed_nested_wait_is_not_charged_twice() {
-    let mut state: CpuState = zeroed();
+    let mut state = idle_cpu();
     state.depth = 1;
     state.high = 1;
     // 1,000 ns of an inner wait were booked since the outer one began at 4,000.
@@ -103,7 +102,7 @@ fn a_closed_nested_wait_is_not_charged_twice() {
 
 #[test]
 fn waits_over_but_not_folded_are_told() {
-    let mut state: CpuState = zeroed();
+    let mut state = idle_cpu();
     state.high = 1;
     state.slots[0].lock_addr = 7;
     state.slots[0].flags = lcb::SPIN;
@@ -119,7 +118,7 @@ fn waits_over_but_not_folded_are_told() {
 
 #[test]
 fn refused_nested_begins_count_as_begun_and_lost() {
-    let mut state: CpuState = zeroed();
+    let mut state = idle_cpu();
     state.nr_begun = 10;
     state.nr_completed = 9;
     state.lost[lost::NESTED] = 2;
@@ -151,14 +150,14 @@ fn flags_name_the_family() {
 
 #[test]
 fn contradictions_are_refused() {
-    let mut wait: WaitRecord = zeroed();
+    let mut wait = zeroed!(0, RawRecord::Wait(record) => record);
     wait.lock_addr = 1;
     wait.begin_ns = 5;
     assert_eq!(
         decoded(RawRecord::Wait(wait)),
         Err(DecodeError::EndBeforeBegin { by_ns: 5 })
     );
-    let mut stack: StackRecord = zeroed();
+    let mut stack = zeroed!(1, RawRecord::Stack { record, .. } => *record);
     stack.lock_addr = 1;
     stack.nr_frames = 49;
     let refused = decoded(RawRecord::Stack {
