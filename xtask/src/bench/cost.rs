@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// Rounds of each storm; a round takes about 11 s
+    /// Rounds of each storm, about 13 s each; an even number has both orders of attachment
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Threads of a storm; repeatable [default: 2 and 4]

@@ -4,7 +4,7 @@
 
 use anyhow::Context as _;
 use aya::programs::BtfTracePoint;
-use aya::{Btf, Ebpf};
+use aya::{Btf, Ebpf, EbpfLoader};
 
 use super::programs::{Pair, RunStats};
 
@@ -12,23 +12,39 @@ use super::programs::{Pair, RunStats};
 static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/bpf/floor.bpf.o"));
 
-/// Attached floor programs; dropping it detaches them.
+/// Programs and their tracepoints.
+const PROGRAMS: [(&str, &str); 2] = [
+    ("floor_end", "contention_end"),
+    ("floor_begin", "contention_begin"),
+];
+
+/// Floor programs; dropping it detaches them.
 pub(crate) struct Floor(Ebpf);
 
 impl Floor {
-    /// Loads and attaches both programs.
-    pub(crate) fn attach() -> anyhow::Result<Self> {
+    /// Loads both programs: the slow part, done before the storm.
+    pub(crate) fn load() -> anyhow::Result<Self> {
         let btf = Btf::from_sys_fs().context("failed to read the kernel's BTF")?;
-        let mut ebpf =
-            Ebpf::load(OBJECT).context("failed to load the object of the clock floor")?;
-        for (program, hook) in [
-            ("floor_end", "contention_end"),
-            ("floor_begin", "contention_begin"),
-        ] {
-            attach_one(&mut ebpf, program, hook, &btf)
-                .with_context(|| format!("failed to attach {program} to lock:{hook}"))?;
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&btf))
+            .load(OBJECT)
+            .context("failed to load the object of the clock floor")?;
+        for (program, hook) in PROGRAMS {
+            program_mut(&mut ebpf, program)?
+                .load(hook, &btf)
+                .with_context(|| format!("failed to load {program}"))?;
         }
         Ok(Self(ebpf))
+    }
+
+    /// Attaches both, behind what is attached already.
+    pub(crate) fn attach(&mut self) -> anyhow::Result<()> {
+        for (program, hook) in PROGRAMS {
+            program_mut(&mut self.0, program)?
+                .attach()
+                .with_context(|| format!("failed to attach {program} to lock:{hook}"))?;
+        }
+        Ok(())
     }
 
     /// What both programs have cost since they were attached.
@@ -50,12 +66,12 @@ impl Floor {
     }
 }
 
-fn attach_one(ebpf: &mut Ebpf, program: &str, hook: &str, btf: &Btf) -> anyhow::Result<()> {
-    let tracepoint: &mut BtfTracePoint = ebpf
+fn program_mut<'ebpf>(
+    ebpf: &'ebpf mut Ebpf,
+    program: &str,
+) -> anyhow::Result<&'ebpf mut BtfTracePoint> {
+    Ok(ebpf
         .program_mut(program)
-        .context("the object has no such program")?
-        .try_into()?;
-    tracepoint.load(hook, btf)?;
-    tracepoint.attach()?;
-    Ok(())
+        .with_context(|| format!("the object of the clock floor has no {program}"))?
+        .try_into()?)
 }

@@ -82,6 +82,7 @@ pub(crate) fn measure(what: &Binaries, nr_threads: u32) -> Vec<PeerResult> {
 
 fn measure_one(what: &Binaries, nr_threads: u32, command: &[&str]) -> anyhow::Result<Outcome> {
     let (program, args) = command.split_first().context("an empty command")?;
+    let mut floor = Floor::load()?;
     let storm = Storm::start(&what.lab, nr_threads)?;
     let mut peer = Process::start(
         Command::new(program)
@@ -91,7 +92,7 @@ fn measure_one(what: &Binaries, nr_threads: u32, command: &[&str]) -> anyhow::Re
             .stderr(Stdio::piped()),
     )?;
     let _raised = Raised::new();
-    let floor = Floor::attach()?;
+    floor.attach()?;
     let started = Instant::now();
     while !programs::has_run(peer.pid()) {
         if peer.ended()?.is_some() {

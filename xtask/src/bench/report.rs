@@ -115,7 +115,11 @@ fn storm(rounds: &[Round], nr_threads: u32) -> anyhow::Result<StormFigures> {
 }
 
 fn figure(rounds: &[&Round], value: fn(&Round) -> f64, target: f64) -> anyhow::Result<Figure> {
-    Figure::of(rounds.iter().map(|round| value(round)), target).context("there was no round")
+    let values: Vec<_> = rounds
+        .iter()
+        .map(|round| (round.attached_first, value(round)))
+        .collect();
+    Figure::of(&values, target).context("there was no round")
 }
 
 fn ratios(rounds: &[&Round]) -> anyhow::Result<Ratios> {

@@ -24,8 +24,8 @@ const SETTLE: Duration = Duration::from_millis(1_000);
 /// Between the two readings.
 pub(crate) const MEASURE: Duration = Duration::from_secs(3);
 
-/// Duration of `watch`: the two readings, and room before its last window.
-const WATCH: Duration = Duration::from_millis(5_000);
+/// Duration of `watch`: the two readings, and room for a busy host.
+const WATCH: Duration = Duration::from_secs(6);
 
 /// Duration of `diagnose`.
 const DIAGNOSE: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ const DIAGNOSE: Duration = Duration::from_secs(5);
 const MIN_RUNS: u64 = 10_000;
 
 /// Whose programs the tracepoints call first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum First {
     Floor,
@@ -101,8 +101,9 @@ impl Reading {
     ) -> anyhow::Result<Self> {
         // First what is compared, one right after the other.
         let of_floor = floor.stats()?;
-        let of_livelock = programs::contention_stats(watch.pid())
-            .context("livelock has gone in the middle of the round")?;
+        let of_livelock = programs::contention_stats(watch.pid()).context(
+            "livelock ended in the middle of the round; is the host too busy to measure?",
+        )?;
         let stack = stacks.read()?;
         let cpu_time = |pid| process::cpu_time(pid).context("failed to read a CPU clock");
         let tool_cpu = cpu_time(watch.pid())?;
@@ -120,19 +121,17 @@ impl Reading {
 
 /// Runs a round.
 pub(crate) fn run(what: &Binaries, nr_threads: u32, first: First) -> anyhow::Result<Round> {
+    let mut floor = Floor::load()?;
     let storm = Storm::start(&what.lab, nr_threads)?;
-    let (floor, watch) = match first {
-        First::Floor => {
-            let floor = Floor::attach()?;
-            (floor, Watch::start(&what.livelock, WATCH)?)
-        }
-        First::Livelock => {
-            let watch = Watch::start(&what.livelock, WATCH)?;
-            (Floor::attach()?, watch)
-        }
-    };
+    if first == First::Floor {
+        floor.attach()?;
+    }
+    let watch = Watch::start(&what.livelock, WATCH)?;
+    if first == First::Livelock {
+        floor.attach()?;
+    }
     let of_livelock = programs::contention_programs(watch.pid())
-        .context("livelock has gone before the round began")?;
+        .context("livelock ended before the round began")?;
     let stacks = StackTimes::of_program(&of_livelock.begin)?;
     let (before, after) = {
         let _raised = Raised::new();

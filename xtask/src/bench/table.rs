@@ -25,7 +25,7 @@ pub(crate) fn render(report: &Report) -> Result<String, fmt::Error> {
     for storm in &report.storms {
         writeln!(
             out,
-            "\n{:<32}{:>9}{:>9}{:>9}{:>10}",
+            "\n{:<38}{:>8}{:>8}{:>8}{:>10}",
             format!("storm of {} threads", storm.nr_threads),
             "median",
             "min",
@@ -36,7 +36,7 @@ pub(crate) fn render(report: &Report) -> Result<String, fmt::Error> {
             let number = |value: f64| format!("{value:.*}", row.nr_decimals);
             writeln!(
                 out,
-                "  {:<30}{:>9}{:>9}{:>9}{:>10}  {}",
+                "  {:<36}{:>8}{:>8}{:>8}{:>10}  {}",
                 format!("{} [{}]", row.name, row.unit),
                 number(row.figure.median),
                 number(row.figure.min),
@@ -45,11 +45,18 @@ pub(crate) fn render(report: &Report) -> Result<String, fmt::Error> {
                 verdict(row.figure),
             )?;
         }
+        let begin = &storm.ratios.begin_without_stack;
+        if let (Some(cold), Some(warm)) = (begin.median_livelock_first, begin.median_floor_first) {
+            writeln!(
+                out,
+                "  (contention_begin, no stack: {cold:.2} where livelock is called first, {warm:.2} where the floor is)",
+            )?;
+        }
     }
     if !report.peers.is_empty() {
         writeln!(out, "\npeers, as multiples of the floor in the same storm")?;
         for peer in &report.peers {
-            writeln!(out, "  {:<30}{}", peer.name, peer_text(peer))?;
+            writeln!(out, "  {:<36}{}", peer.name, peer_text(peer))?;
         }
     }
     let rounds = &report.rounds;
@@ -63,7 +70,7 @@ pub(crate) fn render(report: &Report) -> Result<String, fmt::Error> {
     )?;
     writeln!(
         out,
-        "start-up not in the share of one core: up to {:.0} ms of CPU in a session ({:.1} % of a core over its 5 s)",
+        "start-up not in the share of one core: up to {:.0} ms of CPU in a session ({:.1} % of a core over its 6 s)",
         largest(rounds, |round| round.session_cpu_ms),
         largest(rounds, |round| round.session_core_pct),
     )?;

@@ -41,7 +41,7 @@ pub(crate) struct Watch {
 
 /// How a session went.
 pub(crate) struct Session {
-    /// From the start of the process to the first run of both programs.
+    /// From the start of the process to the first run of both programs, or the header.
     pub(crate) attached_after: Duration,
     /// From the start of the process to the header record.
     pub(crate) header_after: Duration,
@@ -127,7 +127,8 @@ impl Watch {
             .with_context(|| format!("livelock watch ended with {status} and without a summary"))?;
         let (cpu_time, wall) = used.context("failed to read the CPU time of livelock")?;
         Ok(Session {
-            attached_after: self.attached_after,
+            // The header is written after the attachment; on a busy host it may be seen before it.
+            attached_after: self.attached_after.min(header_after),
             header_after,
             resident_bytes: resident_bytes.context("failed to read the memory of livelock")?,
             cpu_time,
