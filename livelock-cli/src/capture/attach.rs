@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use aya::maps::{Map, MapData};
 use aya::programs::perf_event::PerfEventLink;
-use aya::programs::perf_event::{
-    HardwareEvent, PerfEvent, PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent,
-};
 use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{BtfTracePoint, RawTracePoint, RawTracePointRunOptions, TestRun};
-use aya::util::{nr_cpus, online_cpus};
+use aya::util::nr_cpus;
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use aya_log::EbpfLogger;
 use livelock_common::{
@@ -21,68 +18,16 @@ use livelock_common::{
 };
 use livelock_core::host::SamplerSource;
 
+use super::config::{CaptureConfig, KernelOffsets};
 use super::control::ControlWord;
 use super::drain::Rings;
 use super::mapping::MappedArray;
+use super::sampler::{attach_sampler, load_sampler};
 use super::{CaptureError, OBJECT, program_info, snapshot};
 use crate::raw::{RawRecord, RingDrops};
 
 /// How long the ends of open waits are waited for at detach. Longer waits stay in flight in the books.
 const DETACH_GRACE: Duration = Duration::from_millis(10);
-
-/// Offsets and sizes in the running kernel, from its BTF; `None` turns a feature off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KernelOffsets {
-    /// `sizeof(struct task_struct)`.
-    pub task_size: Option<u32>,
-    /// `task_struct.mm` and the size of what it points to.
-    pub mm: Option<(u32, u32)>,
-    /// `task_struct.files`.
-    pub files: Option<(u32, u32)>,
-    /// `task_struct.fs`.
-    pub fs: Option<(u32, u32)>,
-    /// `task_struct.sighand`.
-    pub sighand: Option<(u32, u32)>,
-    /// `task_struct.signal`.
-    pub signal: Option<(u32, u32)>,
-}
-
-impl KernelOffsets {
-    /// Names of the globals and their values.
-    fn globals(&self) -> Vec<(&'static str, u32)> {
-        let mut out = Vec::new();
-        if let Some(size) = self.task_size {
-            out.push(("TASK_SIZE", size));
-        }
-        for (pair, member, size) in [
-            (self.mm, "TASK_MM", "MM_SIZE"),
-            (self.files, "TASK_FILES", "FILES_SIZE"),
-            (self.fs, "TASK_FS", "FS_SIZE"),
-            (self.sighand, "TASK_SIGHAND", "SIGHAND_SIZE"),
-            (self.signal, "TASK_SIGNAL", "SIGNAL_SIZE"),
-        ] {
-            if let Some((offset, bytes)) = pair {
-                out.push((member, offset));
-                out.push((size, bytes));
-            }
-        }
-        out
-    }
-}
-
-/// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
-pub const TRACEPOINT_TYPES: [&str; 2] = ["btf_trace_contention_begin", "btf_trace_contention_end"];
-
-/// How to capture.
-#[derive(Clone, Debug)]
-pub struct CaptureConfig {
-    /// Offsets.
-    pub offsets: KernelOffsets,
-    /// BTF that holds the types of [`TRACEPOINT_TYPES`] under the ids of the running kernel.
-    pub types: Vec<u8>,
-    /// Samples per second and CPU.
-    pub sample_hz: u64,
-}
 
 /// What user space counts of a CPU, since attach.
 #[derive(Clone, Copy, Default)]
@@ -329,64 +274,6 @@ pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
     }
 }
 
-pub(super) fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
-    let program = "sampler";
-    let sampler: &mut PerfEvent = ebpf
-        .program_mut(program)
-        .and_then(|p| p.try_into().ok())
-        .ok_or(CaptureError::MissingProgram(program))?;
-    sampler.load().map_err(|source| CaptureError::Load {
-        program,
-        source: Box::new(source),
-    })
-}
-
-/// Hardware cycles (NMI) where there is a PMU, else the CPU clock.
-pub(super) fn attach_sampler(
-    ebpf: &mut Ebpf,
-    sample_hz: u64,
-) -> Result<(SamplerSource, Vec<PerfEventLink>), CaptureError> {
-    let program = "sampler";
-    let sampler: &mut PerfEvent = ebpf
-        .program_mut(program)
-        .and_then(|p| p.try_into().ok())
-        .ok_or(CaptureError::MissingProgram(program))?;
-    let cpus = online_cpus().map_err(|(what, source)| CaptureError::Cpus { what, source })?;
-    let cycles = PerfEventConfig::Hardware(HardwareEvent::CpuCycles);
-    let clock = PerfEventConfig::Software(SoftwareEvent::CpuClock);
-    let mut source = SamplerSource::PmuNmi;
-    let mut links = Vec::with_capacity(cpus.len());
-    for cpu in cpus {
-        let scope = PerfEventScope::AllProcessesOneCpu { cpu };
-        let policy = SamplePolicy::Frequency(sample_hz);
-        let mut attached = None;
-        if source == SamplerSource::PmuNmi {
-            match sampler.attach(cycles, scope, policy, false) {
-                Ok(id) => attached = Some(id),
-                // No PMU shows at the first CPU; later failures are failures.
-                Err(_) if links.is_empty() => source = SamplerSource::Hrtimer,
-                Err(error) => return Err(sampler_error(error)),
-            }
-        }
-        let id = match attached {
-            Some(id) => id,
-            None => sampler
-                .attach(clock, scope, policy, false)
-                .map_err(sampler_error)?,
-        };
-        links.push(sampler.take_link(id).map_err(sampler_error)?);
-    }
-    Ok((source, links))
-}
-
-fn sampler_error(source: aya::programs::ProgramError) -> CaptureError {
-    CaptureError::Attach {
-        program: "sampler",
-        hook: "the CPU clock",
-        source: Box::new(source),
-    }
-}
-
 fn map<T: Copy>(
     ebpf: &mut Ebpf,
     name: &'static str,
@@ -405,6 +292,7 @@ fn map<T: Copy>(
 mod tests {
     use aya_obj::btf::BtfKind;
 
+    use super::super::TRACEPOINT_TYPES;
     use super::*;
 
     #[test]

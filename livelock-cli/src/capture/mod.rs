@@ -4,15 +4,18 @@
 //! interpretation; half an attachment (whatever was attached goes away with the error).
 
 mod attach;
+mod config;
 mod control;
 mod drain;
 mod error;
 mod mapping;
 mod probe;
 mod program_info;
+mod sampler;
 mod snapshot;
 
-pub use attach::{Capture, CaptureConfig, KernelOffsets, TRACEPOINT_TYPES};
+pub use attach::Capture;
+pub use config::{CaptureConfig, KernelOffsets, TRACEPOINT_TYPES};
 pub use error::CaptureError;
 pub use probe::{ProgramProbe, probe_programs, probe_sampler};
 

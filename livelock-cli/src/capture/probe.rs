@@ -7,7 +7,9 @@ use aya::programs::{BtfTracePoint, PerfEvent, RawTracePoint};
 use livelock_core::host::SamplerSource;
 
 use super::CaptureError;
-use super::attach::{KernelOffsets, attach_sampler, check_abi, load_object, load_sampler};
+use super::attach::{check_abi, load_object};
+use super::config::KernelOffsets;
+use super::sampler::{attach_sampler, load_sampler};
 
 /// What the kernel said to one program.
 #[derive(Clone, Debug, PartialEq, Eq)]

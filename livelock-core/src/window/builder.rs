@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::closed::{LockWindow, Window};
+use super::by_lock::{clamp_ns, merge_locks};
+use super::closed::Window;
 use crate::accounting;
 use crate::event::{
     CpuCounters, CpuTimes, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters,
     SampleEvent, SampleMode, StackEvent, UnfoldedWait, WaitEvent,
 };
-use crate::hist::WaitHistogram;
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
 
 /// Cumulative facts at one moment.
@@ -137,10 +137,12 @@ impl WindowBuilder {
                 ))
         });
 
-        let open = open_spin(&in_flight, &std::mem::take(&mut self.unfolded));
+        let unfolded = std::mem::take(&mut self.unfolded);
+        let open = open_spin(&in_flight, &unfolded);
         let locks = merge_locks(
             std::mem::take(&mut self.totals),
             &in_flight,
+            &unfolded,
             &self.last_open.by_lock_ns,
             &open.by_lock_ns,
             end,
@@ -222,10 +224,6 @@ impl WindowBuilder {
     }
 }
 
-fn clamp_ns(ns: i128) -> u64 {
-    u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
-}
-
 /// A wait over but not folded counts for its lock as if it were open, because the table books it in a
 /// later window; for its CPU it is booked already.
 fn open_spin(in_flight: &[InFlightWait], unfolded: &[UnfoldedWait]) -> OpenSpin {
@@ -238,72 +236,6 @@ fn open_spin(in_flight: &[InFlightWait], unfolded: &[UnfoldedWait]) -> OpenSpin 
         *open.by_lock_ns.entry(wait.lock).or_default() += wait.spin_ns;
     }
     open
-}
-
-/// One entry per address: what all CPUs booked, with the open waits.
-fn merge_locks(
-    mut totals: Vec<LockTotals>,
-    in_flight: &[InFlightWait],
-    open_before_ns: &BTreeMap<LockAddr, u64>,
-    open_now_ns: &BTreeMap<LockAddr, u64>,
-    end: MonotonicNs,
-) -> Vec<LockWindow> {
-    // The heaviest entry comes first and names the family, whatever order the CPUs were read in.
-    totals.sort_by_key(|t| {
-        (
-            t.lock,
-            std::cmp::Reverse((t.spin_ns, t.wait_ns, t.nr_begun, t.kind)),
-        )
-    });
-    let mut locks: BTreeMap<Option<LockAddr>, LockWindow> = BTreeMap::new();
-    for t in totals {
-        let mine = locks
-            .entry(t.lock)
-            .or_insert_with(|| empty_lock(t.lock, t.kind));
-        mine.nr_begun += t.nr_begun;
-        mine.nr_waits += t.nr_waits;
-        mine.wait_ns += t.wait_ns;
-        mine.spin_ns += t.spin_ns;
-        mine.sleep_ns += t.wait_ns.saturating_sub(t.spin_ns);
-        mine.max_ns = mine.max_ns.max(t.max_ns);
-        mine.nr_failed += t.nr_failed;
-        mine.hist.merge(&t.hist);
-        mine.cpus.insert(t.cpu);
-    }
-    for wait in in_flight {
-        let lock = Some(wait.lock);
-        let mine = locks
-            .entry(lock)
-            .or_insert_with(|| empty_lock(lock, wait.kind));
-        mine.nr_in_flight += 1;
-        mine.oldest_in_flight_ns = mine.oldest_in_flight_ns.max(Some(end.since(wait.begin)));
-        mine.cpus.insert(wait.cpu);
-    }
-    for (lock, mine) in &mut locks {
-        let ns = |open: &BTreeMap<LockAddr, u64>| {
-            i128::from(lock.and_then(|addr| open.get(&addr).copied()).unwrap_or(0))
-        };
-        mine.spin_ns = clamp_ns(i128::from(mine.spin_ns) + ns(open_now_ns) - ns(open_before_ns));
-    }
-    locks.into_values().collect()
-}
-
-fn empty_lock(lock: Option<LockAddr>, kind: crate::event::LockKind) -> LockWindow {
-    LockWindow {
-        lock,
-        kind,
-        nr_begun: 0,
-        nr_waits: 0,
-        wait_ns: 0,
-        spin_ns: 0,
-        sleep_ns: 0,
-        max_ns: 0,
-        nr_failed: 0,
-        hist: WaitHistogram::default(),
-        cpus: std::collections::BTreeSet::new(),
-        nr_in_flight: 0,
-        oldest_in_flight_ns: None,
-    }
 }
 
 fn differences<T>(

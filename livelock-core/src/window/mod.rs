@@ -3,6 +3,7 @@
 //! In: [`crate::event::Event`]s. Out: [`Window`]s. Refuses: judgement.
 
 mod builder;
+mod by_lock;
 mod closed;
 
 pub use builder::WindowBuilder;

@@ -1,6 +1,10 @@
 //! The core from outside: events in, verdicts out.
 
 #[cfg(test)]
+mod books;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod scenario;
 #[cfg(test)]
 mod scenarios;
