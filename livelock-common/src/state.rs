@@ -70,20 +70,21 @@ pub struct CpuState {
     pub nr_completed: u64,
     /// Waits begun, without those refused as [`lost::NESTED`].
     pub nr_begun: u64,
-    /// Ends without a begin in the books: begun before we attached, or refused at begin.
-    pub nr_end_unmatched: u64,
     /// Completed sleeping waits in `done`.
     pub nr_done: u32,
     /// Begins until the next stack.
     pub stack_countdown: u32,
-    /// Present sampling period of stacks: one in so many begins.
-    pub stack_period: u32,
-    /// Stacks still allowed before the next tick.
-    pub stack_tokens: u32,
-    /// Last stack id given out on this CPU.
-    pub last_stack_id: u32,
     /// Begins since the last stack: the weight of the next one.
     pub begins_since_stack: u32,
+    /// Stacks still allowed before the next tick.
+    pub stack_tokens: u32,
+    // Up to here is one cache line: all that a begin or an end without a stack touches.
+    /// Present sampling period of stacks: one in so many begins.
+    pub stack_period: u32,
+    /// Last stack id given out on this CPU.
+    pub last_stack_id: u32,
+    /// Ends without a begin in the books: begun before we attached, or refused at begin.
+    pub nr_end_unmatched: u64,
     /// `nr_begun` at the last sampler tick.
     pub begun_at_tick: u64,
     /// Sampler ticks.

@@ -104,7 +104,7 @@ impl Capture {
 
         // Only now: the programs were relocated with the descriptors that `take_map` hands out, and
         // hold the maps themselves from here on.
-        let control = ControlWord::new(map(&mut ebpf, "CONTROL", 1)?);
+        let control = ControlWord::new(map(&mut ebpf, "CONTROL", 1)?, config.slice_mask);
         let nr = nr_possible as usize;
         let states = map(&mut ebpf, "CPU_STATE", nr)?;
         let banks = map(&mut ebpf, "LOCK_BANKS", 2 * nr)?;

@@ -55,4 +55,6 @@ pub struct CaptureConfig {
     pub types: Vec<u8>,
     /// Samples per second and CPU.
     pub sample_hz: u64,
+    /// Streaming slices at the start; see `Capture::set_slice_mask`.
+    pub slice_mask: u64,
 }

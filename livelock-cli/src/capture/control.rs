@@ -16,13 +16,14 @@ const STACKS_PER_TICK: u32 = 1;
 pub(super) struct ControlWord(MappedArray<Control>);
 
 impl ControlWord {
-    pub(super) fn new(map: MappedArray<Control>) -> Self {
+    pub(super) fn new(map: MappedArray<Control>, slice_mask: u64) -> Self {
         let word = Self(map);
         if let Some(at) = word.0.get(0) {
             // SAFETY: element 0 exists; only this process writes it.
             unsafe {
                 write_volatile(&raw mut (*at).stacks_per_tick, STACKS_PER_TICK);
                 write_volatile(&raw mut (*at).min_stack_period, 1);
+                write_volatile(&raw mut (*at).slice_mask, slice_mask);
             }
         }
         word

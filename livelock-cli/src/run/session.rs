@@ -15,6 +15,7 @@ use livelock_core::window::Window;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use super::governor::Governor;
 use super::host::{Observable, examine};
 use super::output::Written;
 use super::pipeline::Pipeline;
@@ -100,6 +101,7 @@ pub(super) async fn observe(
         offsets: host.offsets,
         types: host.types.clone(),
         sample_hz: SAMPLE_HZ,
+        slice_mask: Governor::default().slice_mask,
     };
     let mut pipeline = match Pipeline::start(&config, host.nr_cpus_online) {
         Ok(pipeline) => pipeline,
