@@ -69,7 +69,11 @@ unsafe fn sample(ctx: *mut c_void, state: *mut CpuState, cpu: u32, now_ns: u64) 
         // In kernel mode a walk gives at least the interrupted instruction, or an error; nothing at all
         // is user mode.
         let in_user = u32::from(bytes == 0 && pid != 0);
-        (*to).nr_frames = if bytes > 0 { (bytes as u64 / 8) as u32 } else { 0 };
+        (*to).nr_frames = if bytes > 0 {
+            (bytes as u64 / 8) as u32
+        } else {
+            0
+        };
         (*to).in_user = in_user;
         (*to).pad = 0;
         if bytes < 0 {

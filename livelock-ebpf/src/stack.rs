@@ -9,7 +9,9 @@ use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task, bpf_get_prandom_u32,
     bpf_get_stack, bpf_probe_read_kernel,
 };
-use livelock_common::{ABSENT, Control, CpuState, SLICE_SHIFT, STACK_FRAMES, STACK_RING, StackRecord, object};
+use livelock_common::{
+    ABSENT, Control, CpuState, SLICE_SHIFT, STACK_FRAMES, STACK_RING, StackRecord, object,
+};
 
 use crate::globals;
 use crate::mask::masked;
