@@ -1,4 +1,4 @@
-//! Exit codes. Scripts depend on them (`design.md` 6).
+//! Exit codes. Scripts depend on them (docs/output.md).
 //!
 //! In: a status, or how a session ended. Out: a code. Refuses: any code that is not listed.
 

@@ -137,7 +137,7 @@ pub fn detect(
     seen
 }
 
-/// The rule of design 2, with one condition more: samples alone are one signal. Rule (ii) holds with
+/// The rule of docs/detection.md, with one condition more: samples alone are one signal. Rule (ii) holds with
 /// a baseline as well, since the hand-offs of a contended lock are tokens that a quiet baseline lacks.
 fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
     let omega = seen.omega?;

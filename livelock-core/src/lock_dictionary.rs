@@ -3,7 +3,7 @@
 //! In: the function that acquires. Out: the lock's name and the kernels it is true of. Refuses:
 //! functions that take more than one contended lock.
 //!
-//! Source: kernel sources 5.19 to 6.18 at the named functions; pathologies A5 to A13 and 4.1.
+//! Source: kernel sources 5.19 to 6.18 at the named functions; see docs/detection.md.
 
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! In: the cause's class and the names of the locks that burn. Out: remedies with reason and a command
 //! that confirms. Refuses: remedies for what was not found.
 //!
-//! Source: pathologies A1 to A13 and 2.4.
+//! Source: docs/detection.md.
 
 use crate::verdict::{CauseClass, Remedy};
 
@@ -210,6 +210,12 @@ const COLLAPSE: &[Row] = &[
     ),
 ];
 
+const MAYBE_OVERCOMMIT: &[Row] = &[row(
+    "if this host is a guest that does not know it, give it its own CPUs or paravirtual spinlocks",
+    "timer ticks are lost, as in a guest whose CPUs are descheduled: lock holders may be as well",
+    "grep '^cpu ' /proc/stat; dmesg | grep -i 'pv spinlocks'",
+)];
+
 const OVERCOMMIT: &[Row] = &[row(
     "give the guest its own CPUs (pin, no overcommit) or turn on paravirtual spinlocks (kvm-pv-unhalt)",
     "a descheduled lock holder makes every waiter spin for a host time slice",
@@ -242,7 +248,12 @@ const SLEEPERS: &[Row] = &[row(
 
 /// Remedies for `class`, for the locks in `lock_names`, and for an overcommitted guest.
 #[must_use]
-pub fn remedies(class: CauseClass, lock_names: &[&str], overcommitted: bool) -> Vec<Remedy> {
+pub fn remedies(
+    class: CauseClass,
+    lock_names: &[&str],
+    overcommitted: bool,
+    is_guest: bool,
+) -> Vec<Remedy> {
     let mut rows: Vec<&Row> = Vec::new();
     let by_lock = BY_LOCK
         .iter()
@@ -255,7 +266,8 @@ pub fn remedies(class: CauseClass, lock_names: &[&str], overcommitted: bool) -> 
             | CauseClass::StuckSpin
             | CauseClass::UntracedSpin
     );
-    if overcommitted && (is_contention || class == CauseClass::HostOvercommit) {
+    let may_be_overcommit = overcommitted && (is_contention || class == CauseClass::HostOvercommit);
+    if may_be_overcommit && is_guest {
         rows.extend(OVERCOMMIT);
     }
     match class {
@@ -278,6 +290,9 @@ pub fn remedies(class: CauseClass, lock_names: &[&str], overcommitted: bool) -> 
         | CauseClass::KernelWork
         | CauseClass::None => {}
     }
+    if may_be_overcommit && !is_guest {
+        rows.extend(MAYBE_OVERCOMMIT);
+    }
     rows.into_iter()
         .map(|row| Remedy {
             action: row.action.to_owned(),
@@ -293,7 +308,12 @@ mod tests {
 
     #[test]
     fn the_lock_comes_before_the_class() {
-        let found = remedies(CauseClass::SpinCollapse, &["files_struct.file_lock"], false);
+        let found = remedies(
+            CauseClass::SpinCollapse,
+            &["files_struct.file_lock"],
+            false,
+            true,
+        );
         assert!(found[0].reason.contains("descriptor table"));
         assert!(found.iter().any(|r| r.action.contains("shard")));
         assert!(!found.iter().any(|r| r.action.contains("overcommit")));
@@ -301,13 +321,32 @@ mod tests {
 
     #[test]
     fn an_overcommitted_guest_is_not_blamed_on_the_lock() {
-        let found = remedies(CauseClass::SpinCollapse, &["files_struct.file_lock"], true);
+        let found = remedies(
+            CauseClass::SpinCollapse,
+            &["files_struct.file_lock"],
+            true,
+            true,
+        );
         assert!(found[0].action.contains("overcommit"));
+        let unknown = remedies(
+            CauseClass::SpinCollapse,
+            &["files_struct.file_lock"],
+            true,
+            false,
+        );
+        assert!(unknown[0].reason.contains("descriptor table"));
+        assert!(
+            unknown
+                .last()
+                .unwrap()
+                .action
+                .starts_with("if this host is a guest")
+        );
     }
 
     #[test]
     fn nothing_found_needs_no_remedy() {
-        assert!(remedies(CauseClass::None, &[], true).is_empty());
-        assert!(remedies(CauseClass::UserCompute, &["zone.lock"], false).is_empty());
+        assert!(remedies(CauseClass::None, &[], true, true).is_empty());
+        assert!(remedies(CauseClass::UserCompute, &["zone.lock"], false, false).is_empty());
     }
 }

@@ -4,7 +4,7 @@
 //! follow a spin: with an hrtimer sampler, waits with interrupts off show up in
 //! `_raw_spin_unlock_irqrestore`, but so does everything else that ends there.
 //!
-//! Source: pathologies 1.0, checked against `kallsyms` of 6.18 (x86-64); arm64 names from
+//! Source: docs/detection.md (spin functions), checked against `kallsyms` of 6.18 (x86-64); arm64 names from
 //! `kernel/locking/qspinlock.c` and `arch/arm64/include/asm/cmpxchg.h`.
 
 /// Exact names.

@@ -2,59 +2,59 @@
 //!
 //! In: nothing. Out: constants. Refuses: thresholds anywhere else in this crate.
 //!
-//! `pathologies.md` is the project's table of measured positives and look-alikes: positives burn 85 to
+//! `docs/detection.md` has the rule, and the table of measured positives and look-alikes: positives burn 85 to
 //! 100 %, true negatives at most 4.5 %, busy-but-progressing loads 25 to 55 %.
 
-/// Share of the CPUs' time that must be busy before a window can lack progress. Source: design 2.
+/// Share of the CPUs' time that must be busy before a window can lack progress. Source: docs/detection.md.
 pub const BUSY_FOR_LIVELOCK: f64 = 0.8;
 
 /// Share of the CPUs' time from which a host counts as busy. Half: below it, work can still be placed.
 pub const BUSY_FOR_STATUS: f64 = 0.5;
 
 /// `omega` of a window without progress when a baseline is known: removing the waste would speed the
-/// host up 2.5 times. Source: pathologies 2.2.
+/// host up 2.5 times. Source: docs/detection.md.
 pub const OMEGA_WITH_BASELINE: f64 = 0.6;
 
-/// `omega` of a window without progress when no baseline is known. Source: pathologies 2.2; measured
+/// `omega` of a window without progress when no baseline is known. Source: docs/detection.md; measured
 /// positives 0.85 and more, nearest miss 0.55.
 pub const OMEGA_WITHOUT_BASELINE: f64 = 0.8;
 
-/// User share of busy time at or under which rule (ii) holds. Source: pathologies 2.2; measured
+/// User share of busy time at or under which rule (ii) holds. Source: docs/detection.md; measured
 /// collapses 0 to 1.5 %, healthy pipe loads 8 to 10 %.
 pub const USER_SHARE_COLLAPSED: f64 = 0.05;
 
-/// User share of busy time from which the host computes. Source: pathologies 1.1, first split.
+/// User share of busy time from which the host computes. Source: docs/detection.md, first split.
 pub const USER_SHARE_COMPUTE: f64 = 0.7;
 
-/// Share of the baseline `pi0` at or under which `pi` has collapsed. Source: pathologies 2.2.
+/// Share of the baseline `pi0` at or under which `pi` has collapsed. Source: docs/detection.md.
 pub const PI_COLLAPSED: f64 = 0.3;
 
-/// `omega` of contention that costs considerable capacity. Source: pathologies 2.2 (degraded).
+/// `omega` of contention that costs considerable capacity. Source: docs/detection.md (degraded).
 pub const OMEGA_DEGRADED: f64 = 0.3;
 
-/// `omega` from which contention is worth a word. Source: pathologies 2.2 (contended, info).
+/// `omega` from which contention is worth a word. Source: docs/detection.md (contended, info).
 pub const OMEGA_CONTENDED: f64 = 0.1;
 
-/// `omega` of the fast path. Source: pathologies 2.2.
+/// `omega` of the fast path. Source: docs/detection.md.
 pub const OMEGA_FAST: f64 = 0.9;
 
-/// Windows of the fast path, all of which must lack progress at [`OMEGA_FAST`]. Source: pathologies 2.2.
+/// Windows of the fast path, all of which must lack progress at [`OMEGA_FAST`]. Source: docs/detection.md.
 pub const NR_FAST_WINDOWS: usize = 3;
 
-/// Windows that a rule looks at. Source: pathologies 2.2.
+/// Windows that a rule looks at. Source: docs/detection.md.
 pub const NR_RULE_WINDOWS: usize = 6;
 
 /// Windows of [`NR_RULE_WINDOWS`] in which it must hold; in shorter runs the same share, rounded up,
-/// which makes it all of them. Source: pathologies 2.2 (boot and checkpoint bursts last 1 to 2 s).
+/// which makes it all of them. Source: docs/detection.md (boot and checkpoint bursts last 1 to 2 s).
 pub const NR_RULE_HITS: usize = 5;
 
 /// Windows without which nothing but a stuck spin is answered: the fast path needs as many.
 pub const NR_MIN_WINDOWS: usize = 3;
 
-/// A level is left when `omega` stays under this share of its entry threshold … Source: pathologies 2.2.
+/// A level is left when `omega` stays under this share of its entry threshold … Source: docs/detection.md.
 pub const HYSTERESIS: f64 = 0.6;
 
-/// … for this many windows in a row. Source: pathologies 2.2.
+/// … for this many windows in a row. Source: docs/detection.md.
 pub const NR_CLEAR_WINDOWS: usize = 5;
 
 /// Age in nanoseconds from which an open spin wait is stuck: what rqspinlock allows an owner before it
@@ -63,10 +63,10 @@ pub const STUCK_SPIN_NS: u64 = 250_000_000;
 
 /// Longest host time slice in nanoseconds that a descheduled holder may be away for: EEVDF and CFS
 /// hand out a few ms per runnable task, 100 ms is a host overcommitted many times over (and the
-/// default SCHED_RR slice). Source: pathologies 2.2 asks for the slice; its size is our choice.
+/// default SCHED_RR slice). Source: docs/detection.md asks for the slice; its size is our choice.
 pub const HOST_SLICE_NS: u64 = 100_000_000;
 
-/// Host slices a spin wait in a guest may last. Source: pathologies 2.2 (age rule).
+/// Host slices a spin wait in a guest may last. Source: docs/detection.md (age rule).
 pub const NR_GUEST_SLICES: u64 = 3;
 
 /// Window closes at which one and the same spin wait must be open, on a CPU that did nothing else, to
@@ -86,10 +86,10 @@ pub const TRACED_SHARE_OF_WASTE: f64 = 0.5;
 /// as the lowest `omega` threshold.
 pub const NR_MIN_SAMPLES: u64 = 10;
 
-/// Frames of a sample, innermost first, in which a spin function counts. Source: pathologies 1.0.
+/// Frames of a sample, innermost first, in which a spin function counts. Source: docs/detection.md (spin functions).
 pub const NR_SPIN_FRAMES: usize = 3;
 
-/// Quiet windows whose median is the baseline `pi0`. Source: pathologies 2.2.
+/// Quiet windows whose median is the baseline `pi0`. Source: docs/detection.md.
 pub const NR_BASELINE_WINDOWS: usize = 60;
 
 /// Quiet windows without which there is no baseline. Five: the median then survives two outliers.
@@ -99,7 +99,7 @@ pub const NR_BASELINE_MIN: usize = 5;
 /// busy second (timers, this tool) and would make any load look like a collapse.
 pub const BASELINE_MIN_BUSY: f64 = 0.1;
 
-/// Lost waits over begun waits that forbid an answer. Source: pathologies 3.3 (g).
+/// Lost waits over begun waits that forbid an answer. Source: docs/detection.md.
 pub const LOST_FORBIDS: f64 = 0.01;
 
 /// Lost waits over begun waits that cap the confidence: half of [`LOST_FORBIDS`].
@@ -113,7 +113,7 @@ pub const NR_LOST_TOLERATED: u64 = 10;
 pub const VISIBLE_WINDOWS: f64 = 0.5;
 
 /// Steal or lost ticks, as share of the CPUs' time, that speak of host overcommit. Source:
-/// pathologies 2.4.
+/// docs/detection.md (look-alikes).
 pub const OVERCOMMIT: f64 = 0.1;
 
 /// Interrupt share of busy time that makes the cause interrupt work. Source: softlockup's own
@@ -123,7 +123,7 @@ pub const INTERRUPT_SHARE: f64 = 0.5;
 /// Share of busy time that a class of work needs to be named the cause: more than all others.
 pub const MAJORITY: f64 = 0.5;
 
-/// Pages reclaimed over pages scanned under which reclaim is unproductive. Source: pathologies B5
+/// Pages reclaimed over pages scanned under which reclaim is unproductive. Source: docs/detection.md
 /// (warning at 10 %).
 pub const RECLAIM_EFFICIENCY: f64 = 0.1;
 
@@ -132,11 +132,11 @@ pub const RECLAIM_EFFICIENCY: f64 = 0.1;
 pub const PAGES_SCANNED_PER_SEC: f64 = 1000.0;
 
 /// Hand-off gap in nanoseconds from which the holder was not running or held by design. Source:
-/// pathologies 0.8.
+/// docs/detection.md (hand-off gap).
 pub const GAP_NOT_RUNNING_NS: u64 = 1_000_000;
 
 /// Hand-off gap in nanoseconds under which a saturated lock is bound by cache-line transfers and short
-/// holds. Source: pathologies 0.8.
+/// holds. Source: docs/detection.md (hand-off gap).
 pub const GAP_BOUNCE_NS: u64 = 10_000;
 
 /// Gaps without which no percentile of them is told.

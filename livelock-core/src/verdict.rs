@@ -49,7 +49,7 @@ pub enum Confidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CauseClass {
-    /// CPUs spin on few kernel locks (pathologies A1 to A4).
+    /// CPUs spin on few kernel locks (docs/detection.md).
     SpinCollapse,
     /// A spin wait has been open far longer than any healthy one.
     StuckSpin,
@@ -338,7 +338,7 @@ pub struct SelfCost {
     pub bpf_cpu_pct: f64,
     /// Process alone.
     pub user_cpu_pct: f64,
-    /// Probe level, see `design.md` 4.
+    /// Probe level, see docs/architecture.md.
     pub level: u8,
     /// Stack sampling.
     pub stack_sampling: StackSampling,

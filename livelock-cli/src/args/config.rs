@@ -17,7 +17,7 @@ use super::{ColorWhen, ReportFormat, command, span_text};
 const MIN_WINDOW: Duration = Duration::from_millis(100);
 /// Above this an incident is over before the verdict.
 const MAX_WINDOW: Duration = Duration::from_mins(1);
-/// Fewest windows for which a live lock can be called (3 of 3, `design.md` 2).
+/// Fewest windows for which a live lock can be called (3 of 3, docs/detection.md).
 const MIN_WINDOWS: u32 = 3;
 /// A report on more than a day is what `watch` and `export` are for.
 const MAX_DIAGNOSE: Duration = Duration::from_hours(24);

@@ -11,7 +11,7 @@ use livelock_core::verdict::BlindSpot;
 pub struct Probes {
     /// Whether kernel functions have names.
     pub has_function_names: bool,
-    /// Probe level, see `design.md` 4.
+    /// Probe level, see docs/architecture.md.
     pub level: u8,
 }
 

@@ -213,7 +213,7 @@ fn lockdown(survey: &Survey) -> Check {
         ),
     };
     Check::new(CheckId::Lockdown, "kernel lockdown", state, found).or(
-        "everything, if it is confidentiality: BPF may not read kernel memory",
+        "nothing if the programs below load; everything if it is confidentiality, where BPF may not read kernel memory",
         match survey.lockdown {
             None => "mount -t securityfs none /sys/kernel/security, and look again",
             Some(_) => "boot with lockdown=integrity",
@@ -347,7 +347,7 @@ fn map_locks(survey: &Survey) -> Check {
         found,
     )
     .or(
-        "rings are kept apart by CPU and context so that they never meet",
+        "nothing: no program of ours takes a map's lock on the path of a lock",
         "",
     )
 }
@@ -372,5 +372,5 @@ fn self_cost(survey: &Survey) -> Check {
         None => (CheckState::Degraded, "unreadable"),
     };
     Check::new(CheckId::SelfCost, "run times of own programs", state, found)
-        .or("the cost of our programs is estimated only", "")
+        .or("`bpftool prog` shows no run times of our programs; their cost is told from runs that they time themselves", "")
 }

@@ -9,6 +9,9 @@ use livelock_core::verdict::{Status, Verdict};
 use super::units::{amount, clean, count, cut_end, duration};
 use super::{StreamSummary, WindowSummary};
 
+/// First window that can be judged: a rule needs three.
+const FIRST_JUDGED: u64 = 3;
+
 /// Printed once, above the lines.
 pub const PLAIN_HEADER: &str =
     "time(utc)  status       busy%  burn%  omega  user%  waits/s  open  oldest  lost  lock\n";
@@ -27,7 +30,11 @@ pub fn plain_line(window: &WindowSummary) -> String {
     format!(
         "{}  {:<11}  {:>5}  {:>5}  {:>5}  {:>5}  {:>7}  {:>4}  {:>6}  {:>4}  {}\n",
         time_of_day(window.ended_unix_ms),
-        status_word(window.status),
+        // The first windows cannot be judged, and need not look like a fault.
+        match window.status {
+            Status::CannotTell if window.number < FIRST_JUDGED => "collecting",
+            status => status_word(status),
+        },
         pct(window.busy_pct),
         pct(window.burn_pct),
         omega,

@@ -46,9 +46,14 @@ fn refusal(found: &Survey, missing: &[&Check], btf_error: Option<&BtfError>) -> 
     );
     for check in missing {
         text.push_str(&format!("  missing: {} ({})\n", check.title, check.found));
-        if let Some(remedy) = &check.remedy {
-            text.push_str(&format!("    do:    {remedy}\n"));
-        }
+    }
+    let mut remedies: Vec<&str> = missing
+        .iter()
+        .filter_map(|check| check.remedy.as_deref())
+        .collect();
+    remedies.dedup();
+    for remedy in remedies {
+        text.push_str(&format!("    do:    {remedy}\n"));
     }
     if missing.is_empty()
         && let Some(error) = btf_error

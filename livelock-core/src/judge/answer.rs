@@ -72,7 +72,12 @@ impl Case<'_> {
             against: evidence::against(self, status),
             ruled_out: ruled_out::ruled_out(self, status),
             blind_spots: self.blind_spots.to_vec(),
-            remedies: remedies::remedies(class, &names_of(&locks), self.is_overcommitted()),
+            remedies: remedies::remedies(
+                class,
+                &names_of(&locks),
+                self.is_overcommitted(),
+                self.host.hypervisor.is_some(),
+            ),
             evidence,
             accounting: span.accounting.clone(),
             self_cost: self.self_cost(),

@@ -13,7 +13,7 @@ use super::round::Round;
 /// Name and version of the document. Fields are added, never renamed, within v1.
 const SCHEMA: &str = "livelock.bench-cost/v1";
 
-/// Targets: issue 2, "What it must show", item 4. Ratios are to the clock floor of the same round.
+/// Targets: what the project promises. Ratios are to the clock floor of the same round.
 mod target {
     pub(super) const END: f64 = 1.2;
     pub(super) const BEGIN_WITHOUT_STACK: f64 = 1.7;

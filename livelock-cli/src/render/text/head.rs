@@ -11,7 +11,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         Status::Livelock => ("LIVE LOCK", Tint::Bad),
         Status::Contended => ("CONTENDED: busy with locks, still progressing", Tint::Warn),
         Status::Starved => ("STARVED: runnable work does not get CPU", Tint::Warn),
-        Status::Busy => ("BUSY: and progressing", Tint::Good),
+        Status::Busy => ("BUSY, and progressing", Tint::Good),
         Status::Healthy => ("HEALTHY", Tint::Good),
         Status::CannotTell => ("CANNOT TELL", Tint::Warn),
     };
@@ -41,7 +41,10 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
             window.nr_no_progress,
             window
                 .first_verdict_ns
-                .map_or_else(String::new, |ns| format!("; told after {}", duration(ns))),
+                .map_or_else(String::new, |ns| format!(
+                    "; first seen after {}",
+                    duration(ns)
+                )),
         ),
     );
     page.item("  ", &host(verdict));

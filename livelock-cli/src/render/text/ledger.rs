@@ -8,6 +8,8 @@ use crate::render::units::{amount, clean, pct};
 
 /// Columns before a bar.
 const BEFORE_BAR: usize = 28;
+/// Spin in percent of all CPUs under which nobody asks what part of it was traced.
+const MIN_SPIN_PCT: f64 = 1.0;
 /// Columns of a bar of 100 %, at most.
 const MAX_BAR: usize = 40;
 
@@ -35,7 +37,8 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         let bar = "#".repeat(columns(value.unwrap_or(0.0), full));
         page.line(&format!("  {name:<14} {:>8}  {bar}", pct(value)));
     }
-    if let Some(coverage) = time.coverage_pct {
+    let spin_pct = time.traced_spin_pct.unwrap_or(0.0) + time.untraced_spin_pct.unwrap_or(0.0);
+    if let Some(coverage) = time.coverage_pct.filter(|_| spin_pct >= MIN_SPIN_PCT) {
         page.line(&format!(
             "  the tracepoints saw {coverage:.1} % of the spinning"
         ));

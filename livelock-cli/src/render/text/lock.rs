@@ -12,6 +12,8 @@ use crate::render::Tint;
 use crate::render::units::{clean, count, cut_end, cut_front, duration};
 
 const MAX_LOCKS: usize = 3;
+/// Stacks from which a share is worth a percentage.
+const MIN_STACKS: u64 = 8;
 /// In percent of all CPUs. A lock that burns less, and that nobody waits for, is not why anybody reads this.
 const MIN_BURN_PCT: f64 = 0.1;
 const MAX_SIDES: usize = 2;
@@ -24,9 +26,8 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         return;
     }
     page.heading("Locks");
-    let matters = |(index, lock): &(usize, &LockReport)| {
-        *index == 0 || lock.burn_pct >= MIN_BURN_PCT || lock.nr_in_flight > 0
-    };
+    let matters =
+        |(_, lock): &(usize, &LockReport)| lock.burn_pct >= MIN_BURN_PCT || lock.nr_in_flight > 0;
     let shown: Vec<_> = verdict
         .locks
         .iter()
@@ -38,7 +39,11 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         write_lock(page, index + 1, lock);
     }
     let nr_more = verdict.locks.len().saturating_sub(shown.len());
-    if nr_more > 0 {
+    if shown.is_empty() {
+        page.line(&format!(
+            "  none burns {MIN_BURN_PCT} % of the CPUs or is waited for ({nr_more} in --format json)"
+        ));
+    } else if nr_more > 0 {
         page.line(&format!("  and {nr_more} more (see --format json)"));
     }
 }
@@ -65,7 +70,7 @@ fn write_lock(page: &mut Page, number: usize, lock: &LockReport) {
     page.item(
         "     ",
         &format!(
-            "{} waits done: {percentiles}longest {}; {} waiting now{oldest}",
+            "{} waits done: {percentiles}longest {}; {} still waiting{oldest}",
             count(lock.nr_waits),
             duration(times.max),
             count(lock.nr_in_flight),
@@ -104,10 +109,13 @@ fn side(title: &str, sides: &[LockSide], width: usize) -> Vec<String> {
             (None, Some(pid)) => format!("pid {}", pid.0),
             (None, None) => "unknown task".to_owned(),
         };
-        let share = format!(
-            "  {:.0} % of {} samples, {who}",
-            side.share_pct, side.nr_samples
-        );
+        // One stack of one is no percentage.
+        let nr = side.nr_samples;
+        let share = if nr < MIN_STACKS {
+            format!("  {nr} stack{}, {who}", if nr == 1 { "" } else { "s" })
+        } else {
+            format!("  {:.0} % by {nr} stacks, {who}", side.share_pct)
+        };
         lines.push(cut_end(&share, width));
         // The root cgroup says nothing.
         if let Some(cgroup) = side.cgroup.as_ref().filter(|path| *path != "/") {

@@ -7,8 +7,8 @@ use crate::render::Tint;
 use crate::render::units::{amount, count, duration};
 
 pub(super) fn write(page: &mut Page, verdict: &Verdict) {
-    write_evidence(page, "Evidence for it", &verdict.evidence);
-    write_evidence(page, "Evidence against it", &verdict.against);
+    write_evidence(page, "Evidence for this", &verdict.evidence);
+    write_evidence(page, "Evidence against this", &verdict.against);
     if !verdict.ruled_out.is_empty() {
         page.heading("Ruled out");
         for ruled_out in &verdict.ruled_out {
@@ -37,7 +37,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     let one_in = cost
         .stack_sampling
         .one_in
-        .map_or_else(String::new, |n| format!(", one in {}", amount(n)));
+        .map_or_else(String::new, |n| format!(", one in {} waits", amount(n)));
     page.item(
         "  ",
         &format!(

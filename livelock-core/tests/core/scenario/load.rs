@@ -1,6 +1,6 @@
 //! Loads: what the CPUs of a made-up host do.
 //!
-//! In: nothing. Out: [`Load`]s, the measured ones of pathologies 4 among them. Refuses: time.
+//! In: nothing. Out: [`Load`]s, the measured ones of docs/detection.md among them. Refuses: time.
 
 use livelock_core::event::{LockKind, ObjectKind};
 
