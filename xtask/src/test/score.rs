@@ -23,14 +23,16 @@ pub(super) struct Counts {
 }
 
 impl Score {
-    /// Runs a step that passes or fails as a whole.
-    pub(super) fn step(&mut self, name: &str, step: impl FnOnce() -> anyhow::Result<()>) {
+    /// Runs a step that passes or fails as a whole; tells whether it passed.
+    pub(super) fn step(&mut self, name: &str, step: impl FnOnce() -> anyhow::Result<()>) -> bool {
+        let nr_failed = self.nr_failed;
         self.steps(name, || {
             step().map(|()| Counts {
                 nr_passed: 1,
                 ..Counts::default()
             })
         });
+        self.nr_failed == nr_failed
     }
 
     /// Runs a step of several tests; an error is a failure beside them.
@@ -86,8 +88,8 @@ mod tests {
     #[test]
     fn an_error_is_a_failure() {
         let mut score = Score::default();
-        score.step("good", || Ok(()));
-        score.step("bad", || anyhow::bail!("no"));
+        assert!(score.step("good", || Ok(())));
+        assert!(!score.step("bad", || anyhow::bail!("no")));
         score.steps("many", || {
             Ok(Counts {
                 nr_passed: 5,

@@ -1,7 +1,7 @@
 //! The steps, in the order of what is cheap and tells most.
 //!
 //! In: which steps to leave out. Out: a line a step, and a closing line with the numbers. Refuses: to
-//! stop at the first failure, and to trust an object that the sources at hand did not give.
+//! stop at the first failure (but for a machine that lacks what the tests need), and to trust an object that the sources at hand did not give.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -34,7 +34,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let root = paths::workspace_root()?;
     let mut score = Score::default();
-    score.step("what the tests need", || needs::install(!args.no_vm));
+    if !score.step("what the tests need", || needs::install(!args.no_vm)) {
+        // Everything after it would fail for the same reason.
+        return Ok(score.close());
+    }
     score.step("lint", || lint(&root));
     let mut other = None;
     score.step("the committed objects are fresh", || {
