@@ -11,8 +11,9 @@ use crate::{MAX_DONE, MAX_NEST, lost, record::WaitRecord};
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]
 pub struct Control {
-    /// Which [`LockBank`](crate::LockBank) of each CPU to fold into: 0 or 1.
-    pub bank: u32,
+    /// Number of the present window; its lowest bit is the [`LockBank`](crate::LockBank) of each CPU to
+    /// fold into.
+    pub epoch: u32,
     /// Stacks that one CPU may take between two sampler ticks.
     pub stacks_per_tick: u32,
     /// See [`SLICE_SHIFT`](crate::SLICE_SHIFT); 0 streams every completed wait.
@@ -47,10 +48,10 @@ pub struct WaitSlot {
     pub tgid: u32,
     /// Ties the wait to its [`StackRecord`](crate::StackRecord); 0 if no stack was taken.
     pub stack_id: u32,
-    /// Entry in the [`LockBank`](crate::LockBank) of `bank`.
+    /// Entry in the [`LockBank`](crate::LockBank) of `epoch`.
     pub entry: u32,
-    /// Bank that `entry` is of.
-    pub bank: u32,
+    /// Window that `entry` is of: a wait may outlast two windows, and banks come round again.
+    pub epoch: u32,
 }
 
 /// Everything that one CPU's programs keep between two events.
@@ -141,11 +142,15 @@ pub struct TaskSlot {
     /// [`CpuState::spin_ns`] of `phase_cpu` at the start of the present phase.
     pub spin_before_ns: u64,
     /// CPU that the present phase began on.
-    pub phase_cpu: u32,
+    pub phase_cpu: u16,
+    /// CPU that took the stack.
+    pub stack_cpu: u16,
     /// Thread group id.
     pub tgid: u32,
     /// Stack of the first begin, as in [`WaitSlot::stack_id`].
     pub stack_id: u32,
-    /// CPU that took the stack.
-    pub stack_cpu: u32,
+    /// Context switches of the task at the start of the present phase, its lowest bits. A mutex
+    /// spinner that must yield is switched out and back in within its spin phase; then nobody knows
+    /// how much of the phase burned a CPU, and none of it is booked.
+    pub nr_switches: u32,
 }

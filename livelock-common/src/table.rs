@@ -42,8 +42,10 @@ pub struct LockBank {
     /// Where the kernel side puts a number down and picks it up again, so that the verifier forgets
     /// how it was found and has one state to follow instead of one per path.
     pub scratch: u32,
+    /// Window that the kernel side last used this bank for.
+    pub epoch: u32,
     /// Keeps the index on lines of its own.
-    pub pad: [u32; 13],
+    pub pad: [u32; 12],
     /// Entry number by hash of the address; 0 is empty (entry 0 is the overflow entry).
     pub index: [u16; INDEX_SLOTS],
     /// The entries.

@@ -46,8 +46,8 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
         let begun = (*state).nr_begun + 1;
         let is_timed = begun % TIMED_ONE_IN == 0;
         let entered_ns = if is_timed { bpf_ktime_get_ns() } else { 0 };
-        let bank_number = (*control).bank & 1;
-        let Some(bank) = fold::bank_of(cpu, bank_number) else {
+        let epoch = (*control).epoch;
+        let Some(bank) = fold::bank_of(cpu, epoch) else {
             leave(state);
             return 0;
         };
@@ -58,10 +58,10 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
             pid: id as u32,
             tgid: (id >> 32) as u32,
             cpu,
-            bank_number,
+            epoch,
         };
         fold::fold_pending(state, control, cpu, bank);
-        spin::prune(state, b.pid);
+        spin::prune(state, b.pid, b.lock_addr);
 
         let mut present = core::ptr::null_mut();
         if !stays_on_cpu(b.flags) {
@@ -74,8 +74,10 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
 
         (*state).nr_begun = begun;
         let mut stack_id = 0;
+        let mut has_walked = false;
         let mut now_ns = bpf_ktime_get_ns();
         if stack::due(state, control, now_ns) {
+            has_walked = true;
             let started_ns = now_ns;
             stack_id = stack::take(ctx.as_ptr(), state, &b, started_ns);
             now_ns = bpf_ktime_get_ns();
@@ -86,7 +88,7 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
         } else {
             tasks::begin(state, present, &b, stack_id, now_ns);
         }
-        if is_timed && stack_id == 0 {
+        if is_timed && !has_walked {
             (*state).timed_self_ns += bpf_ktime_get_ns() - entered_ns;
             (*state).nr_timed += 1;
         }

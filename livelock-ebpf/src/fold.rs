@@ -21,10 +21,13 @@ const RING_MASK: i32 = WAIT_RING as i32 - 1;
 const NEST_MASK: i32 = MAX_NEST as i32 - 1;
 const DONE_MASK: i32 = MAX_DONE as i32 - 1;
 
-/// This CPU's bank of the present window.
+/// This CPU's bank of window `epoch`.
 #[inline(always)]
-pub fn bank_of(cpu: u32, bank: u32) -> Option<*mut LockBank> {
-    LOCK_BANKS.get_ptr_mut(cpu * 2 + (bank & 1))
+pub fn bank_of(cpu: u32, epoch: u32) -> Option<*mut LockBank> {
+    let bank = LOCK_BANKS.get_ptr_mut(cpu * 2 + (epoch & 1))?;
+    // SAFETY: this CPU's element; callers are inside.
+    unsafe { (*bank).epoch = epoch };
+    Some(bank)
 }
 
 /// Slot `i` of the spin stack.
@@ -208,7 +211,7 @@ unsafe fn fold_one_done(
 unsafe fn fold_spin(slot: *mut WaitSlot, control: *const Control, cpu: u32, bank: *mut LockBank) {
     // SAFETY: as `fold_pending`.
     unsafe {
-        if (*slot).bank != ((*control).bank & 1) {
+        if (*slot).epoch != (*bank).epoch {
             (*slot).entry = table::find_or_insert(bank, (*slot).lock_addr);
         }
         let number = read_volatile(&raw const (*slot).entry);

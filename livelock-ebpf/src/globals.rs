@@ -23,6 +23,14 @@ offset!(
     TASK_MM
 );
 offset!(
+    /// `task_struct.nvcsw`.
+    TASK_NVCSW
+);
+offset!(
+    /// `task_struct.nivcsw`.
+    TASK_NIVCSW
+);
+offset!(
     /// `sizeof(struct mm_struct)`.
     MM_SIZE
 );

@@ -15,7 +15,7 @@ use livelock_common::{CpuState, SAMPLE_FRAMES, SAMPLE_RING, SampleRecord, lost};
 
 use crate::mask::masked;
 use crate::state::{CONTROL, CPU_STATE, SAMPLES, count_nested, enter, inside, leave, this_cpu};
-use crate::{fold, stack, tasks};
+use crate::{fold, spin, stack, tasks};
 
 const RING_MASK: i32 = SAMPLE_RING as i32 - 1;
 
@@ -99,10 +99,12 @@ unsafe fn tick(state: *mut CpuState, cpu: u32, in_user: u32) {
     };
     // SAFETY: the caller is inside on `state`, this CPU's element.
     unsafe {
-        let Some(bank) = fold::bank_of(cpu, (*control).bank) else {
+        let Some(bank) = fold::bank_of(cpu, (*control).epoch) else {
             return;
         };
         fold::fold_pending(state, control, cpu, bank);
+        // On a CPU that contends nothing, the next begin would come too late to find them.
+        spin::prune(state, bpf_get_current_pid_tgid() as u32, 0);
         if in_user != 0 {
             // No kernel wait of this CPU or this task can be open.
             drop_open(state, bpf_get_current_pid_tgid() as u32);

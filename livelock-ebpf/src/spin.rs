@@ -3,7 +3,7 @@
 //! In: begins and ends of waits that stay on their CPU (qspinlock, qrwlock). Out: open slots, and
 //! completed ones left in place for the next fold. Refuses: waits of tasks that may move (`tasks`).
 
-use livelock_common::{CpuState, LockBank, MAX_NEST, lost};
+use livelock_common::{CpuState, LockBank, MAX_NEST, WaitSlot, lost};
 
 use crate::fold::slot;
 use crate::table;
@@ -20,32 +20,38 @@ pub struct Begin {
     pub tgid: u32,
     /// This CPU.
     pub cpu: u32,
-    /// Present bank.
-    pub bank_number: u32,
+    /// Present window.
+    pub epoch: u32,
 }
 
-/// Drops open slots of tasks that are not current: a spinning task is never switched out, so their
-/// ends were missed.
+/// Drops open slots whose ends were missed: those of tasks that are not current, because a spinning
+/// task is never switched out, and one for `lock_addr`, which nobody waits for twice. 0: any lock.
 ///
 /// # Safety
 /// The caller is inside on `state`; nothing is pending.
 #[inline(always)]
-pub unsafe fn prune(state: *mut CpuState, pid: u32) {
+pub unsafe fn prune(state: *mut CpuState, pid: u32, lock_addr: u64) {
     // SAFETY: by contract.
     unsafe {
-        if (*state).depth != 0 && (*slot(state, (*state).depth - 1)).pid != pid {
-            prune_all(state, pid);
+        if (*state).depth != 0 && is_over(slot(state, (*state).depth - 1), pid, lock_addr) {
+            prune_all(state, pid, lock_addr);
         }
     }
 }
 
+#[inline(always)]
+unsafe fn is_over(open: *const WaitSlot, pid: u32, lock_addr: u64) -> bool {
+    // SAFETY: a slot of the caller's element.
+    unsafe { (*open).pid != pid || (*open).lock_addr == lock_addr }
+}
+
 #[inline(never)]
-unsafe fn prune_all(state: *mut CpuState, pid: u32) {
+unsafe fn prune_all(state: *mut CpuState, pid: u32, lock_addr: u64) {
     // SAFETY: as `prune`.
     unsafe {
         for _ in 0..MAX_NEST {
             let depth = (*state).depth;
-            if depth == 0 || (*slot(state, depth - 1)).pid == pid {
+            if depth == 0 || !is_over(slot(state, depth - 1), pid, lock_addr) {
                 break;
             }
             (*state).depth = depth - 1;
@@ -86,7 +92,7 @@ pub unsafe fn begin(
         (*open).tgid = b.tgid;
         (*open).stack_id = stack_id;
         (*open).entry = number;
-        (*open).bank = b.bank_number;
+        (*open).epoch = b.epoch;
         (*state).depth = depth + 1;
         (*state).high = depth + 1;
     }

@@ -4,11 +4,14 @@
 //! completed waits in the `done` list of the CPU of the end. Refuses: task storage and hash maps,
 //! which take locks.
 
+use core::ffi::c_void;
 use core::ptr::null_mut;
 
-use livelock_common::{CpuState, MAX_DONE, TASK_PROBES, TASK_SLOTS, TaskSlot, lcb, lost};
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
+use livelock_common::{ABSENT, CpuState, MAX_DONE, TASK_PROBES, TASK_SLOTS, TaskSlot, lcb, lost};
 
 use crate::fold::done;
+use crate::globals;
 use crate::spin::Begin;
 use crate::state::{TASKS, claim_word};
 
@@ -57,24 +60,41 @@ fn claim(pid: u32) -> *mut TaskSlot {
     null_mut()
 }
 
-/// Books the present phase of `slot` up to `now_ns` if it burned this CPU.
+/// Context switches of the current task, their lowest bits; `None` if this kernel does not tell.
+#[inline(always)]
+fn nr_switches() -> Option<u32> {
+    let (voluntary, involuntary) = (globals::TASK_NVCSW.load(), globals::TASK_NIVCSW.load());
+    if voluntary == ABSENT || involuntary == ABSENT {
+        return None;
+    }
+    let mut counts = [0u64; 2];
+    // SAFETY: the helper checks the addresses; `counts` is ours.
+    unsafe {
+        let task = bpf_get_current_task();
+        for (count, offset) in [(0, voluntary), (1, involuntary)] {
+            let to = (&raw mut counts).cast::<u64>().add(count).cast();
+            bpf_probe_read_kernel(to, 8, (task + u64::from(offset)) as *const c_void);
+        }
+    }
+    Some(counts[0].wrapping_add(counts[1]) as u32)
+}
+
+/// Books the present phase of `slot` up to `now_ns` if it burned this CPU from end to end.
 #[inline(always)]
 unsafe fn close_phase(state: *mut CpuState, slot: *mut TaskSlot, cpu: u32, now_ns: u64) {
     // SAFETY: the caller is inside on `state` and owns `slot`.
     unsafe {
-        if (*slot).flags & lcb::SPIN == 0 {
+        if (*slot).flags & lcb::SPIN == 0 || u32::from((*slot).phase_cpu) != cpu {
+            return;
+        }
+        // Unknown is not booked: time on the runqueue must not be taken for time that burned.
+        if nr_switches() != Some((*slot).nr_switches) {
             return;
         }
         let phase_ns = now_ns.wrapping_sub((*slot).phase_ns);
-        if (*slot).phase_cpu == cpu {
-            let nested_ns = (*state).spin_ns.wrapping_sub((*slot).spin_before_ns);
-            (*slot).spin_ns += phase_ns.saturating_sub(nested_ns);
-            (*state).spin_ns = (*slot).spin_before_ns + phase_ns;
-        } else {
-            // The task was moved in the middle of its spin; nested waits elsewhere are not known.
-            (*slot).spin_ns += phase_ns;
-            (*state).spin_ns += phase_ns;
-        }
+        let nested_ns = (*state).spin_ns.wrapping_sub((*slot).spin_before_ns);
+        (*slot).spin_ns += phase_ns.saturating_sub(nested_ns);
+        (*state).spin_ns = (*slot).spin_before_ns + phase_ns;
     }
 }
 
@@ -84,8 +104,13 @@ unsafe fn open_phase(state: *mut CpuState, slot: *mut TaskSlot, b: &Begin, now_n
     unsafe {
         (*slot).flags = b.flags;
         (*slot).phase_ns = now_ns;
-        (*slot).phase_cpu = b.cpu;
+        (*slot).phase_cpu = b.cpu as u16;
         (*slot).spin_before_ns = (*state).spin_ns;
+        (*slot).nr_switches = if b.flags & lcb::SPIN != 0 {
+            nr_switches().unwrap_or(0)
+        } else {
+            0
+        };
     }
 }
 
@@ -141,7 +166,7 @@ pub unsafe fn begin(
         (*slot).spin_ns = 0;
         (*slot).tgid = b.tgid;
         (*slot).stack_id = stack_id;
-        (*slot).stack_cpu = b.cpu;
+        (*slot).stack_cpu = b.cpu as u16;
         open_phase(state, slot, b, now_ns);
         core::ptr::write_volatile(&raw mut (*slot).lock_addr, b.lock_addr);
     }
@@ -181,7 +206,7 @@ pub unsafe fn end(
             (*record).pid = pid;
             (*record).tgid = (*slot).tgid;
             (*record).stack_id = (*slot).stack_id;
-            (*record).stack_cpu = (*slot).stack_cpu;
+            (*record).stack_cpu = u32::from((*slot).stack_cpu);
             (*record).cpu = cpu;
             (*record).ret = ret;
             (*record).pad = 0;

@@ -162,15 +162,16 @@ impl Capture {
     /// every 20 to 50 ms.
     pub fn drain(&mut self, sink: &mut Vec<RawRecord>) -> u64 {
         let quiet = self.tracepoint_links.is_empty();
+        // Waits first: the stack of a wait that is over is in its ring already.
+        let nr_in_fullest = self
+            .waits
+            .drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
         self.stacks.drain(quiet, |cpu, record| {
             sink.push(RawRecord::Stack {
                 cpu,
                 record: Box::new(record),
             });
         });
-        let nr_in_fullest = self
-            .waits
-            .drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
         self.samples.drain(quiet, |cpu, record| {
             sink.push(RawRecord::Sample {
                 cpu,
@@ -187,8 +188,13 @@ impl Capture {
     pub fn close_window(&mut self, sink: &mut Vec<RawRecord>) {
         let closed = self.control.flip_bank();
         for cpu in 0..self.states.len() {
-            snapshot::quiesce(&self.states, cpu);
-            let nr_overflow = snapshot::take_bank(&self.banks, cpu, closed, sink);
+            // A bank that may still be written to keeps its sums for a later window.
+            let is_quiet = snapshot::quiesce(&self.states, cpu);
+            let nr_overflow = if is_quiet {
+                snapshot::take_bank(&self.banks, cpu, closed, sink)
+            } else {
+                0
+            };
             let Some((state, is_torn)) = snapshot::state(&self.states, cpu) else {
                 continue;
             };
@@ -196,7 +202,7 @@ impl Capture {
                 continue;
             };
             sums.nr_table_overflow += u64::from(nr_overflow);
-            sums.nr_torn += u64::from(is_torn);
+            sums.nr_torn += u64::from(is_torn || !is_quiet);
             let dropped = RingDrops {
                 nr_waits: self.waits.nr_dropped(cpu),
                 nr_stacks: self.stacks.nr_dropped(cpu),

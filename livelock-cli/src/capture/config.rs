@@ -8,6 +8,8 @@
 pub struct KernelOffsets {
     /// `sizeof(struct task_struct)`.
     pub task_size: Option<u32>,
+    /// `task_struct.nvcsw` and `task_struct.nivcsw`.
+    pub switches: Option<(u32, u32)>,
     /// `task_struct.mm` and the size of what it points to.
     pub mm: Option<(u32, u32)>,
     /// `task_struct.files`.
@@ -28,15 +30,16 @@ impl KernelOffsets {
             out.push(("TASK_SIZE", size));
         }
         for (pair, member, size) in [
+            (self.switches, "TASK_NVCSW", "TASK_NIVCSW"),
             (self.mm, "TASK_MM", "MM_SIZE"),
             (self.files, "TASK_FILES", "FILES_SIZE"),
             (self.fs, "TASK_FS", "FS_SIZE"),
             (self.sighand, "TASK_SIGHAND", "SIGHAND_SIZE"),
             (self.signal, "TASK_SIGNAL", "SIGNAL_SIZE"),
         ] {
-            if let Some((offset, bytes)) = pair {
-                out.push((member, offset));
-                out.push((size, bytes));
+            if let Some((first, second)) = pair {
+                out.push((member, first));
+                out.push((size, second));
             }
         }
         out

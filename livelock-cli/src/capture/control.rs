@@ -4,6 +4,8 @@
 //! would let the programs exceed their budget.
 
 use std::ptr::{read_volatile, write_volatile};
+use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
 
 use livelock_common::Control;
 
@@ -12,6 +14,9 @@ use super::mapping::MappedArray;
 /// Stacks that one CPU may take between two ticks of the 99 Hz sampler: about 100 a second, at 5 to
 /// 20 µs each (measured in a guest) 0.05 to 0.2 % of that CPU.
 const STACKS_PER_TICK: u32 = 1;
+
+/// Time after which a store of another CPU is visible here: a store buffer drains in well under 1 µs.
+const STORE_VISIBLE_AFTER: Duration = Duration::from_micros(20);
 
 pub(super) struct ControlWord(MappedArray<Control>);
 
@@ -37,14 +42,20 @@ impl ControlWord {
         })
     }
 
-    /// Lets all CPUs fold into the other bank from now on; gives the number of the one just closed.
+    /// Starts the next window: all CPUs fold into the other bank from now on. Gives the number of the
+    /// bank just closed.
     pub(super) fn flip_bank(&self) -> usize {
         let Some(at) = self.0.get(0) else { return 0 };
         // SAFETY: as above.
         unsafe {
-            let closed = read_volatile(&raw const (*at).bank) & 1;
-            write_volatile(&raw mut (*at).bank, closed ^ 1);
-            closed as usize
+            let closed = read_volatile(&raw const (*at).epoch);
+            write_volatile(&raw mut (*at).epoch, closed.wrapping_add(1));
+            // A program stores its sequence word and then loads the epoch; we store the epoch and then
+            // load that word. The fence orders our side, and the pause lets a store that a CPU has made
+            // but not yet shown become visible.
+            fence(Ordering::SeqCst);
+            std::thread::sleep(STORE_VISIBLE_AFTER);
+            (closed & 1) as usize
         }
     }
 

@@ -20,19 +20,25 @@ const MAX_COPIES: u32 = 256;
 /// guest a virtual CPU stands still for host time slices (5 to 16 ms measured).
 const QUIESCE_LIMIT: Duration = Duration::from_millis(20);
 
-/// Waits until `cpu` has left the program that may still use the closed bank.
-pub(super) fn quiesce(states: &MappedArray<CpuState>, cpu: usize) {
-    let Some(state) = states.get(cpu) else { return };
+/// Waits until `cpu` has left the program that may still use the closed bank; says whether it has.
+pub(super) fn quiesce(states: &MappedArray<CpuState>, cpu: usize) -> bool {
+    let Some(state) = states.get(cpu) else {
+        return false;
+    };
     // SAFETY: an element of the mapping.
     let seq = || unsafe { read_volatile(&raw const (*state).seq) };
     let first = seq();
     if first & 1 == 0 {
-        return;
+        return true;
     }
     let started = Instant::now();
-    while seq() == first && started.elapsed() < QUIESCE_LIMIT {
+    while seq() == first {
+        if started.elapsed() > QUIESCE_LIMIT {
+            return false;
+        }
         std::thread::yield_now();
     }
+    true
 }
 
 /// A consistent copy of the state of `cpu`, and whether it is one.

@@ -108,11 +108,16 @@ fn lock_totals(cpu: u32, is_overflow: bool, entry: &LockAgg) -> Event {
     })
 }
 
+/// Longest part of a mutex spin phase that is booked while it is still open: one tick at 250 Hz. A
+/// spinner with a competitor yields by then, and is on the runqueue inside the same phase; whether it
+/// was is known when the phase ends.
+const OPEN_SPIN_PHASE_NS: u64 = 4_000_000;
+
 /// A sleeping wait that is open; its spin phase, if it is in one, burns until now.
 fn open_task(slot: &TaskSlot, at: MonotonicNs) -> InFlightWait {
     let spinning = slot.flags & lcb::SPIN != 0;
     let phase_ns = if spinning {
-        at.since(MonotonicNs(slot.phase_ns))
+        at.since(MonotonicNs(slot.phase_ns)).min(OPEN_SPIN_PHASE_NS)
     } else {
         0
     };
@@ -123,10 +128,10 @@ fn open_task(slot: &TaskSlot, at: MonotonicNs) -> InFlightWait {
         spin_ns: slot.spin_ns.saturating_add(phase_ns),
         unbooked_spin_ns: phase_ns,
         spinning,
-        cpu: CpuId(slot.phase_cpu),
+        cpu: CpuId(u32::from(slot.phase_cpu)),
         pid: Pid(slot.pid),
         tgid: Tgid(slot.tgid),
-        stack: stack_id(slot.stack_cpu, slot.stack_id),
+        stack: stack_id(u32::from(slot.stack_cpu), slot.stack_id),
     }
 }
 

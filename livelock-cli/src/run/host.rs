@@ -77,6 +77,9 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
     };
     KernelOffsets {
         task_size: size("task_struct"),
+        switches: btf
+            .member_offset("task_struct", "nvcsw")
+            .zip(btf.member_offset("task_struct", "nivcsw")),
         mm: behind("mm", "mm_struct"),
         files: behind("files", "files_struct"),
         fs: behind("fs", "fs_struct"),

@@ -82,9 +82,12 @@ impl Pipeline {
     }
 
     /// Folds the state of every CPU and the counters of `/proc` as they are now.
+    ///
+    /// The moment is taken before the copies: a delay between them makes waits younger than they are,
+    /// never older, and nobody stuck.
     fn snapshot(&mut self) -> anyhow::Result<MonotonicNs> {
-        self.capture.close_window(&mut self.raw);
         let at = now();
+        self.capture.close_window(&mut self.raw);
         self.fold(at);
         let events = self
             .counters
