@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     score.step("lint", || lint(&root));
     let mut other = None;
-    score.step("the committed objects are fresh", || {
+    score.step("the kernel programs, from source and committed", || {
         other = check_objects(&root)?;
         Ok(())
     });
