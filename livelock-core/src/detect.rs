@@ -75,6 +75,8 @@ pub struct Observation {
     pub traced_share: Option<f64>,
     /// Share of busy samples in spin functions, traced or not.
     pub sampled_spin: Option<f64>,
+    /// Share of busy time that tracepoints call spin and ticks do not: a contradiction.
+    pub conflict: Option<f64>,
     /// User share of busy time, `U`.
     pub user_share: Option<f64>,
     /// Tokens per busy second.
@@ -94,6 +96,13 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Whether the ticks leave no room for the spin that the tracepoints claim.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        self.conflict
+            .is_some_and(|share| share >= at::SPIN_CONFLICT)
+    }
+
     /// Whether the burn, if any, was seen by tracepoints or an open wait and not by samples alone.
     #[must_use]
     pub fn is_corroborated(&self) -> bool {
@@ -122,6 +131,7 @@ pub fn detect(
         sampled_spin: books
             .filter(|b| b.samples.nr_busy >= at::NR_MIN_SAMPLES)
             .and_then(|b| b.samples.share(b.samples.nr_spin)),
+        conflict: books.and_then(|b| share(b.conflict_ns, b.busy_ns())),
         user_share: books.and_then(TimeBooks::user_share),
         pi: books.and_then(|b| pi(tokens, b.busy_ns())),
         pi0,
@@ -141,7 +151,7 @@ pub fn detect(
 /// a baseline as well, since the hand-offs of a contended lock are tokens that a quiet baseline lacks.
 fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
     let omega = seen.omega?;
-    if seen.busy? < at::BUSY_FOR_LIVELOCK || !seen.is_corroborated() {
+    if seen.busy? < at::BUSY_FOR_LIVELOCK || !seen.is_corroborated() || seen.is_contradicted() {
         return None;
     }
     if let (Some(pi), Some(pi0)) = (seen.pi, seen.pi0)
@@ -219,12 +229,16 @@ pub fn stuck_limit_ns(host: &HostFacts) -> u64 {
     }
 }
 
-/// A spinning CPU runs no user code. If it did, in a window that the wait covers, the end of the wait
-/// was missed.
+/// A spinning CPU runs no user code and does not idle. If it did for longer than
+/// the window lasted before the wait, the end of the wait was missed.
 fn is_phantom(window: &Window, wait: &InFlightWait) -> bool {
-    let user_ns = window.cpu_times.get(&wait.cpu).map_or(0, |t| t.user_ns);
-    wait.begin < window.begin
-        && share(user_ns, window.duration_ns()).is_some_and(|share| share > at::PHANTOM_USER_SHARE)
+    let Some(times) = window.cpu_times.get(&wait.cpu) else {
+        return false;
+    };
+    let age_ns = window.end.since(wait.begin).min(window.duration_ns());
+    let before_ns = window.duration_ns() - age_ns;
+    let elsewhere_ns = (times.user_ns + times.idle_ns + times.iowait_ns).saturating_sub(before_ns);
+    share(elsewhere_ns, window.duration_ns()).is_some_and(|share| share > at::PHANTOM_SHARE)
 }
 
 /// A CPU not seen counts as having progressed: unknown must not accuse.

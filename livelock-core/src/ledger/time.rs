@@ -36,6 +36,10 @@ pub struct TimeBooks {
     pub softirq_ns: u64,
     /// Busy by clock, while no tick said with what.
     pub unknown_ns: u64,
+    /// Busy time of the windows without a tick, whatever it was booked as later.
+    pub unticked_ns: u64,
+    /// Spin that the tracepoints claim beyond what the ticks leave for it: one of the two is wrong.
+    pub conflict_ns: u64,
     /// Wall time that no counter booked.
     pub lost_ticks_ns: u64,
     /// Capacity of the windows with enough samples to speak of untraced spin.
@@ -69,7 +73,7 @@ impl TimeBooks {
     /// User share of busy time; `None` if nothing was busy, or nothing said what it was busy with.
     #[must_use]
     pub fn user_share(&self) -> Option<f64> {
-        if self.unknown_ns > 0 && self.user_ns == 0 {
+        if self.unticked_ns > 0 && self.user_ns == 0 {
             return None;
         }
         share(self.user_ns, self.busy_ns())
@@ -94,6 +98,8 @@ impl TimeBooks {
         self.hardirq_ns += other.hardirq_ns;
         self.softirq_ns += other.softirq_ns;
         self.unknown_ns += other.unknown_ns;
+        self.unticked_ns += other.unticked_ns;
+        self.conflict_ns += other.conflict_ns;
         self.lost_ticks_ns += other.lost_ticks_ns;
         self.sampled_capacity_ns += other.sampled_capacity_ns;
         self.samples.merge(&other.samples);
@@ -172,6 +178,7 @@ fn spread_busy(books: &mut TimeBooks, ticked: &CpuTimes) {
     let ticks_ns = ticked.user_ns + ticked.system_ns + ticked.hardirq_ns + ticked.softirq_ns;
     if ticks_ns == 0 {
         books.unknown_ns = busy_ns;
+        books.unticked_ns = busy_ns;
         return;
     }
     let scaled = |ns: u64| {
@@ -189,7 +196,7 @@ fn spread_busy(books: &mut TimeBooks, ticked: &CpuTimes) {
 }
 
 /// Moves up to `spin_ns` from where ticks booked it: kernel first, then what nobody knew, then
-/// interrupts, and user last, which ticks hit when the sum of two clocks disagrees.
+/// interrupts. Never from user time: the user share must stay a signal of its own.
 fn book_spin(books: &mut TimeBooks, spin_ns: u64, traced: bool) {
     let mut left_ns = spin_ns;
     for source_ns in [
@@ -197,7 +204,6 @@ fn book_spin(books: &mut TimeBooks, spin_ns: u64, traced: bool) {
         &mut books.unknown_ns,
         &mut books.softirq_ns,
         &mut books.hardirq_ns,
-        &mut books.user_ns,
     ] {
         let moved_ns = left_ns.min(*source_ns);
         *source_ns -= moved_ns;
@@ -206,6 +212,7 @@ fn book_spin(books: &mut TimeBooks, spin_ns: u64, traced: bool) {
     let booked_ns = spin_ns - left_ns;
     if traced {
         books.traced_spin_ns += booked_ns;
+        books.conflict_ns += left_ns;
     } else {
         books.untraced_spin_ns += booked_ns;
     }

@@ -174,18 +174,14 @@ fn reclaim_is_ruled_out_only_when_it_was_seen_to_be_small() {
 #[test]
 fn a_wait_whose_cpu_runs_user_code_is_over() {
     let load = Load {
-        user: 0.3,
+        user: 1.0,
         stuck_since_ns: Some(600_000_000),
+        stuck_is_phantom: true,
         ..Load::default()
     };
     let mut sim = Sim::new(4);
     sim.run(6, load);
-    assert_eq!(
-        sim.seen[0].stuck.len(),
-        1,
-        "begun in this window, whose user time may be from before"
-    );
-    assert!(sim.seen.iter().skip(1).all(|seen| seen.stuck.is_empty()));
+    assert!(sim.seen.iter().all(|seen| seen.stuck.is_empty()));
     assert_ne!(sim.judge.verdict(&Table).status, Status::Livelock);
 }
 
@@ -244,4 +240,41 @@ fn without_any_tick_the_user_share_is_unknown_not_zero() {
     assert_eq!(verdict.status, Status::Busy);
     assert!(verdict.busy_pct.is_some_and(|busy| busy > 99.0));
     assert_eq!((verdict.user_pct, verdict.time.user_pct), (None, None));
+}
+
+/// An interrupt between the last instruction of our program and its end can make the kernel skip the
+/// end of a wait. `watch` runs for days: it will happen.
+#[test]
+fn a_wait_whose_end_was_missed_on_an_idle_cpu_accuses_nobody() {
+    let load = Load {
+        kernel: 0.05,
+        stuck_since_ns: Some(600_000_000),
+        stuck_is_phantom: true,
+        samples: Samples {
+            idle: 90,
+            kernel: 5,
+            ..Samples::default()
+        },
+        ..Load::default()
+    };
+    for nr_windows in [3, 6, 12] {
+        let verdict = after(4, nr_windows, load);
+        assert_eq!(verdict.status, Status::Healthy, "{:?}", verdict.cause);
+    }
+}
+
+/// Tracepoints that call more spin than ticks leave room for: one of the two is wrong.
+#[test]
+fn spin_that_contradicts_the_ticks_is_no_live_lock() {
+    let load = Load {
+        user: 0.7,
+        kernel: 0.3,
+        ..fd_collapse()
+    };
+    for nr_windows in [3, 6, 12] {
+        let verdict = after(8, nr_windows, load);
+        assert_ne!(verdict.status, Status::Livelock, "{:?}", verdict.cause);
+        let user_pct = verdict.user_pct.expect("ticks tell it");
+        assert!((69.0..71.0).contains(&user_pct), "{user_pct}");
+    }
 }

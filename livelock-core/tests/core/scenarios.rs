@@ -50,7 +50,10 @@ fn a_deep_descriptor_table_collapse_is_a_live_lock() {
     assert_eq!(top.holders.len(), 2);
     assert_eq!(verdict.accounting.unaccounted, 0);
     assert!(
-        verdict.remedies[0].action.contains("overcommit"),
+        verdict
+            .remedies
+            .iter()
+            .any(|r| r.action.starts_with("if this host is a guest")),
         "30 % of the ticks are lost"
     );
 }

@@ -52,6 +52,8 @@ pub(crate) struct Load {
     pub(crate) nr_lost_per_sec: u64,
     /// An open spin wait on CPU 0 since then (nanoseconds since the start).
     pub(crate) stuck_since_ns: Option<u64>,
+    /// The end of that wait was missed: its CPU goes about its business.
+    pub(crate) stuck_is_phantom: bool,
     /// No snapshots of CPU times.
     pub(crate) blind: bool,
 }

@@ -137,7 +137,12 @@ impl Sim {
         let window_ns = self.window_ns as f64;
         let busy = load.user + load.kernel + load.softirq;
         let ticked = |share: f64| (window_ns * share * (1.0 - load.ticks_lost)) as u64;
-        for times in self.times.values_mut() {
+        for (&cpu, times) in &mut self.times {
+            // A CPU with a stuck waiter does nothing else.
+            if cpu == CpuId(0) && load.stuck_since_ns.is_some() && !load.stuck_is_phantom {
+                times.system_ns += ticked(1.0);
+                continue;
+            }
             times.user_ns += ticked(load.user);
             times.system_ns += ticked(load.kernel);
             times.softirq_ns += ticked(load.softirq);
