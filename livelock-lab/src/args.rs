@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Compute(Load),
     /// Look-alike: every thread calls getppid, which takes no lock
     Getppid(Load),
+    /// Look-alike: many threads resize one pipe and compute in between
+    PipeResize(Load),
     /// List the scenarios and the status that each is expected to get
     List {
         /// Print a JSON array instead of a table

@@ -72,6 +72,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         expected_status: "busy",
         kind: Kind::LookAlike,
     },
+    Scenario {
+        name: "pipe-resize",
+        description: "many threads resize one pipe and compute in between: its mutex is contended, user code progresses",
+        class: "lock_contention",
+        expected_status: "contended",
+        kind: Kind::LookAlike,
+    },
 ];
 
 /// The catalog as text, with a final line feed.
@@ -83,13 +90,13 @@ pub(crate) fn list(json: bool) -> anyhow::Result<String> {
         return Ok(text);
     }
     let mut text = format!(
-        "{:<14}{:<12}{:<15}{:<10}{}\n",
+        "{:<14}{:<12}{:<17}{:<10}{}\n",
         "NAME", "KIND", "CLASS", "EXPECTED", "DESCRIPTION"
     );
     for scenario in SCENARIOS {
         writeln!(
             text,
-            "{:<14}{:<12}{:<15}{:<10}{}",
+            "{:<14}{:<12}{:<17}{:<10}{}",
             scenario.name,
             scenario.kind.as_str(),
             scenario.class,

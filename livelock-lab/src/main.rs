@@ -35,6 +35,7 @@ fn dispatch(args: &Args) -> anyhow::Result<()> {
         Command::FutexBucket(load) => scenario::futex_bucket(load),
         Command::Compute(load) => scenario::compute(load),
         Command::Getppid(load) => scenario::getppid(load),
+        Command::PipeResize(load) => scenario::pipe_resize(load),
         Command::List { json } => report::write_stdout(&catalog::list(*json)?),
     }
 }

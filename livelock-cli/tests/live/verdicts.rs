@@ -149,6 +149,31 @@ fn two_threads_on_one_files_struct_are_named_and_not_accused() {
     }
 }
 
+/// Spinners of a mutex that must yield wait on the runqueue inside their spin phase. Taken for burn,
+/// that made a live lock of a host that computed half of its time.
+#[test]
+fn many_threads_on_one_mutex_that_compute_are_not_accused() {
+    let Some((_turn, lab)) = turn::attach_with_lab("diagnose under pipe-resize") else {
+        return;
+    };
+    let _lab = Running::lab(&lab, "pipe-resize --threads 300 --duration 60s");
+    std::thread::sleep(Duration::from_millis(500));
+    let output = run("diagnose --format json --duration 4s");
+    let verdict = document(&output);
+    assert_is_v1(&verdict);
+    assert_ne!(verdict["status"], "livelock", "{}", verdict["cause"]);
+    let burn_pct = verdict["burn_pct"].as_f64().unwrap_or_default();
+    let user_pct = verdict["time"]["user_pct"].as_f64().unwrap_or_default();
+    assert!(
+        burn_pct + user_pct <= 100.0,
+        "{burn_pct} % burned and {user_pct} % in user mode"
+    );
+    for lock in array(&verdict, "locks") {
+        let burn_pct = lock["burn_pct"].as_f64().unwrap_or_default();
+        assert!(burn_pct <= 105.0, "{lock}");
+    }
+}
+
 #[test]
 fn the_doctor_loads_every_program() {
     let Some(_turn) = turn::attach("doctor") else {

@@ -43,6 +43,7 @@ pub(super) fn run(
     command
         .current_dir(root)
         .args(["vm", "scenario", "--kernel", kernel, "--cpus", "4"])
+        .args(["--diagnose-duration", DIAGNOSE_DURATION])
         .args(is_built.then_some("--no-build"))
         .arg(scenario)
         .stdin(Stdio::null())
@@ -56,6 +57,10 @@ pub(super) fn run(
     eprintln!("{}", short(&report));
     judge(&report, expected)
 }
+
+/// Twice the default: on four emulated CPUs that share two, the depth of a collapse comes and goes, and
+/// five windows of six in a row may take a while.
+const DIAGNOSE_DURATION: &str = "10s";
 
 fn judge(report: &Value, expected: Expected) -> anyhow::Result<()> {
     let verdict = &report["verdict"];
