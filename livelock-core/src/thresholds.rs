@@ -187,3 +187,7 @@ pub const PHANTOM_SHARE: f64 = 0.1;
 /// other. Ticks of a window of 500 ms on two CPUs at 250 Hz tell a share to within 3 % (one standard
 /// deviation); lost ticks make it worse. Our choice: several times that.
 pub const SPIN_CONFLICT: f64 = 0.2;
+
+/// Share of the host's CPUs that this tool may cost, in percent: it lives on the slow path of every
+/// contended lock of a host that is already in trouble. See docs/architecture.md.
+pub const SELF_BUDGET_PCT: f64 = 1.0;

@@ -28,7 +28,7 @@ Exit codes:
 
 /// Tells whether this host is in a live lock: every CPU busy, nothing achieved.
 #[derive(Debug, Parser)]
-#[command(name = "livelock", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "livelock", bin_name = "livelock", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,

@@ -287,8 +287,15 @@ fn sampler(survey: &Survey) -> Check {
     } else {
         "code with interrupts off is not sampled"
     };
-    Check::new(CheckId::Sampler, "instruction sampler", state, found)
-        .or(costs, "give the guest a virtual PMU, if it is one")
+    Check::new(CheckId::Sampler, "instruction sampler", state, found).or(
+        costs,
+        match survey.facts.sampler {
+            SamplerSource::None => {
+                "allow perf events: run as root, or give the process CAP_PERFMON"
+            }
+            _ => "give the guest a virtual PMU, if it is one",
+        },
+    )
 }
 
 fn spinlock_tracing(survey: &Survey) -> Check {

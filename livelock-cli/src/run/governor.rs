@@ -3,8 +3,7 @@
 //! In: how full the rings were, and what the tool cost in the last window. Out: the streaming mask and
 //! the stack sampling period. Refuses: to touch exact counts; only detail is given up.
 
-/// Share of the host's CPUs that the tool may cost, in percent (docs/architecture.md).
-const BUDGET_PCT: f64 = 1.0;
+use livelock_core::thresholds::SELF_BUDGET_PCT as BUDGET_PCT;
 
 /// Records of one ring between two drains above which fewer slices are streamed: half of the ring, so
 /// that a doubling of the rate until the next drain still fits.

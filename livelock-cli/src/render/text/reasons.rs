@@ -1,5 +1,6 @@
 //! Why to believe it, why not, what to do, and what it cost to find out.
 
+use livelock_core::thresholds::SELF_BUDGET_PCT;
 use livelock_core::verdict::{Accounting, Evidence, Verdict};
 
 use super::Page;
@@ -38,10 +39,15 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         .stack_sampling
         .one_in
         .map_or_else(String::new, |n| format!(", one in {} waits", amount(n)));
+    let budget = if cost.cpu_pct > SELF_BUDGET_PCT {
+        format!(", over its budget of {SELF_BUDGET_PCT} %")
+    } else {
+        String::new()
+    };
     page.item(
         "  ",
         &format!(
-            "own cost {:.2} % of all CPUs (programs {:.2} %, process {:.2} %) at level {}; {} stacks{one_in}",
+            "own cost {:.2} % of all CPUs{budget} (programs {:.2} %, process {:.2} %) at level {}; {} stacks{one_in}",
             cost.cpu_pct,
             cost.bpf_cpu_pct,
             cost.user_cpu_pct,
