@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(size_of::<WaitSlot>(), 64);
         assert_eq!(size_of::<TaskSlot>(), 64);
         assert_eq!(size_of::<WaitRecord>(), 64);
-        assert_eq!(size_of::<LockAgg>(), 64 + 4 * HIST_BUCKETS);
+        assert_eq!(size_of::<LockAgg>(), 56 + 4 * HIST_BUCKETS);
         assert_eq!(size_of::<CpuState>() % 64, 0);
         assert_eq!(size_of::<StackRecord>(), 72 + 8 * STACK_FRAMES);
         assert_eq!(size_of::<SampleRecord>(), 56 + 8 * SAMPLE_FRAMES);

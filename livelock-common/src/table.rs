@@ -25,8 +25,6 @@ pub struct LockAgg {
     pub max_ns: u64,
     /// Waits that ended without the lock (`ret` not 0).
     pub nr_failed: u64,
-    /// Latest moment of acquisition.
-    pub last_end_ns: u64,
     /// Completed waits by length ([`bucket_of`](crate::bucket_of)).
     pub hist: [u32; HIST_BUCKETS],
 }

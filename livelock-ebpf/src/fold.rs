@@ -191,13 +191,7 @@ unsafe fn fold_one_done(
         let number = table::find_or_insert(bank, (*record).lock_addr);
         let entry = table::entry(bank, number);
         let wait_ns = (*record).end_ns.wrapping_sub((*record).begin_ns);
-        book(
-            entry,
-            wait_ns,
-            (*record).spin_ns,
-            (*record).end_ns,
-            (*record).flags,
-        );
+        book(entry, wait_ns, (*record).spin_ns, (*record).flags);
         (*entry).nr_begun += 1;
         (*entry).nr_failed += u64::from((*record).ret != 0);
         if streams(control, (*record).end_ns, (*record).stack_id) {
@@ -217,13 +211,7 @@ unsafe fn fold_spin(slot: *mut WaitSlot, control: *const Control, cpu: u32, bank
         let number = read_volatile(&raw const (*slot).entry);
         let wait_ns = (*slot).end_ns.wrapping_sub((*slot).begin_ns);
         let spin_ns = wait_ns.wrapping_sub((*slot).nested_ns);
-        book(
-            table::entry(bank, number),
-            wait_ns,
-            spin_ns,
-            (*slot).end_ns,
-            (*slot).flags,
-        );
+        book(table::entry(bank, number), wait_ns, spin_ns, (*slot).flags);
         if streams(control, (*slot).end_ns, (*slot).stack_id) {
             stream_slot(cpu, slot, spin_ns);
         }
@@ -232,14 +220,13 @@ unsafe fn fold_spin(slot: *mut WaitSlot, control: *const Control, cpu: u32, bank
 
 /// Sums and histogram.
 #[inline(always)]
-unsafe fn book(entry: *mut LockAgg, wait_ns: u64, spin_ns: u64, end_ns: u64, flags: u32) {
+unsafe fn book(entry: *mut LockAgg, wait_ns: u64, spin_ns: u64, flags: u32) {
     // SAFETY: `entry` points into this CPU's bank, and the caller is inside.
     unsafe {
         (*entry).flags |= flags;
         (*entry).nr_waits += 1;
         (*entry).wait_ns += wait_ns;
         (*entry).spin_ns += spin_ns;
-        (*entry).last_end_ns = end_ns;
         if wait_ns > (*entry).max_ns {
             (*entry).max_ns = wait_ns;
         }

@@ -62,6 +62,9 @@ pub(super) fn run(
 /// five windows of six in a row may take a while.
 const DIAGNOSE_DURATION: &str = "10s";
 
+/// Spin that a collapse of the lab shows at least, in percent of all CPUs.
+const MIN_BURN_PCT: f64 = 60.0;
+
 fn judge(report: &Value, expected: Expected) -> anyhow::Result<()> {
     let verdict = &report["verdict"];
     ensure!(
@@ -87,6 +90,15 @@ fn judge(report: &Value, expected: Expected) -> anyhow::Result<()> {
                 *lock == "files_struct.file_lock",
                 "the first lock is {lock} instead of files_struct.file_lock"
             );
+            let burn_pct = verdict["burn_pct"].as_f64().unwrap_or_default();
+            ensure!(
+                burn_pct >= MIN_BURN_PCT,
+                "only {burn_pct} % of the CPUs burn"
+            );
+            let waiters = verdict["locks"][0]["waiters"].to_string();
+            for path in ["alloc_fd", "close_fd"] {
+                ensure!(waiters.contains(path), "nobody waits in {path}: {waiters}");
+            }
         }
         Expected::None => ensure!(
             *status != "livelock" && (*code == 0 || *code == 10),
@@ -121,13 +133,17 @@ mod tests {
             "verdict": {
                 "status": status,
                 "accounting": {"unaccounted": 0},
-                "locks": [{"name": lock}],
+                "burn_pct": 90.0,
+                "locks": [{
+                    "name": lock,
+                    "waiters": [{"stack": ["alloc_fd+0x40"]}, {"stack": ["file_close_fd+0x2e"]}],
+                }],
             },
         })
     }
 
     #[test]
-    fn a_live_lock_needs_all_three() {
+    fn a_live_lock_needs_all_of_it() {
         let file_lock = "files_struct.file_lock";
         let is_right = |report: &Value| judge(report, Expected::LiveLock).is_ok();
         assert!(is_right(&report("livelock", 11, file_lock)));
@@ -135,6 +151,12 @@ mod tests {
         assert!(!is_right(&report("contended", 11, file_lock)));
         assert!(!is_right(&report("livelock", 11, "rq.__lock")));
         assert!(!is_right(&json!({"verdict": null})));
+        let mut mild = report("livelock", 11, file_lock);
+        mild["verdict"]["burn_pct"] = json!(59.9);
+        assert!(!is_right(&mild));
+        let mut one_sided = report("livelock", 11, file_lock);
+        one_sided["verdict"]["locks"][0]["waiters"][1] = json!({});
+        assert!(!is_right(&one_sided));
     }
 
     #[test]
