@@ -103,6 +103,20 @@ impl Observation {
             .is_some_and(|share| share >= at::SPIN_CONFLICT)
     }
 
+    /// Whether rule (ii) would hold if it asked for `omega` only. What tracepoints and ticks must agree on
+    /// is asked for in full.
+    #[must_use]
+    pub fn wastes_without_user(&self, omega: f64) -> bool {
+        let reaches = |seen: Option<f64>, least: f64| seen.is_some_and(|seen| seen >= least);
+        reaches(self.busy, at::BUSY_FOR_LIVELOCK)
+            && reaches(self.omega, omega)
+            && self
+                .user_share
+                .is_some_and(|user| user <= at::USER_SHARE_COLLAPSED)
+            && self.is_corroborated()
+            && !self.is_contradicted()
+    }
+
     /// Whether the burn, if any, was seen by tracepoints or an open wait and not by samples alone.
     #[must_use]
     pub fn is_corroborated(&self) -> bool {
@@ -160,7 +174,7 @@ fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
     {
         return Some(NoProgressRule::BelowBaseline);
     }
-    (omega >= at::OMEGA_WITHOUT_BASELINE && seen.user_share? <= at::USER_SHARE_COLLAPSED)
+    seen.wastes_without_user(at::OMEGA_WITHOUT_BASELINE)
         .then_some(NoProgressRule::WasteWithoutUser)
 }
 

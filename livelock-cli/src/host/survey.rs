@@ -201,7 +201,7 @@ pub(super) fn is_mapped(uid_map: &str) -> bool {
 fn has_pv_spinlocks(btf: Option<&Btf>, symbols: Option<&KernelSymbols>) -> Option<bool> {
     const SLOWPATH: &str = "__pv_queued_spin_lock_slowpath";
     match (symbols, btf) {
-        (Some(symbols), _) => Some(symbols.has_function(SLOWPATH)),
+        (Some(symbols), _) => Some(symbols.has_pv_spinlocks()),
         // Assembly and `noinstr` functions may be missing from BTF, so only a hit counts.
         (None, Some(btf)) => btf.has_func(SLOWPATH).then_some(true),
         (None, None) => None,

@@ -10,7 +10,7 @@ use livelock_core::event::{ObjectKind, ObjectPlace};
 use livelock_core::ids::{CgroupId, CodeAddr, LockAddr};
 use livelock_core::names::{FunctionName, Names};
 
-use super::{CgroupPaths, KernelSymbols};
+use super::{CgroupPaths, Function, KernelSymbols};
 use crate::btf::Btf;
 
 const MAX_MEMBERS: usize = 1024;
@@ -52,11 +52,8 @@ impl LiveNames {
 
 impl Names for LiveNames {
     fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
-        let (name, offset_bytes) = self.symbols.as_ref()?.function(addr.0)?;
-        Some(FunctionName {
-            name: name.to_owned(),
-            offset_bytes,
-        })
+        let Function { name, offset_bytes } = self.symbols.as_ref()?.function(addr.0)?;
+        Some(FunctionName { name, offset_bytes })
     }
 
     fn data_symbol(&self, addr: LockAddr) -> Option<String> {

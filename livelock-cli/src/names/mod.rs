@@ -4,7 +4,9 @@
 //! and any cache without a bound.
 
 mod cgroup;
+mod data_symbols;
 mod error;
+mod functions;
 mod handle;
 mod kallsyms;
 mod live;
@@ -14,6 +16,7 @@ mod tests;
 
 pub use cgroup::CgroupPaths;
 pub use error::SymbolsError;
+pub use functions::Function;
 pub use kallsyms::KernelSymbols;
 pub use live::LiveNames;
 pub use mountinfo::cgroup2_mount;

@@ -63,10 +63,19 @@ struct StuckSince {
     nr_idle_windows: u32,
 }
 
+/// What the rules need of a window.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    level: Level,
+    omega: f64,
+    /// Whether it lacked progress but for an omega a little too low.
+    is_near: bool,
+}
+
 /// What the last windows were like.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
-    recent: VecDeque<(Level, f64)>,
+    recent: VecDeque<Recent>,
     stuck: BTreeMap<(CpuId, LockAddr, MonotonicNs), StuckSince>,
     nr_stuck_no_progress: usize,
     nr_clear: usize,
@@ -82,8 +91,11 @@ impl History {
         if self.recent.len() == at::NR_RULE_WINDOWS {
             self.recent.pop_front();
         }
-        self.recent
-            .push_back((Level::of_window(seen), seen.omega.unwrap_or(0.0)));
+        self.recent.push_back(Recent {
+            level: Level::of_window(seen),
+            omega: seen.omega.unwrap_or(0.0),
+            is_near: seen.no_progress || seen.wastes_without_user(at::OMEGA_NEAR),
+        });
         self.follow_stuck(seen);
         let reached = self.reached();
         for level in Level::RANKED.into_iter().filter(|&level| level <= reached) {
@@ -116,7 +128,7 @@ impl History {
     fn hits(&self, level: Level) -> usize {
         self.recent
             .iter()
-            .filter(|(seen, _)| *seen >= level)
+            .filter(|seen| seen.level >= level)
             .count()
     }
 
@@ -125,8 +137,8 @@ impl History {
         let is_fast = self.recent.len() >= at::NR_FAST_WINDOWS
             && fast
                 .into_iter()
-                .all(|&(level, omega)| level == Level::Livelock && omega >= at::OMEGA_FAST);
-        let by_share = if is_fast {
+                .all(|seen| seen.level == Level::Livelock && seen.omega >= at::OMEGA_FAST);
+        let by_share = if is_fast || self.is_sustained() {
             Level::Livelock
         } else if self.recent.len() >= at::NR_RULE_HITS {
             // Five of five are five of six, whatever the sixth will be.
@@ -145,6 +157,17 @@ impl History {
             return Level::Livelock;
         }
         by_share
+    }
+
+    /// The share of waste of one window scatters about its mean, and a collapse whose mean is above the
+    /// threshold has windows below it: then the mean of the windows decides, if none of them is far off.
+    fn is_sustained(&self) -> bool {
+        let last = || self.recent.iter().rev().take(at::NR_RULE_HITS);
+        let mean = last().map(|seen| seen.omega).sum::<f64>() / at::NR_RULE_HITS as f64;
+        self.recent.len() >= at::NR_RULE_HITS
+            && last().all(|seen| seen.is_near)
+            && last().any(|seen| seen.level == Level::Livelock)
+            && mean >= at::OMEGA_WITHOUT_BASELINE
     }
 
     /// Runs between the fast path and the rule: the same share of windows, rounded up, is all of them.

@@ -1,0 +1,137 @@
+//! Kernel functions by address.
+//!
+//! In: lines of `/proc/kallsyms`. Out: names, from blazesym. Refuses: to keep more than [`MAX_CACHED`] answers.
+//!
+//! blazesym's `Symbolizer` is not `Send`, and names are asked for from wherever a window is judged. So it
+//! lives on a thread of its own, which ends with its [`Functions`]. It takes its symbols from a file, which
+//! is an anonymous one in memory, because reading `/proc/kallsyms` a second time would cost the host 100 ms.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use blazesym::MaybeDefault;
+use blazesym::symbolize::source::{Kernel, Source};
+use blazesym::symbolize::{Input, Symbolized, Symbolizer};
+
+use super::SymbolsError;
+use super::kallsyms::MAX_OFFSET_BYTES;
+
+/// Distinct addresses of a long watch: stacks come back to the same few thousand call sites.
+const MAX_CACHED: usize = 16_384;
+
+/// A kernel function and a place in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Symbol, without compiler suffixes.
+    pub name: String,
+    /// Bytes from its start.
+    pub offset_bytes: u64,
+}
+
+type Answer = Option<Function>;
+type Question = (u64, SyncSender<Answer>);
+
+/// The symbolizer's thread.
+#[derive(Debug)]
+pub(super) struct Functions {
+    /// Answers already given, and the way to ask for more.
+    asked: Mutex<Asked>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    answers: HashMap<u64, Answer>,
+    questions: SyncSender<Question>,
+}
+
+impl Functions {
+    /// Starts the symbolizer over `lines`.
+    pub(super) fn start(lines: &[u8]) -> Result<Self, SymbolsError> {
+        let file = in_memory(lines)?;
+        let (questions, inbox) = sync_channel(1);
+        thread::Builder::new()
+            .name("symbolizer".to_owned())
+            .spawn(move || serve(&file, &inbox))?;
+        let functions = Self {
+            asked: Mutex::new(Asked {
+                answers: HashMap::new(),
+                questions,
+            }),
+        };
+        // The first question makes blazesym parse the file: do it now, not in the first window.
+        let _ = functions.containing(u64::MAX);
+        Ok(functions)
+    }
+
+    /// The function that contains `addr`.
+    pub(super) fn containing(&self, addr: u64) -> Answer {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = asked.answers.get(&addr) {
+            return known.clone();
+        }
+        let (reply, answer) = sync_channel(1);
+        asked.questions.send((addr, reply)).ok()?;
+        let answer = answer.recv().ok()?;
+        if asked.answers.len() >= MAX_CACHED {
+            asked.answers.clear();
+        }
+        asked.answers.insert(addr, answer.clone());
+        answer
+    }
+}
+
+/// Answers until nobody can ask any more.
+fn serve(file: &File, inbox: &Receiver<Question>) {
+    let symbolizer = Symbolizer::builder()
+        .enable_code_info(false)
+        .enable_inlined_fns(false)
+        .build();
+    let kernel = Source::Kernel(Kernel {
+        kallsyms: MaybeDefault::Some(format!("/proc/self/fd/{}", file.as_raw_fd()).into()),
+        vmlinux: MaybeDefault::None,
+        kaslr_offset: Some(0),
+        debug_syms: false,
+        _non_exhaustive: (),
+    });
+    while let Ok((addr, reply)) = inbox.recv() {
+        // Whoever asked may have gone.
+        let _ = reply.send(look_up(&symbolizer, &kernel, addr));
+    }
+}
+
+fn look_up(symbolizer: &Symbolizer, kernel: &Source<'_>, addr: u64) -> Answer {
+    let found = symbolizer.symbolize_single(kernel, Input::AbsAddr(addr));
+    let Ok(Symbolized::Sym(symbol)) = found else {
+        return None;
+    };
+    let offset_bytes = addr.checked_sub(symbol.addr)?;
+    (offset_bytes < MAX_OFFSET_BYTES).then(|| Function {
+        name: without_suffix(&symbol.name).to_owned(),
+        offset_bytes,
+    })
+}
+
+fn in_memory(bytes: &[u8]) -> io::Result<File> {
+    // SAFETY: the name is a terminated string that outlives the call.
+    let fd = unsafe { libc::memfd_create(c"kallsyms".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just gave us this descriptor and nobody else has it.
+    let mut file = unsafe { File::from_raw_fd(fd) };
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+/// Cuts `.isra.0`, `.part.1`, `.constprop.0`, `.cold`, `.llvm.123`, also in combination.
+pub(super) fn without_suffix(name: &str) -> &str {
+    match name.find('.') {
+        Some(at) if at > 0 => &name[..at],
+        _ => name,
+    }
+}

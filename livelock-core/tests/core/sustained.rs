@@ -1,0 +1,76 @@
+//! A share of waste that scatters about the threshold.
+
+use crate::scenario::{Load, Samples, Sim, Sums, Table};
+use livelock_core::event::LockKind;
+use livelock_core::verdict::{Confidence, ProgressState, Status};
+
+/// Of four CPUs, `omega` of the busy time in the lock's slow path.
+fn spinning(omega: f64) -> Load {
+    let nr_spin = (100.0 * omega) as u32;
+    Load {
+        user: 0.01,
+        kernel: 0.99,
+        sums: Some(Sums {
+            kind: LockKind::Spinlock,
+            burn_cpus: 4.0 * omega,
+            sleepers: 0.0,
+            nr_waits_per_sec: 5000,
+        }),
+        samples: Samples {
+            spin_traced: nr_spin,
+            kernel: 99 - nr_spin,
+            ..Samples::default()
+        },
+        ..Load::default()
+    }
+}
+
+fn of(omegas: &[f64]) -> Sim {
+    let mut sim = Sim::new(4);
+    for &omega in omegas {
+        sim.run(1, spinning(omega));
+    }
+    sim
+}
+
+#[test]
+fn the_mean_of_five_windows_decides_where_single_ones_scatter() {
+    let sim = of(&[0.88, 0.74, 0.86, 0.76, 0.84]);
+    let without = sim.seen.iter().filter(|seen| seen.no_progress).count();
+    assert_eq!(without, 3);
+    let verdict = sim.judge.verdict(&Table);
+    assert_eq!(verdict.status, Status::Livelock, "{:?}", verdict.cause);
+    assert_eq!(verdict.progress.state, ProgressState::Collapsed);
+    assert_ne!(verdict.confidence, Confidence::Low);
+}
+
+#[test]
+fn a_lower_mean_is_contention() {
+    let verdict = of(&[0.84, 0.74, 0.82, 0.76, 0.78]).judge.verdict(&Table);
+    assert_eq!(verdict.status, Status::Contended, "{:?}", verdict.cause);
+}
+
+#[test]
+fn one_window_far_off_is_contention() {
+    let verdict = of(&[0.97, 0.55, 0.97, 0.79, 0.97]).judge.verdict(&Table);
+    assert_eq!(verdict.status, Status::Contended, "{:?}", verdict.cause);
+}
+
+#[test]
+fn windows_with_user_work_do_not_count_towards_the_mean() {
+    let mut sim = Sim::new(4);
+    for omega in [0.84, 0.78, 0.83, 0.78, 0.84] {
+        let load = spinning(omega);
+        let works = omega < 0.8;
+        sim.run(
+            1,
+            Load {
+                user: if works { 0.12 } else { load.user },
+                kernel: if works { 0.88 } else { load.kernel },
+                ..load
+            },
+        );
+    }
+    let verdict = sim.judge.verdict(&Table);
+    assert_eq!(verdict.status, Status::Contended, "{:?}", verdict.cause);
+}
