@@ -2,7 +2,9 @@
 //!
 //! In: copies of kernel memory. Out: the input of `decode`. Refuses: interpretation.
 
-use livelock_common::{CpuState, LockAgg, SampleRecord, StackRecord, TaskSlot, WaitRecord};
+use livelock_common::{
+    CpuActivity, CpuState, LockAgg, RunnableSlot, SampleRecord, StackRecord, TaskSlot, WaitRecord,
+};
 
 /// One record as the kernel side wrote it.
 #[derive(Clone)]
@@ -47,6 +49,15 @@ pub enum RawRecord {
     },
     /// A task's sleeping wait, open at the close of the window.
     Task(TaskSlot),
+    /// A CPU's counters of probe level 1 at the close of the window.
+    Activity {
+        /// CPU.
+        cpu: u32,
+        /// Counters.
+        activity: Box<CpuActivity>,
+    },
+    /// A task that waits to run at the close of the window.
+    Runnable(RunnableSlot),
     /// Begins that the kernel skipped since attach; `None` where it does not count.
     RecursionMisses(Option<u64>),
 }
@@ -80,6 +91,10 @@ unsafe impl Plain for LockAgg {}
 unsafe impl Plain for CpuState {}
 // SAFETY: as above.
 unsafe impl Plain for TaskSlot {}
+// SAFETY: as above.
+unsafe impl Plain for CpuActivity {}
+// SAFETY: as above.
+unsafe impl Plain for RunnableSlot {}
 
 /// The first bytes of `bytes` as a record; `None` if they are too few.
 fn read<T: Plain>(bytes: &[u8]) -> Option<T> {
@@ -90,9 +105,9 @@ fn read<T: Plain>(bytes: &[u8]) -> Option<T> {
 
 impl RawRecord {
     /// Kinds that [`RawRecord::of_bytes`] tells apart.
-    pub const NR_KINDS: u8 = 6;
+    pub const NR_KINDS: u8 = 8;
 
-    /// A record of `kind` (0 to 5, in the order of the members) from the bytes of the wire; `None` if
+    /// A record of `kind` (0 to 7, in the order of the members) from the bytes of the wire; `None` if
     /// they are too few or the kind is none.
     #[must_use]
     pub fn of_bytes(kind: u8, cpu: u32, bytes: &[u8]) -> Option<Self> {
@@ -119,6 +134,11 @@ impl RawRecord {
                 nr_torn: 0,
             },
             5 => Self::Task(read(bytes)?),
+            6 => Self::Activity {
+                cpu,
+                activity: Box::new(read(bytes)?),
+            },
+            7 => Self::Runnable(read(bytes)?),
             _ => return None,
         })
     }

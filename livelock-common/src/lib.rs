@@ -8,17 +8,22 @@
 //! [`CpuState::seq`]. User space reads through the mapping, without a system call.
 #![no_std]
 
+mod activity;
 mod record;
 mod state;
 mod table;
 
+pub use activity::{
+    CpuActivity, IrqTime, NR_ERRNOS, NR_IRQ_SLOTS, NR_SOFTIRQS, NR_SYSCALLS, RUNNABLE_SLOTS,
+    RunnableSlot, SyscallResults,
+};
 pub use record::{Ring, SampleRecord, StackRecord, WaitRecord};
 pub use state::{Control, CpuState, TaskSlot, WaitSlot};
 pub use table::{LockAgg, LockBank};
 
 /// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
 /// refuses an object that announces another one.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Deepest nesting of traced spin waits on one CPU: task, softirq, hardirq and NMI, each at most
 /// twice, because a `qrwlock` slow path waits for its inner spinlock.
@@ -194,6 +199,10 @@ mod tests {
         assert_eq!(size_of::<LockAgg>(), 56 + 4 * HIST_BUCKETS);
         assert_eq!(size_of::<CpuState>() % 64, 0);
         assert_eq!(size_of::<StackRecord>(), 72 + 8 * STACK_FRAMES);
-        assert_eq!(size_of::<SampleRecord>(), 56 + 8 * SAMPLE_FRAMES);
+        assert_eq!(size_of::<SampleRecord>(), 64 + 8 * SAMPLE_FRAMES);
+        assert_eq!(size_of::<SyscallResults>(), 32);
+        assert_eq!(size_of::<IrqTime>(), 24);
+        assert_eq!(size_of::<RunnableSlot>(), 16);
+        assert_eq!(size_of::<CpuActivity>() % 64, 0);
     }
 }

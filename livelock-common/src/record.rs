@@ -111,8 +111,11 @@ pub struct SampleRecord {
     pub in_self: u32,
     /// 1 if the CPU was in user mode.
     pub in_user: u32,
-    /// Keeps `frames` aligned.
-    pub pad: u32,
+    /// Kernel priority of the current task (`task_struct.prio`: below 100 real-time, 120 is nice 0);
+    /// [`ABSENT`](crate::ABSENT) if this kernel does not tell.
+    pub prio: u32,
+    /// Interrupted instruction in user mode; 0 in kernel mode.
+    pub user_ip: u64,
     /// Kernel addresses, innermost first.
     pub frames: [u64; SAMPLE_FRAMES],
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::StarvedTask;
 use crate::event::{InFlightWait, LockKind};
 use crate::host::HostFacts;
 use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
@@ -73,6 +74,8 @@ pub struct Observation {
     pub omega: Option<f64>,
     /// Share of the waste that tracepoints saw; `None` without waste.
     pub traced_share: Option<f64>,
+    /// Share of the waste that does not rest on samples alone; `None` without waste.
+    pub agreed_share: Option<f64>,
     /// Share of busy samples in spin functions, traced or not.
     pub sampled_spin: Option<f64>,
     /// Share of busy time that tracepoints call spin and ticks do not: a contradiction.
@@ -91,6 +94,10 @@ pub struct Observation {
     pub no_progress: bool,
     /// Spin waits past the age rule, oldest first.
     pub stuck: Vec<StuckSpin>,
+    /// The task that has waited longest to run, if longer than anybody should.
+    pub starved: Option<StarvedTask>,
+    /// System calls that succeeded, per busy second; `None` below probe level 1.
+    pub ok_syscalls_per_busy_sec: Option<f64>,
     /// The lock that burned most.
     pub top_lock: Option<TopLock>,
 }
@@ -122,7 +129,7 @@ impl Observation {
     pub fn is_corroborated(&self) -> bool {
         !self.stuck.is_empty()
             || self
-                .traced_share
+                .agreed_share
                 .is_some_and(|share| share >= at::TRACED_SHARE_OF_WASTE)
     }
 }
@@ -141,7 +148,8 @@ pub fn detect(
         end: window.end,
         busy: books.and_then(TimeBooks::busy_share),
         omega: books.and_then(TimeBooks::omega),
-        traced_share: books.and_then(|b| share(b.traced_spin_ns, b.waste_ns())),
+        traced_share: books.and_then(|b| share(b.traced_spin_ns, b.spin_ns())),
+        agreed_share: books.and_then(|b| share(b.agreed_waste_ns(), b.waste_ns())),
         sampled_spin: books
             .filter(|b| b.samples.nr_busy >= at::NR_MIN_SAMPLES)
             .and_then(|b| b.samples.share(b.samples.nr_spin)),
@@ -153,6 +161,8 @@ pub fn detect(
         rule: None,
         no_progress: false,
         stuck: stuck_spins(window, host),
+        starved: window.starved.first().copied(),
+        ok_syscalls_per_busy_sec: ok_syscalls(window, books),
         top_lock: top_lock(window),
     };
     seen.rule = no_progress(&seen);
@@ -260,6 +270,12 @@ fn cpu_progressed(window: &Window, wait: &InFlightWait) -> bool {
     let completed = window.cpu_counters.get(&wait.cpu).map(|c| c.nr_completed);
     let user_ns = window.cpu_times.get(&wait.cpu).map(|t| t.user_ns);
     completed != Some(0) || user_ns != Some(0)
+}
+
+fn ok_syscalls(window: &Window, books: Option<&TimeBooks>) -> Option<f64> {
+    let nr = window.activity.as_ref()?.all_syscalls().nr_ok();
+    let busy_ns = books?.busy_ns();
+    (busy_ns > 0).then(|| nr as f64 * 1e9 / busy_ns as f64)
 }
 
 fn top_lock(window: &Window) -> Option<TopLock> {

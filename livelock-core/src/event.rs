@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::{Activity, HostCounters, StarvedTask};
+pub use crate::counters::{CpuTimes, OwnProcess, ProgressCounters};
 use crate::hist::WaitHistogram;
 use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 
@@ -169,6 +171,10 @@ pub struct SampleEvent {
     pub in_traced_spin: bool,
     /// Whether it interrupted one of our own programs.
     pub in_self: bool,
+    /// `task_struct.prio` of the task; `None` if this kernel does not tell.
+    pub prio: Option<u32>,
+    /// Interrupted instruction in user mode; `None` in kernel mode, or if it is not known.
+    pub user_ip: Option<CodeAddr>,
     /// Kernel addresses, innermost first; empty in user mode.
     pub frames: Vec<CodeAddr>,
 }
@@ -283,66 +289,6 @@ pub struct CpuCounters {
     pub self_ns: u64,
 }
 
-/// Cumulative CPU times from `/proc/stat`.
-///
-/// `idle_ns` and `iowait_ns` come from the scheduler's clock on tickless kernels; all others are
-/// counted in ticks and shrink when ticks are lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CpuTimes {
-    /// User and nice (guest time is part of it).
-    pub user_ns: u64,
-    /// System.
-    pub system_ns: u64,
-    /// Idle.
-    pub idle_ns: u64,
-    /// Idle with I/O pending.
-    pub iowait_ns: u64,
-    /// Hard interrupts.
-    pub hardirq_ns: u64,
-    /// Soft interrupts.
-    pub softirq_ns: u64,
-    /// Taken by the hypervisor.
-    pub steal_ns: u64,
-}
-
-/// Cumulative counters of what the host achieved. `None`: this host does not show it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProgressCounters {
-    /// Context switches (`/proc/stat` `ctxt`).
-    pub nr_context_switches: Option<u64>,
-    /// Tasks created (`/proc/stat` `processes`).
-    pub nr_forks: Option<u64>,
-    /// Page faults (`/proc/vmstat` `pgfault`).
-    pub nr_page_faults: Option<u64>,
-    /// Block requests completed (`/proc/diskstats`).
-    pub nr_block_completions: Option<u64>,
-    /// Network packets received and sent (`/proc/net/dev`, loopback included).
-    pub nr_packets: Option<u64>,
-    /// Pages scanned by reclaim.
-    pub nr_pages_scanned: Option<u64>,
-    /// Pages reclaimed.
-    pub nr_pages_reclaimed: Option<u64>,
-}
-
-/// CPU time of our own process: the tool is not what the host is busy with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnProcess {
-    /// Process id.
-    pub tgid: Tgid,
-    /// User time of all its threads.
-    pub user_ns: u64,
-    /// System time of all its threads.
-    pub system_ns: u64,
-}
-
-impl OwnProcess {
-    /// User and system time.
-    #[must_use]
-    pub const fn cpu_ns(&self) -> u64 {
-        self.user_ns.saturating_add(self.system_ns)
-    }
-}
-
 /// A decoded fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -375,6 +321,17 @@ pub enum Event {
     },
     /// Host counters at the close of the window.
     Progress(ProgressCounters),
+    /// More of them.
+    Host(HostCounters),
+    /// A CPU's counters of probe level 1 at the close of the window; absent while it is not attached.
+    Activity {
+        /// CPU.
+        cpu: CpuId,
+        /// Counters.
+        activity: Activity,
+    },
+    /// A task that waits to run at the close of the window.
+    Starved(StarvedTask),
     /// Begins that the kernel skipped by recursion, since attach (`None`: this kernel does not count).
     RecursionMisses(Option<u64>),
     /// CPU time of our own process since it started.

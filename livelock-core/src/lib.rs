@@ -4,8 +4,13 @@
 //! else's clock gave. Out: [`verdict::Verdict`]s. Refuses: aya, I/O, clocks, threads, async.
 
 pub mod accounting;
+pub mod activity;
+mod cause_class;
+pub mod code;
 mod confidence;
+mod counters;
 pub mod detect;
+pub mod detectors;
 pub mod event;
 pub mod hist;
 pub mod host;

@@ -5,6 +5,7 @@
 //!
 //! Source: docs/detection.md.
 
+use crate::detectors;
 use crate::verdict::{CauseClass, Remedy};
 
 struct Row {
@@ -234,12 +235,6 @@ const UNTRACED: &[Row] = &[row(
     "livelock diagnose; dmesg | grep -i 'pv spinlocks'",
 )];
 
-const INTERRUPTS: &[Row] = &[row(
-    "spread or moderate interrupts (RSS, RPS, coalescing, threaded NAPI)",
-    "interrupt work comes before all other work",
-    "cat /proc/interrupts /proc/softirqs",
-)];
-
 const SLEEPERS: &[Row] = &[row(
     "shorten what is done under the lock, or split it",
     "tasks sleep for it in turn; more CPUs do not help",
@@ -262,6 +257,7 @@ pub fn remedies(
     let is_contention = matches!(
         class,
         CauseClass::SpinCollapse
+            | CauseClass::HolderPreemption
             | CauseClass::LockContention
             | CauseClass::StuckSpin
             | CauseClass::UntracedSpin
@@ -284,12 +280,19 @@ pub fn remedies(
             rows.extend(by_lock);
             rows.extend(SLEEPERS);
         }
-        CauseClass::InterruptWork => rows.extend(INTERRUPTS),
-        CauseClass::HostOvercommit
-        | CauseClass::UserCompute
-        | CauseClass::KernelWork
-        | CauseClass::None => {}
+        CauseClass::RwsemSpin
+        | CauseClass::MutexSpin
+        | CauseClass::HolderPreemption
+        | CauseClass::LongHold => rows.extend(by_lock),
+        // The others have rows of their own, or need none.
+        _ => {}
     }
+    let of_class: Vec<Row> = detectors::remedies_of(class)
+        .iter()
+        .filter(|_| class != CauseClass::SpinCollapse)
+        .map(|&(action, reason, confirm)| row(action, reason, confirm))
+        .collect();
+    rows.extend(&of_class);
     if may_be_overcommit && !is_guest {
         rows.extend(MAYBE_OVERCOMMIT);
     }

@@ -74,6 +74,21 @@ pub fn is_idle(function: &str) -> bool {
     IDLE_FUNCTIONS.contains(&function)
 }
 
+/// Whether a CPU in `function` idles by polling: it keeps its hypervisor CPU, but nobody is kept waiting.
+#[must_use]
+pub fn is_polling_idle(function: &str) -> bool {
+    matches!(
+        function,
+        "poll_idle" | "haltpoll_enter_idle" | "cpu_idle_poll"
+    )
+}
+
+/// Whether a waiter in `function` has given its CPU back to the hypervisor until the lock is free.
+#[must_use]
+pub fn is_halted_waiter(function: &str) -> bool {
+    matches!(function, "kvm_wait" | "xen_qlock_wait" | "hv_qlock_wait")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -194,6 +194,71 @@ pub const PHANTOM_SHARE: f64 = 0.1;
 /// deviation); lost ticks make it worse. Our choice: several times that.
 pub const SPIN_CONFLICT: f64 = 0.2;
 
+/// Share of busy time from which waiting at one place is worth a name. A twentieth: below it, removing the
+/// wait would not be noticed.
+pub const PLACE_SHARE: f64 = 0.05;
+
+/// Share of busy samples from which a kind of work is what the CPUs are busy with. Source:
+/// docs/detection.md, first split.
+pub const WORK_SHARE: f64 = 0.3;
+
+/// Share of busy samples from which waits for other CPUs are trouble. Source: docs/verdicts/ipi_storm.md.
+pub const IPI_WAIT_SHARE: f64 = 0.2;
+
+/// Calls between CPUs a second that agree with samples in their waits: at 1 to 3 us a round trip, a
+/// thousand cost a CPU no more than a few milliseconds a second.
+pub const CALLS_PER_SEC: f64 = 1000.0;
+
+/// Share of busy samples on one instruction from which its cache line is hot. Source:
+/// docs/verdicts/atomic_hot_line.md.
+pub const HOT_INSTRUCTION_SHARE: f64 = 0.3;
+
+/// Samples of one instruction in a window from which its code is worth a look.
+pub const NR_HOT_SAMPLES: u64 = 5;
+
+/// Hand-off gap in nanoseconds from which the lock is held for long: a hundred cache-line transfers
+/// between sockets.
+pub const GAP_LONG_HOLD_NS: u64 = 50_000;
+
+/// Faults of one task at one address a second that are no accident. Source: docs/verdicts/fault_loop.md.
+pub const SAME_FAULTS_PER_SEC: f64 = 1000.0;
+
+/// Pages read back, as share of those reclaimed, from which reclaim takes what is needed. Source:
+/// docs/verdicts/reclaim_thrash.md.
+pub const REFAULT_SHARE: f64 = 0.5;
+
+/// Packets a second below which nobody is flooded.
+pub const PACKETS_PER_SEC: f64 = 10_000.0;
+
+/// Share of the datagrams received that reach a socket, at or under which receiving is in vain. Source:
+/// docs/verdicts/receive_livelock.md.
+pub const DELIVERED_SHARE: f64 = 0.1;
+
+/// Timer interrupts a second and CPU that no tick makes: ten times the fastest tick (1000 Hz).
+pub const TIMERS_PER_SEC_AND_CPU: f64 = 10_000.0;
+
+/// Share of busy time that tracing may take before it is the cause of something.
+pub const TRACER_SHARE: f64 = 0.1;
+
+/// Share of system calls that ask to be tried again, from which somebody tries in vain. Source:
+/// docs/verdicts/thundering_herd.md.
+pub const RETRY_SHARE: f64 = 0.5;
+
+/// Windows with a starved task, of [`NR_RULE_WINDOWS`], that make a host starved.
+pub const NR_STARVED_HITS: usize = 2;
+
+/// Cost in nanoseconds of one run of a program of probe level 1, with what its tracepoint adds to the
+/// path. Measured on a two-CPU guest.
+pub const ACTIVITY_RUN_NS: u64 = 150;
+
+/// Windows for which probe level 1 is given up after it has passed the tool's budget.
+pub const NR_BARRED_WINDOWS: u32 = 10;
+
+/// Time in nanoseconds that a runnable task may wait to run before it counts as starved: the fair scheduler
+/// gives everybody a turn within tens of milliseconds even at hundreds of tasks a CPU. Source:
+/// docs/detection.md.
+pub const STARVED_NS: u64 = 1_000_000_000;
+
 /// Share of the host's CPUs that this tool may cost, in percent: it lives on the slow path of every
 /// contended lock of a host that is already in trouble. See docs/architecture.md.
 pub const SELF_BUDGET_PCT: f64 = 1.0;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::cause_class::CauseClass;
 use crate::event::LockKind;
 use crate::host::HostFacts;
 use crate::ids::{CpuId, Pid};
@@ -45,37 +46,25 @@ pub enum Confidence {
     High,
 }
 
-/// What kind of live lock (or of business). Later issues add members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CauseClass {
-    /// CPUs spin on few kernel locks (docs/detection.md).
-    SpinCollapse,
-    /// A spin wait has been open far longer than any healthy one.
-    StuckSpin,
-    /// CPUs spin where no tracepoint tells on which lock.
-    UntracedSpin,
-    /// Contended locks, with progress.
-    LockContention,
-    /// Tasks sleep on a contended lock; CPUs do not burn.
-    SleepingLock,
-    /// User-space computation.
-    UserCompute,
-    /// Kernel work that spins on nothing.
-    KernelWork,
-    /// Interrupt work.
-    InterruptWork,
-    /// The hypervisor takes the CPU, or ticks are lost.
-    HostOvercommit,
-    /// Nothing to explain.
-    None,
-}
-
 /// Cause.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cause {
     /// Class.
     pub class: CauseClass,
+    /// One line for a human.
+    pub summary: String,
+    /// Other classes that fit, the largest share first.
+    #[serde(default)]
+    pub also: Vec<AlsoSeen>,
+}
+
+/// A class that fits, and is not the cause.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlsoSeen {
+    /// Class.
+    pub class: CauseClass,
+    /// Share of busy time that it explains.
+    pub share_pct: f64,
     /// One line for a human.
     pub summary: String,
 }
@@ -136,6 +125,10 @@ pub struct TimeLedger {
     pub traced_spin_pct: Option<f64>,
     /// Spin seen by samples only.
     pub untraced_spin_pct: Option<f64>,
+    /// Reclaim and compaction that freed next to nothing.
+    pub vain_reclaim_pct: Option<f64>,
+    /// Receiving of packets that were thrown away.
+    pub vain_receive_pct: Option<f64>,
     /// Hard interrupts.
     pub hardirq_pct: Option<f64>,
     /// Soft interrupts.
@@ -252,6 +245,8 @@ pub enum EvidenceSource {
     ProgressCounters,
     /// Waits still open.
     InFlight,
+    /// Programs of probe level 1.
+    Activity,
 }
 
 /// One signal and what it says.

@@ -31,6 +31,22 @@ offset!(
     TASK_NIVCSW
 );
 offset!(
+    /// `task_struct.pid`.
+    TASK_PID
+);
+offset!(
+    /// `task_struct.prio`.
+    TASK_PRIO
+);
+offset!(
+    /// Instruction pointer in `bpf_user_pt_regs_t`; depends on the architecture alone.
+    REGS_IP
+);
+offset!(
+    /// Number of the system call in `struct pt_regs`: `orig_ax`, or `syscallno` on arm64.
+    REGS_SYSCALL
+);
+offset!(
     /// `sizeof(struct mm_struct)`.
     MM_SIZE
 );

@@ -7,11 +7,13 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod activity;
 mod announce;
 mod contention;
 mod fold;
 mod globals;
 mod mask;
+mod runnable;
 mod sampler;
 mod spin;
 mod stack;

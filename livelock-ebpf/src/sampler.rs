@@ -7,12 +7,15 @@
 use core::ffi::c_void;
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::helpers::generated::{bpf_get_current_comm, bpf_get_stack};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_comm, bpf_get_current_task, bpf_get_stack, bpf_probe_read_kernel,
+};
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use aya_ebpf::macros::perf_event;
 use aya_ebpf::programs::PerfEventContext;
-use livelock_common::{CpuState, SAMPLE_FRAMES, SAMPLE_RING, SampleRecord, lost};
+use livelock_common::{ABSENT, CpuState, SAMPLE_FRAMES, SAMPLE_RING, SampleRecord, lost};
 
+use crate::globals;
 use crate::mask::masked;
 use crate::state::{CONTROL, CPU_STATE, SAMPLES, count_nested, enter, inside, leave, this_cpu};
 use crate::{fold, spin, stack, tasks};
@@ -75,7 +78,8 @@ unsafe fn sample(ctx: *mut c_void, state: *mut CpuState, cpu: u32, now_ns: u64) 
             0
         };
         (*to).in_user = in_user;
-        (*to).pad = 0;
+        (*to).prio = prio();
+        (*to).user_ip = if in_user != 0 { interrupted_ip(ctx) } else { 0 };
         if bytes < 0 {
             count_nested(&raw mut (*state).nr_stack_failed);
         }
@@ -89,6 +93,46 @@ unsafe fn sample(ctx: *mut c_void, state: *mut CpuState, cpu: u32, now_ns: u64) 
         core::ptr::write_volatile(&raw mut (*ring).head, head + 1);
         in_user
     }
+}
+
+/// `task_struct.prio` of the current task.
+#[inline(always)]
+fn prio() -> u32 {
+    let offset = globals::TASK_PRIO.load();
+    if offset == ABSENT {
+        return ABSENT;
+    }
+    let mut prio = 0u32;
+    // SAFETY: the helper checks the address; `prio` is ours.
+    let failed = unsafe {
+        let task = bpf_get_current_task();
+        bpf_probe_read_kernel(
+            (&raw mut prio).cast(),
+            4,
+            (task + u64::from(offset)) as *const c_void,
+        )
+    };
+    if failed == 0 { prio } else { ABSENT }
+}
+
+/// Where the CPU was when the event came, from the registers at the start of the context.
+///
+/// The verifier wants a constant offset, and one object serves both architectures: the branch not
+/// taken is dead to it, because the global is frozen.
+#[inline(always)]
+fn interrupted_ip(ctx: *mut c_void) -> u64 {
+    let ip: u64;
+    // SAFETY: `struct bpf_perf_event_data` begins with the registers: `ip` is the 17th word on x86-64,
+    // `pc` the 33rd on arm64. Assembly, because a compiler may merge the two loads into one at a
+    // computed offset.
+    unsafe {
+        match globals::REGS_IP.load() {
+            128 => core::arch::asm!("{0} = *(u64 *)({1} + 128)", out(reg) ip, in(reg) ctx),
+            256 => core::arch::asm!("{0} = *(u64 *)({1} + 256)", out(reg) ip, in(reg) ctx),
+            _ => ip = 0,
+        }
+    }
+    ip
 }
 
 /// Housekeeping of one tick.

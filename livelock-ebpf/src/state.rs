@@ -9,8 +9,8 @@ use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
 use livelock_common::{
-    Control, CpuState, LockBank, Ring, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
-    TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
+    Control, CpuActivity, CpuState, LockBank, RUNNABLE_SLOTS, Ring, RunnableSlot, SAMPLE_RING,
+    STACK_RING, SampleRecord, StackRecord, TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
 
 /// `BPF_F_MMAPABLE`: user space reads the element without a system call.
@@ -47,6 +47,14 @@ pub static SAMPLES: Array<Ring<SampleRecord, SAMPLE_RING>> =
 /// Tasks in a sleeping wait, by hash of the thread id.
 #[map]
 pub static TASKS: Array<TaskSlot> = Array::with_max_entries(TASK_SLOTS as u32, MMAPABLE);
+
+/// What each CPU was busy with; probe level 1.
+#[map]
+pub static ACTIVITY: Array<CpuActivity> = Array::with_max_entries(CPUS, MMAPABLE);
+
+/// Tasks that wait to run; probe level 1.
+#[map]
+pub static RUNNABLE: Array<RunnableSlot> = Array::with_max_entries(RUNNABLE_SLOTS as u32, MMAPABLE);
 
 /// This CPU's number.
 #[inline(always)]

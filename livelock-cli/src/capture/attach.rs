@@ -13,11 +13,12 @@ use aya::util::nr_cpus;
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use aya_log::EbpfLogger;
 use livelock_common::{
-    ABI_VERSION, CpuState, LockBank, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
-    TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
+    ABI_VERSION, CpuState, LockBank, RUNNABLE_SLOTS, SAMPLE_RING, STACK_RING, SampleRecord,
+    StackRecord, TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
 use livelock_core::host::SamplerSource;
 
+use super::activity::Level1;
 use super::config::{CaptureConfig, KernelOffsets};
 use super::control::ControlWord;
 use super::drain::Rings;
@@ -49,6 +50,8 @@ pub struct Capture {
     sums: Vec<CpuSums>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
+    level1: Level1,
+    btf: Btf,
     tracepoint_links: Vec<BtfTracePointLink>,
     sampler_links: Vec<PerfEventLink>,
 }
@@ -68,7 +71,7 @@ pub(super) fn load_object(
     for (name, value) in &globals {
         loader.override_global(name, value, true);
     }
-    for name in ["CPU_STATE", "WAITS", "STACKS", "SAMPLES"] {
+    for name in ["CPU_STATE", "WAITS", "STACKS", "SAMPLES", "ACTIVITY"] {
         loader.map_max_entries(name, nr_possible);
     }
     loader.map_max_entries("LOCK_BANKS", nr_possible.saturating_mul(2));
@@ -113,6 +116,11 @@ impl Capture {
         let stacks = Rings::new(map(&mut ebpf, "STACKS", nr)?);
         let samples = Rings::new(map(&mut ebpf, "SAMPLES", nr)?);
 
+        let level1 = Level1::new(
+            map(&mut ebpf, "ACTIVITY", nr)?,
+            map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?,
+        );
+
         let (sampler, sampler_links) = attach_sampler(&mut ebpf, config.sample_hz)?;
         // `contention_end` first: an end without a begin is counted and ignored, a begin without an
         // end would look like a wait without end.
@@ -147,6 +155,8 @@ impl Capture {
             sums: vec![CpuSums::default(); nr],
             logger,
             sampler,
+            level1,
+            btf,
             tracepoint_links,
             sampler_links,
         })
@@ -217,7 +227,23 @@ impl Capture {
             });
         }
         snapshot::open_tasks(&self.tasks, sink);
+        self.level1.snapshot(sink);
         sink.push(RawRecord::RecursionMisses(self.recursion_misses()));
+    }
+
+    /// Attaches the programs of probe level 1, or detaches them. Call it after a close.
+    pub fn set_level(&mut self, level: u8) {
+        if level == 0 {
+            self.level1.detach();
+        } else {
+            self.level1.attach(&mut self.ebpf, &self.btf);
+        }
+    }
+
+    /// The present probe level.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        u8::from(self.level1.is_attached())
     }
 
     /// Streams only waits that end in slices whose number has none of these bits; 0 streams all.
@@ -235,6 +261,7 @@ impl Capture {
     /// `contention_begin` goes first and the rest a moment later, so that the waits in between find
     /// their ends.
     pub fn detach(&mut self) {
+        self.level1.detach();
         self.tracepoint_links.pop();
         std::thread::sleep(DETACH_GRACE);
         self.tracepoint_links.clear();

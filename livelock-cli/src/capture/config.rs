@@ -10,6 +10,12 @@ pub struct KernelOffsets {
     pub task_size: Option<u32>,
     /// `task_struct.nvcsw` and `task_struct.nivcsw`.
     pub switches: Option<(u32, u32)>,
+    /// `task_struct.pid`.
+    pub task_pid: Option<u32>,
+    /// `task_struct.prio`.
+    pub task_prio: Option<u32>,
+    /// Number of the system call in `struct pt_regs`.
+    pub regs_syscall: Option<u32>,
     /// `task_struct.mm` and the size of what it points to.
     pub mm: Option<(u32, u32)>,
     /// `task_struct.files`.
@@ -26,9 +32,18 @@ impl KernelOffsets {
     /// Names of the globals and their values.
     pub(super) fn globals(&self) -> Vec<(&'static str, u32)> {
         let mut out = Vec::new();
-        if let Some(size) = self.task_size {
-            out.push(("TASK_SIZE", size));
-        }
+        let singles = [
+            ("TASK_SIZE", self.task_size),
+            ("TASK_PID", self.task_pid),
+            ("TASK_PRIO", self.task_prio),
+            ("REGS_SYSCALL", self.regs_syscall),
+            ("REGS_IP", REGS_IP),
+        ];
+        out.extend(
+            singles
+                .into_iter()
+                .filter_map(|(name, at)| Some((name, at?))),
+        );
         for (pair, member, size) in [
             (self.switches, "TASK_NVCSW", "TASK_NIVCSW"),
             (self.mm, "TASK_MM", "MM_SIZE"),
@@ -47,7 +62,29 @@ impl KernelOffsets {
 }
 
 /// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
-pub const TRACEPOINT_TYPES: [&str; 2] = ["btf_trace_contention_begin", "btf_trace_contention_end"];
+pub const TRACEPOINT_TYPES: [&str; 12] = [
+    "btf_trace_contention_begin",
+    "btf_trace_contention_end",
+    "btf_trace_softirq_exit",
+    "btf_trace_softirq_entry",
+    "btf_trace_irq_handler_exit",
+    "btf_trace_irq_handler_entry",
+    "btf_trace_sys_exit",
+    "btf_trace_page_fault_user",
+    "btf_trace_page_fault_kernel",
+    "btf_trace_reclaim_retry_zone",
+    "btf_trace_sched_switch",
+    "btf_trace_sched_wakeup",
+];
+
+/// Instruction pointer in `bpf_user_pt_regs_t`: part of the user ABI, the same on every kernel.
+const REGS_IP: Option<u32> = if cfg!(target_arch = "x86_64") {
+    Some(128)
+} else if cfg!(target_arch = "aarch64") {
+    Some(256)
+} else {
+    None
+};
 
 /// How to capture.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 //! In: kernel offsets and a sampling rate. Out: [`RawRecord`](crate::raw::RawRecord)s. Refuses:
 //! interpretation; half an attachment (whatever was attached goes away with the error).
 
+mod activity;
 mod attach;
 mod config;
 mod control;

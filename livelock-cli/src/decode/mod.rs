@@ -3,6 +3,7 @@
 //! In: [`RawRecord`]s. Out: [`Event`]s. Refuses: to panic on any value; what makes no sense is an error
 //! value that is counted.
 
+mod activity;
 mod cpu;
 mod error;
 mod streamed;
@@ -52,6 +53,13 @@ pub fn decode(raw: &RawRecord, at: MonotonicNs, sink: &mut Vec<Event>) -> Result
             cpu::decode(&snapshot, at, sink)?;
         }
         RawRecord::Task(slot) => sink.push(Event::InFlight(open_task(slot, at))),
+        RawRecord::Activity { cpu, activity } => sink.push(Event::Activity {
+            cpu: CpuId(*cpu),
+            activity: activity::activity(activity),
+        }),
+        RawRecord::Runnable(slot) => {
+            sink.extend(activity::starved(slot, at).map(Event::Starved));
+        }
         RawRecord::RecursionMisses(nr) => sink.push(Event::RecursionMisses(*nr)),
     }
     Ok(())

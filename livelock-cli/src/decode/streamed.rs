@@ -2,7 +2,7 @@
 //!
 //! In: wire records. Out: waits, stacks and samples. Refuses: records that contradict themselves.
 
-use livelock_common::{SampleRecord, StackRecord, WaitRecord, object};
+use livelock_common::{ABSENT, SampleRecord, StackRecord, WaitRecord, object};
 use livelock_core::event::{
     ObjectKind, ObjectPlace, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
 };
@@ -65,6 +65,8 @@ pub(super) fn sample(cpu: u32, record: &SampleRecord) -> Result<SampleEvent, Dec
         },
         in_traced_spin: record.in_user == 0 && (record.depth > 0 || record.mutex_spin != 0),
         in_self: record.in_self != 0,
+        prio: (record.prio != ABSENT).then_some(record.prio),
+        user_ip: (record.user_ip != 0).then_some(CodeAddr(record.user_ip)),
         frames: frames(&record.frames, record.nr_frames)?,
     })
 }

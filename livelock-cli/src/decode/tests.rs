@@ -1,6 +1,6 @@
 //! Any bytes decode to events or to an error, and sums are those of the wire.
 
-use livelock_common::{CpuState, lcb, lost};
+use livelock_common::{CpuActivity, CpuState, lcb, lost};
 use livelock_core::event::LossCause;
 use proptest::prelude::*;
 
@@ -41,7 +41,7 @@ proptest! {
     #[test]
     fn any_bytes_decode_or_are_refused(
         kind in 0..RawRecord::NR_KINDS,
-        bytes in prop::collection::vec(any::<u8>(), 4096),
+        bytes in prop::collection::vec(any::<u8>(), size_of::<CpuActivity>()),
         cpu_number: u32,
         at: u64,
     ) {
@@ -49,13 +49,14 @@ proptest! {
         let mut events = Vec::new();
         if decode(&raw, MonotonicNs(at), &mut events).is_err() {
             prop_assert!(events.is_empty(), "a refused record left events");
-        } else {
+        } else if !matches!(raw, RawRecord::Runnable(_)) {
+            // A task that has not waited for long is no event.
             prop_assert!(!events.is_empty(), "an accepted record left nothing");
         }
     }
 
     #[test]
-    fn few_bytes_are_no_record(kind: u8, bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn few_bytes_are_no_record(kind: u8, bytes in prop::collection::vec(any::<u8>(), 0..16)) {
         prop_assert!(RawRecord::of_bytes(kind, 0, &bytes).is_none());
     }
 

@@ -1,12 +1,14 @@
 //! What `/proc` counts: CPU times and progress.
 //!
-//! In: `/proc/stat`, `vmstat`, `diskstats`, `net/dev`. Out: [`livelock_core::event::Event`]s, cumulative.
+//! In: `/proc/stat`, `vmstat`, `diskstats`, `net/dev`, `net/softnet_stat`, `net/snmp`, `softirqs`, `interrupts`. Out: [`livelock_core::event::Event`]s, cumulative.
 //! Refuses: differences and rates, which the window builder makes. Parsers are pure and accept any text.
 
 mod counters;
 mod error;
 mod file;
+mod host;
 mod snapshot;
+mod starved;
 mod stat;
 #[cfg(test)]
 mod tests;
@@ -14,4 +16,5 @@ mod tests;
 pub use counters::{VmCounters, parse_diskstats, parse_loadavg, parse_net_dev, parse_vmstat};
 pub use error::ProcfsError;
 pub use snapshot::HostCounters;
+pub use starved::Starvation;
 pub use stat::{Stat, parse_stat};

@@ -5,11 +5,16 @@
 
 use std::path::{Path, PathBuf};
 
+use livelock_core::activity::HostCounters as Counters;
 use livelock_core::event::{Event, OwnProcess, ProgressCounters};
 use livelock_core::ids::Tgid;
 
 use super::file::ProcFile;
+use super::host;
 use super::{ProcfsError, VmCounters, parse_diskstats, parse_net_dev, parse_stat, parse_vmstat};
+
+/// What adds the counters of one file.
+type Parse = fn(&str, &mut Counters);
 
 /// The files, kept open: a reading costs one `pread` or two each.
 #[derive(Debug)]
@@ -18,6 +23,7 @@ pub struct HostCounters {
     vmstat: Option<ProcFile>,
     diskstats: Option<ProcFile>,
     net_dev: Option<ProcFile>,
+    more: [(Option<ProcFile>, Parse); 4],
     user_hz: u64,
 }
 
@@ -44,6 +50,12 @@ impl HostCounters {
             vmstat: optional("vmstat"),
             diskstats: optional("diskstats"),
             net_dev: optional("net/dev"),
+            more: [
+                (optional("net/softnet_stat"), host::softnet),
+                (optional("net/snmp"), host::snmp),
+                (optional("softirqs"), host::softirqs),
+                (optional("interrupts"), host::interrupts),
+            ],
             user_hz: user_hz(),
         })
     }
@@ -62,7 +74,16 @@ impl HostCounters {
         if stat.cpus.is_empty() {
             return Err(ProcfsError::NoCpus { path });
         }
-        let vm = text(&mut self.vmstat).map_or_else(VmCounters::default, parse_vmstat);
+        let mut more = Counters::default();
+        let vm = text(&mut self.vmstat).map_or_else(VmCounters::default, |text| {
+            host::vmstat(text, &mut more);
+            parse_vmstat(text)
+        });
+        for (file, parse) in &mut self.more {
+            if let Some(text) = text(file) {
+                parse(text, &mut more);
+            }
+        }
         let progress = ProgressCounters {
             nr_context_switches: stat.nr_context_switches,
             nr_forks: stat.nr_forks,
@@ -77,6 +98,7 @@ impl HostCounters {
             .map(|(cpu, times)| Event::CpuTimes { cpu, times })
             .collect();
         events.push(Event::Progress(progress));
+        events.push(Event::Host(more));
         events.extend(own_process().map(Event::OwnProcess));
         Ok(events)
     }

@@ -105,6 +105,11 @@ pub(crate) fn livelock() -> Verdict {
         cause: Cause {
             class: CauseClass::SpinCollapse,
             summary: "7.5 of 8 CPUs spin on files_struct.file_lock, which is handed on 61 times a second".to_owned(),
+            also: vec![AlsoSeen {
+                class: CauseClass::IpiStorm,
+                share_pct: 21.4,
+                summary: "1.7 CPUs wait for other CPUs to answer (2100 calls a second)".to_owned(),
+            }],
         },
         window: Span {
             duration_ns: 5_000_000_000,
@@ -123,6 +128,8 @@ pub(crate) fn livelock() -> Verdict {
             kernel_pct: Some(4.9),
             traced_spin_pct: Some(93.4),
             untraced_spin_pct: Some(0.2),
+            vain_reclaim_pct: Some(0.0),
+            vain_receive_pct: Some(0.0),
             hardirq_pct: Some(0.1),
             softirq_pct: Some(0.3),
             steal_pct: Some(0.3),
@@ -189,6 +196,7 @@ pub(crate) fn healthy() -> Verdict {
         cause: Cause {
             class: CauseClass::None,
             summary: "CPUs are mostly idle and nobody waits".to_owned(),
+            also: Vec::new(),
         },
         busy_pct: None,
         omega: None,

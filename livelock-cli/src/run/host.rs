@@ -80,6 +80,11 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
         switches: btf
             .member_offset("task_struct", "nvcsw")
             .zip(btf.member_offset("task_struct", "nivcsw")),
+        task_pid: btf.member_offset("task_struct", "pid"),
+        task_prio: btf.member_offset("task_struct", "prio"),
+        regs_syscall: btf
+            .member_offset("pt_regs", "orig_ax")
+            .or_else(|| btf.member_offset("pt_regs", "syscallno")),
         mm: behind("mm", "mm_struct"),
         files: behind("files", "files_struct"),
         fs: behind("fs", "fs_struct"),

@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::cause;
+use super::choose;
 use super::evidence;
 use super::level::{History, Level};
 use super::progress;
 use super::ruled_out;
 use super::tally::SpanTally;
+use crate::detectors::{self, Facts};
 use crate::host::HostFacts;
 use crate::ids::MonotonicNs;
 use crate::ledger::time::share;
@@ -50,8 +52,10 @@ impl Case<'_> {
         let span = self.span;
         let status = self.status();
         let locks = locks::reports(&span.locks, span.wall_ns, self.host.nr_cpus_online, names);
-        let class = cause::class(self, status, &locks);
-        let evidence = evidence::for_it(self, status, &locks);
+        let detections = detectors::detect(&self.facts(&locks));
+        let (class, found) = choose::class(self, status, &locks, &detections);
+        let mut evidence = evidence::for_it(self, status, &locks);
+        evidence.extend(found.into_iter().flat_map(|found| found.evidence.clone()));
         let sources: BTreeSet<EvidenceSource> = evidence.iter().map(|e| e.source).collect();
         let progress = progress::progress(self, status);
         let wanted = self.wanted_confidence(status);
@@ -60,7 +64,7 @@ impl Case<'_> {
             schema: SCHEMA.to_owned(),
             status,
             confidence: Confidence::guarded(wanted, &sources, progress.state, span.is_doubtful()),
-            cause: cause::cause(self, status, class, &locks),
+            cause: cause::cause(self, status, (class, found), &locks, &detections),
             window: self.window(status),
             host: self.host.clone(),
             busy_pct: pct(span.books.busy_share()),
@@ -110,6 +114,8 @@ impl Case<'_> {
         }
         match self.level {
             Level::Livelock => Status::Livelock,
+            // Contention that progresses may well be how the hog shows; who does not run at all is worse.
+            _ if self.is_starved() => Status::Starved,
             Level::Degraded | Level::Contended => Status::Contended,
             Level::Quiet if self.span.oldest_stuck.is_some() => Status::Contended,
             Level::Quiet if self.busy() >= at::BUSY_FOR_STATUS => Status::Busy,
@@ -126,6 +132,30 @@ impl Case<'_> {
             Confidence::Medium
         } else {
             Confidence::High
+        }
+    }
+
+    /// Whether somebody is runnable and does not run, for longer than a burst.
+    fn is_starved(&self) -> bool {
+        self.span.nr_starved_windows as usize >= at::NR_STARVED_HITS
+    }
+
+    fn facts<'f>(&'f self, locks: &'f [LockReport]) -> Facts<'f> {
+        let span = self.span;
+        Facts {
+            books: &span.books,
+            wall_ns: span.wall_ns,
+            nr_cpus: self.host.nr_cpus_online,
+            profile: &span.profile,
+            counters: &span.counters,
+            nr_pages: span.nr_pages,
+            activity: span.activity.as_ref(),
+            activity_ns: span.activity_ns,
+            starved: span.starved.filter(|_| self.is_starved()),
+            locks,
+            is_overcommitted: self.is_overcommitted(),
+            is_guest: self.host.hypervisor.is_some(),
+            self_pct: self.self_cost().cpu_pct,
         }
     }
 
@@ -155,7 +185,7 @@ impl Case<'_> {
             cpu_pct: pct(span.self_ns + span.own_cpu_ns),
             bpf_cpu_pct: pct(span.self_ns),
             user_cpu_pct: pct(span.own_cpu_ns),
-            level: 0,
+            level: u8::from(span.activity.is_some()),
             stack_sampling: StackSampling {
                 nr_stacks: span.nr_stacks,
                 one_in: share(span.nr_begun, span.nr_stacks),
@@ -171,7 +201,7 @@ impl Case<'_> {
     pub(super) fn is_sampled_only(&self) -> bool {
         let (_, books) = self.span.books_at(self.level);
         self.span.oldest_stuck.is_none()
-            && share(books.traced_spin_ns, books.waste_ns())
+            && share(books.agreed_waste_ns(), books.waste_ns())
                 .is_some_and(|s| s < at::TRACED_SHARE_OF_WASTE)
     }
 

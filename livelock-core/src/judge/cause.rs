@@ -4,57 +4,56 @@
 //! not see.
 
 use super::answer::{Case, Unanswerable};
+use crate::detectors::{Detection, Nature};
 use crate::event::LockKind;
-use crate::ledger::time::{TimeBooks, share};
+use crate::ledger::time::share;
 use crate::locks::path_function;
 use crate::thresholds as at;
-use crate::verdict::{Cause, CauseClass, LockReport, Status};
-
-pub(super) fn class(case: &Case<'_>, status: Status, locks: &[LockReport]) -> CauseClass {
-    let books = &case.span.books;
-    match status {
-        Status::Livelock | Status::Contended if case.is_stuck_alone() => CauseClass::StuckSpin,
-        Status::Livelock | Status::Contended if case.is_sampled_only() => CauseClass::UntracedSpin,
-        Status::Livelock => CauseClass::SpinCollapse,
-        Status::Contended | Status::Starved => CauseClass::LockContention,
-        Status::Busy => busy_class(case, books),
-        Status::Healthy if sleeps(case) && !locks.is_empty() => CauseClass::SleepingLock,
-        Status::Healthy | Status::CannotTell => CauseClass::None,
-    }
-}
-
-fn busy_class(case: &Case<'_>, books: &TimeBooks) -> CauseClass {
-    let of_busy = |ns: u64| share(ns, books.busy_ns()).unwrap_or(0.0);
-    let interrupts = of_busy(books.hardirq_ns + books.softirq_ns);
-    if of_busy(books.user_ns) >= at::MAJORITY {
-        CauseClass::UserCompute
-    } else if interrupts >= at::INTERRUPT_SHARE {
-        CauseClass::InterruptWork
-    } else if of_busy(books.kernel_ns) >= at::MAJORITY {
-        CauseClass::KernelWork
-    } else if case.is_overcommitted() {
-        CauseClass::HostOvercommit
-    } else if books.user_ns >= books.kernel_ns {
-        CauseClass::UserCompute
-    } else {
-        CauseClass::KernelWork
-    }
-}
-
-fn sleeps(case: &Case<'_>) -> bool {
-    share(case.span.locks.sleep_ns(), case.span.wall_ns)
-        .is_some_and(|mean| mean >= at::MEAN_SLEEPERS)
-}
+use crate::verdict::{AlsoSeen, Cause, CauseClass, LockReport, Status};
 
 pub(super) fn cause(
     case: &Case<'_>,
     status: Status,
-    class: CauseClass,
+    (class, found): (CauseClass, Option<&Detection>),
     locks: &[LockReport],
+    detections: &[Detection],
 ) -> Cause {
     Cause {
         class,
-        summary: summary(case, status, class, locks),
+        summary: match found {
+            Some(found) if !is_of_locks(case, found) => told(case, status, found),
+            _ => summary(case, status, class, locks),
+        },
+        also: detections
+            .iter()
+            .filter(|detection| detection.class != class && status != Status::CannotTell)
+            .map(|detection| AlsoSeen {
+                class: detection.class,
+                share_pct: 100.0 * detection.share,
+                summary: detection.summary.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// Whether tracepoints saw most of it, so that locks and paths can be named.
+fn is_of_locks(case: &Case<'_>, found: &Detection) -> bool {
+    let (_, books) = case.span.books_at(case.level);
+    matches!(found.nature, Nature::Place | Nature::Mechanism)
+        && books.traced_spin_ns > 0
+        && share(books.traced_spin_ns, books.waste_ns()).is_some_and(|s| s >= at::MAJORITY)
+}
+
+/// What the detector says, with what is left for user code.
+fn told(case: &Case<'_>, status: Status, found: &Detection) -> String {
+    let (_, books) = case.span.books_at(case.level);
+    match (status, books.user_share()) {
+        (Status::Livelock | Status::Contended, Some(user)) => format!(
+            "{}; user code gets {:.1} % of busy time",
+            found.summary,
+            100.0 * user
+        ),
+        _ => found.summary.clone(),
     }
 }
 
@@ -71,7 +70,13 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
     let cpus = |ns: u64| f64::from(nr_cpus) * share(ns, books.capacity_ns).unwrap_or(0.0);
     let busy_pct = 100.0 * case.busy();
     match class {
-        CauseClass::SpinCollapse | CauseClass::LockContention => {
+        CauseClass::UntracedSpin => format!(
+            "{:.1} of {nr_cpus} CPUs spin, by samples only: no tracepoint shows on which lock, and whether \
+             work gets done cannot be told from here",
+            cpus(books.waste_ns())
+        ),
+        CauseClass::StuckSpin => stuck(case, locks),
+        _ if matches!(status, Status::Livelock | Status::Contended) => {
             let burn_cpus = cpus(books.waste_ns());
             let tail = if status == Status::Livelock {
                 format!("user code gets {user} of busy time")
@@ -86,12 +91,6 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
                 on_what(locks)
             )
         }
-        CauseClass::UntracedSpin => format!(
-            "{:.1} of {nr_cpus} CPUs spin, by samples only: no tracepoint shows on which lock, and whether \
-             work gets done cannot be told from here",
-            cpus(books.waste_ns())
-        ),
-        CauseClass::StuckSpin => stuck(case, locks),
         CauseClass::SleepingLock => format!(
             "{:.1} tasks on average sleep on contended locks, first {}; CPUs do not burn",
             share(case.span.locks.sleep_ns(), case.span.wall_ns).unwrap_or(0.0),
@@ -106,15 +105,12 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
         CauseClass::KernelWork => format!(
             "CPUs are {busy_pct:.0} % busy, mostly with kernel work that spins on nothing; user code gets {user}"
         ),
-        CauseClass::InterruptWork => {
-            format!("CPUs are {busy_pct:.0} % busy, mostly with interrupts")
-        }
         CauseClass::HostOvercommit => {
             format!(
                 "CPUs are {busy_pct:.0} % busy, but the hypervisor takes them or loses their ticks"
             )
         }
-        CauseClass::None => {
+        _ => {
             format!("CPUs are {busy_pct:.0} % busy and spin on nothing to speak of")
         }
     }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod cause;
+mod choose;
 mod evidence;
 mod level;
 mod progress;
@@ -16,8 +17,9 @@ use std::collections::VecDeque;
 
 use crate::detect::{self, Observation};
 use crate::host::{HostFacts, SpinlockFlavour};
+use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
-use crate::ledger::time;
+use crate::ledger::{samples, time};
 use crate::locks::{self, RecentStacks};
 use crate::names::Names;
 use crate::thresholds as at;
@@ -35,6 +37,7 @@ pub struct Judge {
     baseline: Baseline,
     stacks: RecentStacks,
     history: History,
+    functions: Functions,
     run: SpanTally,
     recent: VecDeque<SpanTally>,
 }
@@ -61,6 +64,7 @@ impl Judge {
             baseline: Baseline::default(),
             stacks: RecentStacks::default(),
             history: History::default(),
+            functions: Functions::default(),
             run: SpanTally::default(),
             recent: VecDeque::new(),
         }
@@ -68,14 +72,16 @@ impl Judge {
 
     /// Takes the next window.
     pub fn observe(&mut self, window: &Window, names: &dyn Names) -> Observation {
-        let books = time::book(window, names);
+        let own = window.own.map(|own| own.tgid);
+        let (counts, profile) = samples::read(window, own, &mut self.functions, names);
+        let books = time::book(window, &counts, &profile);
         let tokens = tokens(window);
         let pi0 = self.baseline.pi0();
         let mut seen = detect::detect(window, books.as_ref(), &tokens, pi0, &self.host);
         self.learn(&seen);
         self.history.observe(&seen);
         let locks = locks::digest(window, &mut self.stacks);
-        let tally = SpanTally::of_window(window, books, tokens, &seen, locks);
+        let tally = SpanTally::of_window(window, books, profile, tokens, &seen, locks);
         self.run.merge(&tally);
         if self.recent.len() == at::NR_RULE_WINDOWS {
             self.recent.pop_front();

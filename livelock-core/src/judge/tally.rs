@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::level::Level;
+use crate::activity::{Activity, HostCounters, StarvedTask};
 use crate::detect::{Observation, StuckSpin};
 use crate::ids::MonotonicNs;
+use crate::ledger::profile::Profile;
 use crate::ledger::progress::Tokens;
 use crate::ledger::time::TimeBooks;
 use crate::locks::LocksTally;
@@ -40,6 +42,12 @@ pub(super) struct SpanTally {
     pub(super) nr_stuck_windows: u32,
     pub(super) oldest_stuck: Option<StuckSpin>,
     pub(super) accounting: Accounting,
+    pub(super) profile: Profile,
+    pub(super) counters: HostCounters,
+    pub(super) activity: Option<Activity>,
+    pub(super) activity_ns: u64,
+    pub(super) starved: Option<StarvedTask>,
+    pub(super) nr_starved_windows: u32,
 }
 
 impl SpanTally {
@@ -47,6 +55,7 @@ impl SpanTally {
     pub(super) fn of_window(
         window: &Window,
         books: Option<TimeBooks>,
+        profile: Profile,
         tokens: Tokens,
         seen: &Observation,
         locks: LocksTally,
@@ -86,6 +95,12 @@ impl SpanTally {
             nr_stuck_windows: u32::from(!seen.stuck.is_empty()),
             oldest_stuck: seen.stuck.first().copied(),
             accounting: window.accounting.clone(),
+            profile,
+            counters: window.host.clone(),
+            activity: window.activity.clone(),
+            activity_ns: window.activity.as_ref().map_or(0, |_| window.duration_ns()),
+            starved: seen.starved,
+            nr_starved_windows: u32::from(seen.starved.is_some()),
         }
     }
 
@@ -126,6 +141,19 @@ impl SpanTally {
             self.oldest_stuck = later.oldest_stuck;
         }
         self.accounting = later.accounting.clone();
+        self.profile.merge(&later.profile);
+        self.counters.merge(&later.counters);
+        match (&mut self.activity, &later.activity) {
+            (Some(mine), Some(later)) => mine.merge(later),
+            (mine @ None, Some(later)) => *mine = Some(later.clone()),
+            (_, None) => {}
+        }
+        self.activity_ns += later.activity_ns;
+        let waited_ns = |task: &Option<StarvedTask>| task.map(|task| task.age_ns);
+        if waited_ns(&later.starved) > waited_ns(&self.starved) {
+            self.starved = later.starved;
+        }
+        self.nr_starved_windows += later.nr_starved_windows;
     }
 
     /// Books of the windows that spoke for `level`; of all if none did.

@@ -2,6 +2,9 @@
 //!
 //! In: [`crate::window::Window`]s. Out: time and progress. Refuses: verdicts.
 
+pub mod functions;
+pub mod profile;
 pub mod progress;
 pub mod samples;
 pub mod time;
+pub mod waste;

@@ -4,9 +4,11 @@
 
 use crate::event::{SampleEvent, SampleMode};
 use crate::ids::{Pid, Tgid};
+use crate::ledger::functions::{Function, Functions};
+use crate::ledger::profile::{Profile, Read};
 use crate::names::Names;
-use crate::spin_functions::{is_idle, is_spin};
 use crate::thresholds::NR_SPIN_FRAMES;
+use crate::window::Window;
 
 /// Counts of samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,37 +39,61 @@ impl SampleCounts {
     }
 }
 
-/// Sorts `samples`. `own`: our own process, of which samples do not count.
+/// Sorts the samples of a window: counts, and the profile behind them. `own`: our own process, of which samples
+/// do not count.
 #[must_use]
-pub fn count(samples: &[SampleEvent], own: Option<Tgid>, names: &dyn Names) -> SampleCounts {
+pub fn read(
+    window: &Window,
+    own: Option<Tgid>,
+    functions: &mut Functions,
+    names: &dyn Names,
+) -> (SampleCounts, Profile) {
     let mut counts = SampleCounts::default();
+    let mut profile = Profile::default();
     let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
-    for sample in samples.iter().filter(|&sample| !is_own(sample)) {
-        if matches!(sample.mode, SampleMode::User) {
-            counts.nr_busy += 1;
-            counts.nr_user += 1;
+    for sample in window.samples.iter().filter(|&sample| !is_own(sample)) {
+        profile.nr += 1;
+        let stack: Vec<Option<Function>> = sample
+            .frames
+            .iter()
+            .map(|&frame| functions.at(frame, names).cloned())
+            .collect();
+        let known = || stack.iter().flatten();
+        let innermost = || stack.iter().take(NR_SPIN_FRAMES).flatten();
+        let is_user = matches!(sample.mode, SampleMode::User);
+        if known().any(|f| f.is_halted_waiter) {
+            profile.nr_halted_waiters += 1;
+        }
+        let idles = sample.task.pid == Pid(0) || innermost().any(|f| f.is_idle);
+        if !is_user && idles && !sample.in_traced_spin {
+            profile.nr_polling_idle += u64::from(innermost().any(|f| f.is_polling_idle));
             continue;
         }
-        let mut spins = false;
-        let mut idles = sample.task.pid == Pid(0);
-        for &frame in sample.frames.iter().take(NR_SPIN_FRAMES) {
-            if let Some(function) = names.function(frame) {
-                spins |= is_spin(&function.name);
-                idles |= is_idle(&function.name);
-            }
-        }
-        if idles && !sample.in_traced_spin {
-            continue;
-        }
+        let spins = !is_user && innermost().any(|f| f.is_spin);
+        let is_untraced_spin = spins && !sample.in_traced_spin;
         counts.nr_busy += 1;
-        if spins {
-            counts.nr_spin += 1;
-        }
-        if spins && !sample.in_traced_spin {
-            counts.nr_untraced_spin += 1;
-        }
+        counts.nr_user += u64::from(is_user);
+        counts.nr_spin += u64::from(spins);
+        counts.nr_untraced_spin += u64::from(is_untraced_spin);
+        profile.book(&Read {
+            sample,
+            class: known().find_map(|f| Some((f.class?, &*f.name))),
+            is_untraced_spin,
+            innermost: stack.first().and_then(Option::as_ref).map(|f| &*f.name),
+            work: work_function(&stack),
+        });
     }
-    counts
+    profile.explain(&window.code);
+    (counts, profile)
+}
+
+/// What a workqueue's thread works on: the function that `process_one_work` called.
+fn work_function(stack: &[Option<Function>]) -> Option<&str> {
+    let at = stack
+        .iter()
+        .position(|f| f.as_ref().is_some_and(|f| &*f.name == "process_one_work"))?;
+    let called = stack.get(at.checked_sub(1)?)?.as_ref()?;
+    Some(&called.name)
 }
 
 #[cfg(test)]
@@ -111,27 +137,36 @@ mod tests {
             mode: SampleMode::Kernel,
             in_traced_spin: false,
             in_self: false,
+            prio: None,
+            user_ip: None,
             frames: frames.iter().copied().map(CodeAddr).collect(),
         }
+    }
+
+    fn count(samples: Vec<SampleEvent>) -> SampleCounts {
+        let mut builder = crate::window::WindowBuilder::new(1);
+        for sample in samples {
+            builder.fold(crate::event::Event::Sample(sample));
+        }
+        let window = builder.close(MonotonicNs(0), MonotonicNs(1));
+        read(&window, None, &mut Functions::default(), &Table).0
     }
 
     #[test]
     fn idle_and_own_samples_do_not_count() {
         let own = SampleEvent {
             in_self: true,
+            prio: None,
+            user_ip: None,
             ..sample(9, &[1])
         };
-        let idle = [sample(0, &[2]), sample(9, &[0, 3]), own];
-        assert_eq!(count(&idle, None, &Table), SampleCounts::default());
+        let idle = vec![sample(0, &[2]), sample(9, &[0, 3]), own];
+        assert_eq!(count(idle), SampleCounts::default());
     }
 
     #[test]
     fn only_the_three_innermost_frames_spin() {
-        let counts = count(
-            &[sample(9, &[2, 2, 1]), sample(9, &[2, 2, 2, 1])],
-            None,
-            &Table,
-        );
+        let counts = count(vec![sample(9, &[2, 2, 1]), sample(9, &[2, 2, 2, 1])]);
         assert_eq!(
             (counts.nr_busy, counts.nr_spin, counts.nr_untraced_spin),
             (2, 1, 1)
@@ -140,7 +175,7 @@ mod tests {
             in_traced_spin: true,
             ..sample(9, &[1])
         };
-        let counts = count(&[traced], None, &Table);
+        let counts = count(vec![traced]);
         assert_eq!(
             (counts.nr_busy, counts.nr_spin, counts.nr_untraced_spin),
             (1, 1, 0)

@@ -4,8 +4,9 @@
 //! [`TimeLedger`]. Refuses: to believe in ticks alone; an overcommitted guest loses 20 to 78 % of them.
 
 use crate::event::CpuTimes;
-use crate::ledger::samples::{self, SampleCounts};
-use crate::names::Names;
+use crate::ledger::profile::Profile;
+use crate::ledger::samples::SampleCounts;
+use crate::ledger::waste;
 use crate::thresholds::NR_MIN_SAMPLES;
 use crate::verdict::TimeLedger;
 use crate::window::Window;
@@ -30,6 +31,12 @@ pub struct TimeBooks {
     pub traced_spin_ns: u64,
     /// Spin seen by samples only.
     pub untraced_spin_ns: u64,
+    /// Of that, what a second signal speaks for.
+    pub corroborated_ns: u64,
+    /// Reclaim and compaction that freed next to nothing.
+    pub reclaim_ns: u64,
+    /// Receiving of packets that were thrown away.
+    pub receive_ns: u64,
     /// Hard interrupts.
     pub hardirq_ns: u64,
     /// Soft interrupts.
@@ -60,8 +67,20 @@ impl TimeBooks {
 
     /// Time spun away.
     #[must_use]
-    pub const fn waste_ns(&self) -> u64 {
+    pub const fn spin_ns(&self) -> u64 {
         self.traced_spin_ns + self.untraced_spin_ns
+    }
+
+    /// Time spun away or otherwise in vain.
+    #[must_use]
+    pub const fn waste_ns(&self) -> u64 {
+        self.spin_ns() + self.reclaim_ns + self.receive_ns
+    }
+
+    /// Waste that does not rest on samples alone.
+    #[must_use]
+    pub const fn agreed_waste_ns(&self) -> u64 {
+        self.traced_spin_ns + self.corroborated_ns + self.reclaim_ns + self.receive_ns
     }
 
     /// `waste / busy`; `None` if nothing was busy.
@@ -95,6 +114,9 @@ impl TimeBooks {
         self.kernel_ns += other.kernel_ns;
         self.traced_spin_ns += other.traced_spin_ns;
         self.untraced_spin_ns += other.untraced_spin_ns;
+        self.corroborated_ns += other.corroborated_ns;
+        self.reclaim_ns += other.reclaim_ns;
+        self.receive_ns += other.receive_ns;
         self.hardirq_ns += other.hardirq_ns;
         self.softirq_ns += other.softirq_ns;
         self.unknown_ns += other.unknown_ns;
@@ -117,12 +139,14 @@ impl TimeBooks {
             traced_spin_pct: pct(self.traced_spin_ns),
             untraced_spin_pct: share(self.untraced_spin_ns, self.sampled_capacity_ns)
                 .and_then(|_| pct(self.untraced_spin_ns)),
+            vain_reclaim_pct: pct(self.reclaim_ns),
+            vain_receive_pct: pct(self.receive_ns),
             hardirq_pct: known(self.hardirq_ns),
             softirq_pct: known(self.softirq_ns),
             steal_pct: pct(self.steal_ns),
             own_pct: pct(self.own_ns),
             lost_ticks_pct: pct(self.lost_ticks_ns),
-            coverage_pct: share(self.traced_spin_ns, self.waste_ns())
+            coverage_pct: share(self.traced_spin_ns, self.spin_ns())
                 .filter(|_| self.sampled_capacity_ns > 0)
                 .map(|share| 100.0 * share),
         }
@@ -131,7 +155,7 @@ impl TimeBooks {
 
 /// The books of one window; `None` without both snapshots of `/proc/stat` and of the programs.
 #[must_use]
-pub fn book(window: &Window, names: &dyn Names) -> Option<TimeBooks> {
+pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option<TimeBooks> {
     let wall_ns = window.duration_ns();
     if wall_ns == 0 || window.cpu_times.is_empty() {
         return None;
@@ -159,16 +183,23 @@ pub fn book(window: &Window, names: &dyn Names) -> Option<TimeBooks> {
         ticked.system_ns = ticked.system_ns.saturating_sub(own.system_ns);
     }
     spread_busy(&mut books, &ticked);
-    books.samples = samples::count(&window.samples, window.own.map(|own| own.tgid), names);
+    books.samples = *counts;
     let nr_samples = books.samples.nr_busy;
     // Two clocks and a clamped window: spin cannot exceed the time the CPUs were busy.
-    book_spin(&mut books, traced_ns, true);
+    let (booked_ns, left_ns) = take_busy(&mut books, traced_ns);
+    books.traced_spin_ns += booked_ns;
+    books.conflict_ns += left_ns;
     if nr_samples >= NR_MIN_SAMPLES {
         books.sampled_capacity_ns = books.capacity_ns;
         let share = books.samples.nr_untraced_spin as f64 / nr_samples as f64;
         let untraced_ns = (books.busy_ns() as f64 * share) as u64;
-        book_spin(&mut books, untraced_ns, false);
+        books.untraced_spin_ns += take_busy(&mut books, untraced_ns).0;
+        let agreed = waste::corroborated_share(window, profile, counts.nr_untraced_spin);
+        books.corroborated_ns = (books.untraced_spin_ns as f64 * agreed) as u64;
     }
+    let in_vain = waste::in_vain(window, profile, &books);
+    books.reclaim_ns += take_busy(&mut books, in_vain.reclaim_ns).0;
+    books.receive_ns += take_busy(&mut books, in_vain.receive_ns).0;
     Some(books)
 }
 
@@ -195,10 +226,11 @@ fn spread_busy(books: &mut TimeBooks, ticked: &CpuTimes) {
         .saturating_sub(books.softirq_ns);
 }
 
-/// Moves up to `spin_ns` from where ticks booked it: kernel first, then what nobody knew, then
-/// interrupts. Never from user time: the user share must stay a signal of its own.
-fn book_spin(books: &mut TimeBooks, spin_ns: u64, traced: bool) {
-    let mut left_ns = spin_ns;
+/// Takes up to `wanted_ns` from where ticks booked it: kernel first, then what nobody knew, then
+/// interrupts. Never from user time: the user share must stay a signal of its own. Gives what was taken, and
+/// what could not be.
+fn take_busy(books: &mut TimeBooks, wanted_ns: u64) -> (u64, u64) {
+    let mut left_ns = wanted_ns;
     for source_ns in [
         &mut books.kernel_ns,
         &mut books.unknown_ns,
@@ -209,13 +241,7 @@ fn book_spin(books: &mut TimeBooks, spin_ns: u64, traced: bool) {
         *source_ns -= moved_ns;
         left_ns -= moved_ns;
     }
-    let booked_ns = spin_ns - left_ns;
-    if traced {
-        books.traced_spin_ns += booked_ns;
-        books.conflict_ns += left_ns;
-    } else {
-        books.untraced_spin_ns += booked_ns;
-    }
+    (wanted_ns - left_ns, left_ns)
 }
 
 /// `part / whole`; `None` of nothing.

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use super::by_lock::{clamp_ns, merge_locks};
 use super::closed::Window;
 use crate::accounting;
+use crate::activity::{Activity, HostCounters, StarvedTask};
+use crate::counters::{zip_progress, zip_times};
 use crate::event::{
     CpuCounters, CpuTimes, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters,
     SampleEvent, SampleMode, StackEvent, UnfoldedWait, WaitEvent,
@@ -23,6 +25,8 @@ struct Snapshots {
     nr_recursion_misses: Option<u64>,
     own: Option<OwnProcess>,
     nr_undecodable: u64,
+    host: Option<HostCounters>,
+    activity: BTreeMap<CpuId, Activity>,
 }
 
 /// Spin of the waits open at one moment, and of those over but not folded.
@@ -45,6 +49,7 @@ pub struct WindowBuilder {
     waits: Vec<WaitEvent>,
     stacks: Vec<StackEvent>,
     samples: Vec<SampleEvent>,
+    starved: Vec<StarvedTask>,
 }
 
 impl WindowBuilder {
@@ -78,6 +83,11 @@ impl WindowBuilder {
                 let mine = self.now.progress.unwrap_or_default();
                 self.now.progress = Some(zip_progress(&mine, &progress, |a, b| a.max(b)));
             }
+            Event::Host(host) => self.now.host = Some(host),
+            Event::Activity { cpu, activity } => {
+                self.now.activity.insert(cpu, activity);
+            }
+            Event::Starved(task) => self.starved.push(task),
             Event::RecursionMisses(nr) => {
                 self.now.nr_recursion_misses = self.now.nr_recursion_misses.max(nr);
             }
@@ -123,7 +133,7 @@ impl WindowBuilder {
                 &a.task,
                 user(a),
                 a.in_traced_spin,
-                a.in_self,
+                (a.in_self, a.prio, a.user_ip),
                 &a.frames,
             )
                 .cmp(&(
@@ -132,11 +142,13 @@ impl WindowBuilder {
                     &b.task,
                     user(b),
                     b.in_traced_spin,
-                    b.in_self,
+                    (b.in_self, b.prio, b.user_ip),
                     &b.frames,
                 ))
         });
 
+        let mut starved = std::mem::take(&mut self.starved);
+        starved.sort_by_key(|task| (std::cmp::Reverse(task.age_ns), task.pid));
         let unfolded = std::mem::take(&mut self.unfolded);
         let open = open_spin(&in_flight, &unfolded);
         let locks = merge_locks(
@@ -166,6 +178,20 @@ impl WindowBuilder {
             user_ns: new.user_ns.saturating_sub(old.user_ns),
             system_ns: new.system_ns.saturating_sub(old.system_ns),
         });
+        let host = match (&now.host, &last.host) {
+            (Some(new), Some(old)) => new.since(old),
+            _ => HostCounters::default(),
+        };
+        // Counters start at 0 with each attach.
+        let none = Activity::default();
+        let activity = now
+            .activity
+            .iter()
+            .map(|(cpu, new)| new.since(last.activity.get(cpu).unwrap_or(&none)))
+            .reduce(|mut sum, other| {
+                sum.merge(&other);
+                sum
+            });
         self.last_open = self.open_to_keep(&now, open);
         self.last = newest(last, now);
         let accounting = accounting::balance(
@@ -191,6 +217,10 @@ impl WindowBuilder {
             nr_recursion_misses,
             accounting,
             own,
+            host,
+            activity,
+            starved,
+            code: Vec::new(),
         }
     }
 
@@ -255,35 +285,10 @@ fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
     last.nr_recursion_misses = now.nr_recursion_misses.or(last.nr_recursion_misses);
     last.own = now.own.or(last.own);
     last.nr_undecodable = last.nr_undecodable.max(now.nr_undecodable);
+    last.host = now.host.or(last.host);
+    // Programs that are not attached count nothing: what they count after the next attach is new.
+    last.activity = now.activity;
     last
-}
-
-fn zip_times(a: &CpuTimes, b: &CpuTimes, f: impl Fn(u64, u64) -> u64) -> CpuTimes {
-    CpuTimes {
-        user_ns: f(a.user_ns, b.user_ns),
-        system_ns: f(a.system_ns, b.system_ns),
-        idle_ns: f(a.idle_ns, b.idle_ns),
-        iowait_ns: f(a.iowait_ns, b.iowait_ns),
-        hardirq_ns: f(a.hardirq_ns, b.hardirq_ns),
-        softirq_ns: f(a.softirq_ns, b.softirq_ns),
-        steal_ns: f(a.steal_ns, b.steal_ns),
-    }
-}
-
-fn zip_progress(
-    a: &ProgressCounters,
-    b: &ProgressCounters,
-    f: impl Fn(Option<u64>, Option<u64>) -> Option<u64>,
-) -> ProgressCounters {
-    ProgressCounters {
-        nr_context_switches: f(a.nr_context_switches, b.nr_context_switches),
-        nr_forks: f(a.nr_forks, b.nr_forks),
-        nr_page_faults: f(a.nr_page_faults, b.nr_page_faults),
-        nr_block_completions: f(a.nr_block_completions, b.nr_block_completions),
-        nr_packets: f(a.nr_packets, b.nr_packets),
-        nr_pages_scanned: f(a.nr_pages_scanned, b.nr_pages_scanned),
-        nr_pages_reclaimed: f(a.nr_pages_reclaimed, b.nr_pages_reclaimed),
-    }
 }
 
 /// Keeps the later of two snapshots of one CPU, field by field, since counters only grow.

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::{Activity, HostCounters, StarvedTask};
+use crate::code::{CodeFacts, CodeSpace};
 use crate::event::{
     CpuCounters, CpuTimes, InFlightWait, LockKind, OwnProcess, ProgressCounters, SampleEvent,
     StackEvent, WaitEvent,
 };
 use crate::hist::WaitHistogram;
-use crate::ids::{CpuId, LockAddr, MonotonicNs};
+use crate::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs};
 use crate::verdict::Accounting;
 
 /// What all CPUs saw of one lock in a window.
@@ -82,6 +84,14 @@ pub struct Window {
     pub accounting: Accounting,
     /// CPU time of our own process in this window.
     pub own: Option<OwnProcess>,
+    /// More host counters, differences.
+    pub host: HostCounters,
+    /// What the programs of probe level 1 counted on all CPUs; `None`: they were not attached.
+    pub activity: Option<Activity>,
+    /// Tasks that wait to run at the close, longest first; empty as well while level 1 is not attached.
+    pub starved: Vec<StarvedTask>,
+    /// What the code is like at instructions that were sampled often.
+    pub code: Vec<(CodeSpace, CodeAddr, CodeFacts)>,
 }
 
 impl Window {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::scenario::{LOCK, Table, empty_totals};
+use crate::scenario::{LOCK, empty_totals};
 use livelock_core::event::{
     CpuCounters, CpuTimes, Event, LockKind, LockTotals, OwnProcess, SampleEvent, SampleMode,
     TaskRef, UnfoldedWait,
 };
 use livelock_core::ids::{CpuId, MonotonicNs, Pid, Tgid};
-use livelock_core::ledger::time;
 use livelock_core::window::WindowBuilder;
 
 const CPU: CpuId = CpuId(0);
@@ -93,6 +92,8 @@ fn our_own_process_is_not_what_the_host_is_busy_with() {
             mode: SampleMode::User,
             in_traced_spin: false,
             in_self: false,
+            prio: None,
+            user_ip: None,
             frames: Vec::new(),
         })
     };
@@ -106,7 +107,7 @@ fn our_own_process_is_not_what_the_host_is_busy_with() {
     builder.fold(sample(tool));
     builder.fold(sample(Tgid(1)));
     let window = builder.close(MonotonicNs(0), MonotonicNs(100_000_000));
-    let books = time::book(&window, &Table).unwrap();
+    let books = crate::scenario::books(&window).unwrap();
     assert_eq!(books.own_ns, 30_000_000);
     assert_eq!(books.busy_ns(), 10_000_000);
     assert_eq!(books.user_ns, 10_000_000);

@@ -154,7 +154,7 @@ fn interrupts_are_named() {
         user: 0.05,
         ..Load::default()
     };
-    assert_eq!(after(4, 8, load).cause.class, CauseClass::InterruptWork);
+    assert_eq!(after(4, 8, load).cause.class, CauseClass::InterruptStorm);
 }
 
 #[test]

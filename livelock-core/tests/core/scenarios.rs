@@ -24,7 +24,8 @@ fn a_deep_descriptor_table_collapse_is_a_live_lock() {
     let verdict = after(8, 10, fd_collapse());
     assert_eq!(verdict.status, Status::Livelock);
     assert_eq!(verdict.confidence, Confidence::High);
-    assert_eq!(verdict.cause.class, CauseClass::SpinCollapse);
+    // A hand-off takes 16 ms and ticks are lost: the next in line does not run.
+    assert_eq!(verdict.cause.class, CauseClass::HolderPreemption);
     assert_eq!(verdict.progress.state, ProgressState::Collapsed);
     let top = &verdict.locks[0];
     assert_eq!(top.name, "files_struct.file_lock");
@@ -184,7 +185,7 @@ fn load_after_idleness_is_no_collapse() {
 fn a_shared_pipe_with_throughput_is_contended_at_most() {
     let verdict = after(4, 10, shared_pipe());
     assert_eq!(verdict.status, Status::Contended);
-    assert_eq!(verdict.cause.class, CauseClass::LockContention);
+    assert_eq!(verdict.cause.class, CauseClass::MutexSpin);
     let omega = verdict.omega.expect("omega");
     assert!((0.5..0.6).contains(&omega), "{omega}");
 }

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::scenario::{LOCK, Table, empty_totals};
+use crate::scenario::{LOCK, empty_totals};
 use livelock_core::event::{
     CpuCounters, CpuTimes, Event, InFlightWait, LockKind, LockTotals, OwnProcess, ProgressCounters,
     SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
 };
 use livelock_core::hist::WaitHistogram;
 use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
-use livelock_core::ledger::time;
 use livelock_core::verdict::{Confidence, EvidenceSource, ProgressState};
 use livelock_core::window::WindowBuilder;
 use proptest::prelude::*;
@@ -127,6 +126,8 @@ fn event() -> impl Strategy<Value = Event> {
                 },
                 in_traced_spin,
                 in_self,
+                prio: None,
+                user_ip: None,
                 frames: Vec::new(),
             })
         });
@@ -237,11 +238,13 @@ proptest! {
                 mode: if spins { SampleMode::Kernel } else { SampleMode::User },
                 in_traced_spin: false,
                 in_self: false,
+                prio: None,
+                user_ip: None,
                 frames: if spins { vec![crate::scenario::at("native_queued_spin_lock_slowpath")] } else { Vec::new() },
             }));
         }
         let window = builder.close(MonotonicNs(0), MonotonicNs(WINDOW_NS));
-        let books = time::book(&window, &Table).expect("books");
+        let books = crate::scenario::books(&window).expect("books");
         let parts = books.user_ns + books.kernel_ns + books.traced_spin_ns + books.untraced_spin_ns
             + books.hardirq_ns + books.softirq_ns + books.unknown_ns;
         prop_assert_eq!(parts, books.busy_ns());
@@ -345,7 +348,7 @@ fn the_first_window_without_a_baseline_has_no_differences() {
     let window = builder.close(MonotonicNs(1), MonotonicNs(2));
     assert_eq!(window.cpu_times[&cpu].user_ns, 7);
     assert_eq!(
-        time::book(&window, &Table),
+        crate::scenario::books(&window),
         None,
         "no counters of the programs"
     );

@@ -6,6 +6,9 @@ use super::Page;
 use crate::render::Tint;
 use crate::render::units::{clean, duration, pct};
 
+/// Other classes worth a line; the document has them all.
+const MAX_ALSO: usize = 2;
+
 pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     let (word, tint) = match verdict.status {
         Status::Livelock => ("LIVE LOCK", Tint::Bad),
@@ -26,6 +29,12 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     match verdict.remedies.first() {
         Some(remedy) => page.item("  now  ", &remedy.action),
         None => page.item("  now  ", no_remedy(verdict.status)),
+    }
+    for also in verdict.cause.also.iter().take(MAX_ALSO) {
+        page.item(
+            "  also ",
+            &format!("{} ({:.0} % of busy time)", also.summary, also.share_pct),
+        );
     }
     let window = &verdict.window;
     page.line("");

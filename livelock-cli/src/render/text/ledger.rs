@@ -16,7 +16,7 @@ const MAX_BAR: usize = 40;
 pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     let time = &verdict.time;
     page.heading("Time, in percent of all CPUs");
-    let rows = [
+    let mut rows = vec![
         ("idle", time.idle_pct),
         ("user", time.user_pct),
         ("kernel work", time.kernel_pct),
@@ -28,6 +28,15 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         ("this tool", time.own_pct),
         ("lost ticks", time.lost_ticks_pct),
     ];
+    // Most hosts have none of it.
+    for (name, value) in [
+        ("vain reclaim", time.vain_reclaim_pct),
+        ("vain receive", time.vain_receive_pct),
+    ] {
+        if value.is_some_and(|pct| pct > 0.0) {
+            rows.push((name, value));
+        }
+    }
     let full = page
         .style()
         .width_columns()

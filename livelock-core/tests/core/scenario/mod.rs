@@ -17,12 +17,22 @@ use livelock_core::hist::WaitHistogram;
 use livelock_core::host::HostFacts;
 use livelock_core::ids::{CgroupId, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 use livelock_core::judge::Judge;
+use livelock_core::ledger::functions::Functions;
+use livelock_core::ledger::samples;
+use livelock_core::ledger::time::{self, TimeBooks};
 use livelock_core::window::{Window, WindowBuilder};
 
 pub(crate) use load::*;
 pub(crate) use table::*;
 
 pub(crate) const LOCK: LockAddr = LockAddr(0xffff_8880_0123_4540);
+
+/// The time books of `window`.
+pub(crate) fn books(window: &Window) -> Option<TimeBooks> {
+    let own = window.own.map(|own| own.tgid);
+    let (counts, profile) = samples::read(window, own, &mut Functions::default(), &Table);
+    time::book(window, &counts, &profile)
+}
 
 /// The made-up host.
 pub(crate) struct Sim {
@@ -353,6 +363,8 @@ impl Sim {
                         },
                         in_traced_spin,
                         in_self: false,
+                        prio: None,
+                        user_ip: None,
                         frames: frames.iter().map(|f| at(f)).collect(),
                     }));
                 }

@@ -1,0 +1,71 @@
+//! Records of probe level 1.
+//!
+//! In: a CPU's counters, slots of runnable tasks. Out: `Activity` and `Starved` events. Refuses: slots of
+//! tasks that have waited for less than is worth a word.
+
+use livelock_common::{ABSENT, CpuActivity, RunnableSlot};
+use livelock_core::activity::{Activity, CountedTime, SoftirqVector, StarvedTask, SyscallResults};
+use livelock_core::ids::{MonotonicNs, Pid};
+use livelock_core::thresholds::STARVED_NS;
+
+pub(super) fn activity(raw: &CpuActivity) -> Activity {
+    let softirqs = SoftirqVector::ALL
+        .into_iter()
+        .zip(raw.nr_softirqs.into_iter().zip(raw.softirq_ns))
+        .filter(|(_, (nr, _))| *nr > 0)
+        .map(|(vector, (nr, ns))| (vector, CountedTime { nr, ns }))
+        .collect();
+    let hardirqs = raw
+        .irqs
+        .iter()
+        .filter(|irq| irq.line_plus_one > 0)
+        .map(|irq| {
+            let time = CountedTime {
+                nr: irq.nr_handled,
+                ns: irq.handled_ns,
+            };
+            (irq.line_plus_one - 1, time)
+        })
+        .collect();
+    let syscalls = (0u32..)
+        .zip(&raw.syscalls)
+        .map(|(number, raw)| {
+            let results = SyscallResults {
+                nr_positive: raw.nr_positive,
+                nr_zero: raw.nr_zero,
+                nr_retry: raw.nr_retry,
+                nr_failed: raw.nr_failed,
+            };
+            (number, results)
+        })
+        .filter(|(_, results)| results.nr() > 0)
+        .collect();
+    let errnos = (0u32..).zip(raw.errnos).filter(|(_, nr)| *nr > 0).collect();
+    Activity {
+        softirqs,
+        hardirqs,
+        syscalls,
+        errnos,
+        nr_faults: raw.nr_faults,
+        nr_same_faults: raw.nr_same_faults,
+        same_fault_pid: (raw.same_fault_pid != 0).then_some(Pid(raw.same_fault_pid)),
+        nr_reclaim_retries: raw.nr_reclaim_retries,
+        max_no_progress_loops: raw.max_no_progress_loops,
+        nr_switches: raw.nr_switches,
+        run_delays: CountedTime {
+            nr: raw.nr_run_delays,
+            ns: raw.run_delay_ns,
+        },
+        rt_run_ns: raw.rt_run_ns,
+        nr_runs: raw.nr_runs,
+    }
+}
+
+pub(super) fn starved(slot: &RunnableSlot, at: MonotonicNs) -> Option<StarvedTask> {
+    let age_ns = at.since(MonotonicNs(slot.since_ns));
+    (slot.since_ns != 0 && age_ns >= STARVED_NS).then_some(StarvedTask {
+        pid: Pid(slot.pid),
+        age_ns,
+        prio: (slot.prio != ABSENT).then_some(slot.prio),
+    })
+}

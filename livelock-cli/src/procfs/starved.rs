@@ -1,0 +1,82 @@
+//! Tasks that are said to wait to run: whether they do.
+//!
+//! In: candidates of the kernel programs. Out: those that are runnable and got no CPU time since the last look.
+//! Refuses: the first look; a task that was woken while it ran looks starved to the tracepoints.
+
+use std::collections::HashMap;
+use std::fs;
+
+use livelock_core::activity::StarvedTask;
+use livelock_core::ids::Pid;
+
+/// Candidates looked at in one window, the longest waits first.
+const MAX_LOOKED_AT: usize = 64;
+
+/// CPU times of the candidates at the last look.
+#[derive(Debug, Default)]
+pub struct Starvation {
+    cpu_ticks: HashMap<Pid, u64>,
+}
+
+impl Starvation {
+    /// The candidates that really wait.
+    pub fn confirm(&mut self, mut candidates: Vec<StarvedTask>) -> Vec<StarvedTask> {
+        candidates.sort_by_key(|task| std::cmp::Reverse(task.age_ns));
+        candidates.truncate(MAX_LOOKED_AT);
+        let before = std::mem::take(&mut self.cpu_ticks);
+        candidates
+            .into_iter()
+            .filter(|task| {
+                let stat = fs::read_to_string(format!("/proc/{}/stat", task.pid.0));
+                let Some((state, ticks)) = stat.ok().as_deref().and_then(parse) else {
+                    return false;
+                };
+                if state != 'R' {
+                    return false;
+                }
+                self.cpu_ticks.insert(task.pid, ticks);
+                before.get(&task.pid) == Some(&ticks)
+            })
+            .collect()
+    }
+}
+
+/// State, and user plus system time in ticks. The command name may hold spaces and brackets.
+fn parse(stat: &str) -> Option<(char, u64)> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut words = rest.split_ascii_whitespace();
+    let state = words.next()?.chars().next()?;
+    let user: u64 = words.nth(10)?.parse().ok()?;
+    let system: u64 = words.next()?.parse().ok()?;
+    Some((state, user.saturating_add(system)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_may_hold_anything() {
+        let stat = "12 (a) b) (c) R 1 2 3 4 5 6 7 8 9 10 70 5 0 0 20 0";
+        assert_eq!(parse(stat), Some(('R', 75)));
+        assert_eq!(parse("12 (short) R 1"), None);
+    }
+
+    #[test]
+    fn a_task_that_runs_or_sleeps_is_not_starved() {
+        let mut starvation = Starvation::default();
+        // This thread runs, and pid 1 sleeps.
+        let of = |pid| StarvedTask {
+            pid: Pid(pid),
+            age_ns: 2_000_000_000,
+            prio: None,
+        };
+        let ours = std::process::id();
+        assert!(starvation.confirm(vec![of(ours), of(1)]).is_empty());
+        let began = std::time::Instant::now();
+        while began.elapsed() < std::time::Duration::from_millis(60) {
+            std::hint::black_box(began);
+        }
+        assert!(starvation.confirm(vec![of(ours), of(1)]).is_empty());
+    }
+}

@@ -1,0 +1,114 @@
+//! What a CPU was busy with: system calls, interrupts, page faults, reclaim.
+//!
+//! In: stores of the programs of probe level 1. Out: cumulative counters of one CPU. Refuses: locks and
+//! hashes that grow; what does not fit is summed up in the first entry.
+
+/// System calls told apart; those with higher numbers share the last entry.
+pub const NR_SYSCALLS: usize = 512;
+
+/// `errno` values told apart; the kernel's highest is 133.
+pub const NR_ERRNOS: usize = 136;
+
+/// Vectors of soft interrupts (`NR_SOFTIRQS`, include/linux/interrupt.h).
+pub const NR_SOFTIRQS: usize = 10;
+
+/// Interrupt lines told apart on one CPU, by hash; a line that finds no room is counted in entry 0.
+pub const NR_IRQ_SLOTS: usize = 64;
+
+/// Results of one system call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SyscallResults {
+    /// Returned more than 0.
+    pub nr_positive: u64,
+    /// Returned 0.
+    pub nr_zero: u64,
+    /// Failed with a code that asks to try again (`EAGAIN`, `EINTR`, `EBUSY`, `ETIMEDOUT`, `EDEADLK`,
+    /// restarts).
+    pub nr_retry: u64,
+    /// Failed otherwise.
+    pub nr_failed: u64,
+}
+
+/// One interrupt line.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct IrqTime {
+    /// Line number plus one; 0 is free.
+    pub line_plus_one: u32,
+    /// Keeps the size explicit.
+    pub pad: u32,
+    /// Handlers run.
+    pub nr_handled: u64,
+    /// Time in them.
+    pub handled_ns: u64,
+}
+
+/// Tasks that wait to run, by hash of the thread id. A task that finds its slot taken by another takes it
+/// over: a delay is then not measured, never a wrong one.
+pub const RUNNABLE_SLOTS: usize = 16_384;
+
+/// A task that became runnable.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RunnableSlot {
+    /// `CLOCK_MONOTONIC` at which it did; 0: free.
+    pub since_ns: u64,
+    /// Thread id.
+    pub pid: u32,
+    /// `task_struct.prio`, or [`ABSENT`](crate::ABSENT).
+    pub prio: u32,
+}
+
+/// Counters of one CPU since attach. Written by programs that may interrupt one another, but each field
+/// only by one kind of them.
+#[repr(C, align(64))]
+#[derive(Clone, Copy)]
+pub struct CpuActivity {
+    /// `CLOCK_MONOTONIC` at which the present soft interrupt began; 0: none.
+    pub softirq_begin_ns: u64,
+    /// `hardirq_ns` at that moment.
+    pub hardirq_before_ns: u64,
+    /// Time by vector, hard interrupts inside left out.
+    pub softirq_ns: [u64; NR_SOFTIRQS],
+    /// Runs by vector.
+    pub nr_softirqs: [u64; NR_SOFTIRQS],
+    /// `CLOCK_MONOTONIC` at which the present device handler began; 0: none.
+    pub hardirq_begin_ns: u64,
+    /// Time in device handlers.
+    pub hardirq_ns: u64,
+    /// By line.
+    pub irqs: [IrqTime; NR_IRQ_SLOTS],
+    /// Page faults, user and kernel mode.
+    pub nr_faults: u64,
+    /// Of those, at the address and by the task of the one before: a fault that does not get past itself.
+    pub nr_same_faults: u64,
+    /// Page of the last one.
+    pub last_fault_page: u64,
+    /// Thread of the last one.
+    pub last_fault_pid: u32,
+    /// Thread of the last fault that repeated.
+    pub same_fault_pid: u32,
+    /// Allocations that went round the reclaim loop again.
+    pub nr_reclaim_retries: u64,
+    /// Most rounds without progress that one of them has made.
+    pub max_no_progress_loops: u64,
+    /// Switches to another task.
+    pub nr_switches: u64,
+    /// Tasks that ran after having been seen to become runnable.
+    pub nr_run_delays: u64,
+    /// Sum of the times in between.
+    pub run_delay_ns: u64,
+    /// Time that real-time tasks ran, up to the last switch.
+    pub rt_run_ns: u64,
+    /// `CLOCK_MONOTONIC` of the last switch.
+    pub last_switch_ns: u64,
+    /// By system call.
+    pub syscalls: [SyscallResults; NR_SYSCALLS],
+    /// Failures by `errno`, those that ask to try again included.
+    pub errnos: [u64; NR_ERRNOS],
+    /// Runs of these programs.
+    pub nr_runs: u64,
+    /// Keeps the size a multiple of the alignment.
+    pub pad: [u64; 4],
+}

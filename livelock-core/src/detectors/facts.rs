@@ -1,0 +1,148 @@
+//! What detectors look at.
+//!
+//! In: the ledgers of a span. Out: shares and rates. Refuses: raw events.
+
+use crate::activity::{Activity, HostCounter, HostCounters, StarvedTask};
+use crate::cause_class::CauseClass;
+use crate::event::LockKind;
+use crate::ledger::profile::{ClassSamples, Profile};
+use crate::ledger::time::{TimeBooks, share};
+use crate::thresholds as at;
+use crate::verdict::{Evidence, EvidenceSource, LockReport};
+
+/// Facts of a span.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Time.
+    pub books: &'a TimeBooks,
+    /// Length in nanoseconds.
+    pub wall_ns: u64,
+    /// CPUs online.
+    pub nr_cpus: u32,
+    /// Samples.
+    pub profile: &'a Profile,
+    /// Counters of the host.
+    pub counters: &'a HostCounters,
+    /// Pages scanned and reclaimed; `None`: not counted.
+    pub nr_pages: Option<(u64, u64)>,
+    /// Probe level 1; `None`: never attached in this span.
+    pub activity: Option<&'a Activity>,
+    /// Wall time for which it was attached.
+    pub activity_ns: u64,
+    /// The task that has waited longest to run.
+    pub starved: Option<StarvedTask>,
+    /// Locks by burn.
+    pub locks: &'a [LockReport],
+    /// Steal or lost ticks.
+    pub is_overcommitted: bool,
+    /// A hypervisor was recognised.
+    pub is_guest: bool,
+    /// What the tool itself costs, in percent of all CPUs.
+    pub self_pct: f64,
+}
+
+impl<'a> Facts<'a> {
+    /// Share of busy time.
+    #[must_use]
+    pub fn of_busy(&self, ns: u64) -> f64 {
+        share(ns, self.books.busy_ns()).unwrap_or(0.0)
+    }
+
+    /// Samples of a class, if there are enough samples to speak of shares.
+    #[must_use]
+    pub fn samples(&self, class: CauseClass) -> Option<&'a ClassSamples> {
+        let is_enough = self.profile.nr_busy >= at::NR_MIN_SAMPLES;
+        self.profile.class(class).filter(|_| is_enough)
+    }
+
+    /// Share of the busy samples; 0 without samples.
+    #[must_use]
+    pub fn of_samples(&self, nr: u64) -> f64 {
+        if self.profile.nr_busy < at::NR_MIN_SAMPLES {
+            return 0.0;
+        }
+        self.profile.share(nr).unwrap_or(0.0)
+    }
+
+    /// Events of the host a second; `None`: not counted.
+    #[must_use]
+    pub fn rate(&self, counter: HostCounter) -> Option<f64> {
+        per_sec(self.counters.get(counter)?, self.wall_ns)
+    }
+
+    /// Events of probe level 1 a second.
+    #[must_use]
+    pub fn activity_rate(&self, nr: u64) -> Option<f64> {
+        per_sec(nr, self.activity_ns)
+    }
+
+    /// Spin of the locks that `wanted` takes, as share of busy time, and the first of them.
+    #[must_use]
+    pub fn lock_share(
+        &self,
+        wanted: impl Fn(&LockReport) -> bool,
+    ) -> (f64, Option<&'a LockReport>) {
+        let mut first = None;
+        let mut burn_pct = 0.0;
+        for lock in self.locks.iter().filter(|lock| wanted(lock)) {
+            first = first.or(Some(lock));
+            burn_pct += lock.burn_pct;
+        }
+        let busy = self.books.busy_share().unwrap_or(0.0);
+        let share = if busy > 0.0 {
+            burn_pct / 100.0 / busy
+        } else {
+            0.0
+        };
+        (share.min(1.0), first)
+    }
+
+    /// The lock that burns most among those of `kinds`, and the share of busy time on all of these kinds.
+    #[must_use]
+    pub fn kind_share(&self, kinds: &[LockKind]) -> (f64, Option<&'a LockReport>) {
+        self.lock_share(|lock| kinds.contains(&lock.kind))
+    }
+
+    /// CPUs' worth of a share of busy time.
+    #[must_use]
+    pub fn cpus(&self, share_of_busy: f64) -> f64 {
+        share_of_busy * self.books.busy_share().unwrap_or(0.0) * f64::from(self.nr_cpus)
+    }
+}
+
+fn per_sec(nr: u64, ns: u64) -> Option<f64> {
+    (ns > 0).then(|| nr as f64 * 1e9 / ns as f64)
+}
+
+/// A signal.
+pub(super) fn signal(
+    name: &str,
+    (value, unit): (f64, &str),
+    threshold: Option<f64>,
+    source: EvidenceSource,
+    text: String,
+) -> Evidence {
+    Evidence {
+        signal: name.to_owned(),
+        value,
+        unit: unit.to_owned(),
+        threshold,
+        source,
+        text,
+    }
+}
+
+/// A share of busy samples as a signal.
+pub(super) fn sampled(facts: &Facts<'_>, what: &str, share: f64, threshold: f64) -> Evidence {
+    signal(
+        "sampled_share",
+        (100.0 * share, "%"),
+        Some(100.0 * threshold),
+        EvidenceSource::Sampler,
+        format!(
+            "{:.0} % of {} samples of busy CPUs are in {what}",
+            100.0 * share,
+            facts.profile.nr_busy
+        ),
+    )
+}

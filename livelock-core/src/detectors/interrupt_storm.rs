@@ -1,0 +1,69 @@
+//! Interrupts, hard or soft, take most of the CPU.
+//!
+//! In: ticks in interrupts, the busiest line and vector. Out: a detection. Refuses: samples; the counts of interrupts say what the stack of one cannot.
+
+use super::facts::{Facts, signal};
+use super::{Detection, Detector, Nature};
+use crate::activity::HostCounter;
+use crate::cause_class::CauseClass;
+use crate::thresholds as at;
+use crate::verdict::EvidenceSource;
+
+/// The class.
+#[rustfmt::skip] // lists of names
+pub(super) const DETECTOR: Detector = Detector::place(
+    CauseClass::InterruptStorm,
+    &[
+    ],
+    &[
+    ],
+    REMEDIES,
+)
+.by(detect);
+
+const REMEDIES: &[super::Row] = &[(
+    "find the line or vector named here, and quiet, moderate or move it (driver, irqbalance, smp_affinity, coalescing)",
+    "interrupt work comes before all other work",
+    "cat /proc/interrupts /proc/softirqs",
+)];
+
+fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
+    let share = facts.of_busy(facts.books.hardirq_ns + facts.books.softirq_ns);
+    if share < at::INTERRUPT_SHARE {
+        return None;
+    }
+    let line = facts.counters.by_line.iter().max_by_key(|(_, nr)| **nr);
+    let vector = facts
+        .activity
+        .and_then(|activity| activity.softirqs.iter().max_by_key(|(_, time)| time.ns));
+    let mut most = line.map_or_else(
+        || "no device line known".to_owned(),
+        |(line, nr)| format!("line {line} with {nr}"),
+    );
+    if let Some((vector, time)) = vector {
+        most.push_str(&format!(
+            ", vector {vector:?} for {:.0} ms",
+            time.ns as f64 / 1e6
+        ));
+    }
+    let per_sec = facts.rate(HostCounter::DeviceInterrupts).unwrap_or(0.0);
+    Some(Detection {
+        class: detector.class,
+        nature: Nature::Work,
+        share,
+        evidence: vec![signal(
+            "interrupt_share",
+            (100.0 * share, "%"),
+            Some(100.0 * at::INTERRUPT_SHARE),
+            EvidenceSource::ProcStat,
+            format!(
+                "{:.0} % of busy time is spent in interrupts ({per_sec:.0} of devices a second; most: {most})",
+                100.0 * share
+            ),
+        )],
+        summary: format!(
+            "{:.1} CPUs are busy with interrupts; most: {most}",
+            facts.cpus(share)
+        ),
+    })
+}

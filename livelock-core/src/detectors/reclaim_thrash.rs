@@ -1,0 +1,103 @@
+//! Reclaim and compaction that free next to nothing, or what is needed again at once.
+//!
+//! In: samples in reclaim, pages scanned, reclaimed and read back. Out: a detection. Refuses: reclaim that pays: a page cache in use is reclaimed all the time.
+
+use super::facts::{Facts, sampled, signal};
+use super::{Detection, Detector, Nature};
+use crate::activity::HostCounter;
+use crate::cause_class::CauseClass;
+use crate::ledger::waste::reclaim_is_unproductive;
+use crate::thresholds as at;
+use crate::verdict::EvidenceSource;
+
+/// The class.
+#[rustfmt::skip] // lists of names
+pub(super) const DETECTOR: Detector = Detector::place(
+    CauseClass::ReclaimThrash,
+    &[
+    ],
+    &[
+        "shrink_node*", "shrink_lruvec", "shrink_folio_list", "shrink_page_list", "shrink_slab*",
+        "do_shrink_slab", "shrink_inactive_list", "shrink_active_list", "try_to_free_pages",
+        "do_try_to_free_pages", "try_to_free_mem_cgroup_pages", "try_charge_memcg",
+        "balance_pgdat", "kswapd", "lru_gen_*", "evict_folios", "shrink_one", "shrink_many",
+        "isolate_lru_folios", "isolate_lru_pages", "compact_zone*", "try_to_compact_pages",
+        "isolate_migratepages*", "isolate_freepages*", "out_of_memory",
+    ],
+    REMEDIES,
+)
+.by(detect);
+
+const REMEDIES: &[super::Row] = &[
+    (
+        "take memory off this host or cgroup: kill or limit the largest consumer (memory.high, memory.max), or give more",
+        "pages are scanned or read back rather than used",
+        "cat /proc/pressure/memory; grep -E 'pgscan|pgsteal|refault' /proc/vmstat",
+    ),
+    (
+        "keep the working set: vm.min_ttl_ms of the multi-generational LRU, systemd-oomd, swap or zswap",
+        "thrash ends earlier if somebody is killed earlier, or if cold pages have a place to go",
+        "cat /sys/kernel/mm/lru_gen/enabled /sys/kernel/mm/lru_gen/min_ttl_ms",
+    ),
+];
+
+fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
+    let share = facts.of_samples(facts.samples(detector.class)?.nr);
+    if share < at::PLACE_SHARE {
+        return None;
+    }
+    let (nr_scanned, nr_reclaimed) = facts.nr_pages?;
+    let nr_refaults = facts.counters.get(HostCounter::Refaults);
+    let is_unproductive =
+        reclaim_is_unproductive(nr_scanned, nr_reclaimed, nr_refaults, facts.wall_ns);
+    if !is_unproductive && share < at::WORK_SHARE {
+        return None;
+    }
+    let efficiency_pct = 100.0 * nr_reclaimed as f64 / nr_scanned.max(1) as f64;
+    let mut evidence = vec![
+        sampled(facts, "reclaim and compaction", share, at::PLACE_SHARE),
+        signal(
+            "reclaim_efficiency",
+            (efficiency_pct, "%"),
+            Some(100.0 * at::RECLAIM_EFFICIENCY),
+            EvidenceSource::ProgressCounters,
+            format!("{nr_reclaimed} of {nr_scanned} pages scanned were reclaimed"),
+        ),
+    ];
+    if let Some(nr_refaults) = nr_refaults {
+        let pct = 100.0 * nr_refaults as f64 / nr_reclaimed.max(1) as f64;
+        evidence.push(signal(
+            "refaults",
+            (pct, "%"),
+            Some(100.0 * at::REFAULT_SHARE),
+            EvidenceSource::ProgressCounters,
+            format!("{nr_refaults} pages were read back, {pct:.0} % of those reclaimed"),
+        ));
+    }
+    if let Some(activity) = facts.activity.filter(|a| a.nr_reclaim_retries > 0) {
+        evidence.push(signal(
+            "no_progress_loops",
+            (activity.max_no_progress_loops as f64, "rounds"),
+            None,
+            EvidenceSource::Activity,
+            format!(
+                "allocations went round the reclaim loop {} times, up to {} rounds without progress",
+                activity.nr_reclaim_retries, activity.max_no_progress_loops
+            ),
+        ));
+    }
+    Some(Detection {
+        class: detector.class,
+        nature: if is_unproductive {
+            Nature::Place
+        } else {
+            Nature::Work
+        },
+        share,
+        evidence,
+        summary: format!(
+            "{:.1} CPUs look for memory to reclaim; {efficiency_pct:.0} % of what they scan can be",
+            facts.cpus(share)
+        ),
+    })
+}

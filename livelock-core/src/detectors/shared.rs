@@ -1,0 +1,108 @@
+//! Mechanisms that several classes share and fill with data.
+//!
+//! In: a detector's data and the facts. Out: detections. Refuses: a class by name alone; a share of busy time
+//! must carry it.
+
+use super::facts::{Facts, sampled, signal};
+use super::registry::lock_belongs;
+use super::{Detection, Detector, Nature};
+use crate::thresholds as at;
+use crate::verdict::EvidenceSource;
+
+/// CPUs wait on the class's locks, or spin in its functions where no tracepoint sees it.
+pub(super) fn place(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
+    let (traced, lock) = facts.lock_share(|lock| lock_belongs(detector, lock));
+    let samples = facts.samples(detector.class);
+    let untraced = samples.map_or(0.0, |s| facts.of_samples(s.nr_untraced_spin));
+    let share = (traced + untraced).min(1.0);
+    if share < at::PLACE_SHARE {
+        return None;
+    }
+    let mut evidence = Vec::new();
+    if let Some(lock) = lock {
+        evidence.push(signal(
+            "class_lock_share",
+            (100.0 * traced, "%"),
+            Some(100.0 * at::PLACE_SHARE),
+            EvidenceSource::ContentionTracepoints,
+            format!(
+                "{:.0} % of busy time is spun on {} and its like",
+                100.0 * traced,
+                lock.name
+            ),
+        ));
+    }
+    let functions = top_functions(detector, facts);
+    if untraced > 0.0 {
+        evidence.push(sampled(facts, &functions, untraced, at::PLACE_SHARE));
+    }
+    let on = lock.map_or(functions, |lock| lock.name.clone());
+    Some(Detection {
+        class: detector.class,
+        nature: Nature::Place,
+        share,
+        evidence,
+        summary: format!("{:.1} CPUs wait on {on}", facts.cpus(share)),
+    })
+}
+
+/// Busy CPUs are in the class's functions, spinning or not.
+pub(super) fn work(detector: &Detector, facts: &Facts<'_>, what: &str) -> Option<Detection> {
+    let share = facts.of_samples(facts.samples(detector.class)?.nr);
+    if share < at::WORK_SHARE {
+        return None;
+    }
+    let functions = top_functions(detector, facts);
+    Some(Detection {
+        class: detector.class,
+        nature: Nature::Work,
+        share,
+        evidence: vec![sampled(facts, &functions, share, at::WORK_SHARE)],
+        summary: format!(
+            "{:.1} CPUs are busy with {what} ({functions})",
+            facts.cpus(share)
+        ),
+    })
+}
+
+/// The place if CPUs wait there, else the work.
+pub(super) fn place_or_work(
+    detector: &Detector,
+    facts: &Facts<'_>,
+    what: &str,
+) -> Option<Detection> {
+    let place = place(detector, facts);
+    match work(detector, facts, what) {
+        Some(work)
+            if place
+                .as_ref()
+                .is_none_or(|place| work.share > 2.0 * place.share) =>
+        {
+            Some(work)
+        }
+        _ => place,
+    }
+}
+
+/// Names of the class's functions that were sampled most.
+pub(super) fn top_functions(detector: &Detector, facts: &Facts<'_>) -> String {
+    let Some(samples) = facts.samples(detector.class) else {
+        return "its functions".to_owned();
+    };
+    let mut functions: Vec<_> = samples.functions.iter().collect();
+    functions.sort_by_key(|(name, nr)| (std::cmp::Reverse(**nr), name.as_str()));
+    let names: Vec<&str> = functions
+        .iter()
+        .take(2)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    names.join(", ")
+}
+
+/// Whether `name` is `pattern`, or begins with what stands before its `*`.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    }
+}

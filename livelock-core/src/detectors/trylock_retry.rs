@@ -1,0 +1,81 @@
+//! Trylocks and back-offs that undo each other; kernel loops that retry.
+//!
+//! In: sampled kernel loops with a pause or an atomic instruction, on several CPUs, outside every traced wait. Out: a detection. Refuses: loops that only work: copies, checksums, ciphers have neither.
+
+use super::facts::{Facts, sampled, signal};
+use super::{Detection, Detector, Nature};
+use crate::cause_class::CauseClass;
+use crate::ledger::profile::HotSpot;
+use crate::thresholds as at;
+use crate::verdict::EvidenceSource;
+
+/// The class.
+#[rustfmt::skip] // lists of names
+pub(super) const DETECTOR: Detector = Detector::place(
+    CauseClass::TrylockRetry,
+    &[
+    ],
+    &[
+    ],
+    REMEDIES,
+)
+.by(detect);
+
+const REMEDIES: &[super::Row] = &[
+    (
+        "stop one of the two parties (its path is in the evidence), or give one a different priority",
+        "each undoes what the other needs; alone either finishes",
+        "livelock diagnose; cat /proc/<pid>/stack",
+    ),
+    (
+        "upgrade the kernel: loops of trylocks have been removed one by one",
+        "a retry without a queue is not fair, and in a guest it lasts a time slice",
+        "uname -r",
+    ),
+];
+
+fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
+    let retries = |spot: &HotSpot| {
+        spot.facts
+            .is_some_and(|code| code.in_loop && (code.loop_has_pause || code.loop_has_atomic))
+    };
+    let is_known = |function: &str| crate::spin_functions::is_spin(function);
+    let spots: Vec<&HotSpot> = facts
+        .profile
+        .hot
+        .iter()
+        .filter(|(key, spot)| key.tgid.is_none() && retries(spot))
+        .map(|(_, spot)| spot)
+        .filter(|spot| !spot.function.as_deref().is_some_and(is_known))
+        .collect();
+    let nr: u64 = spots.iter().map(|spot| spot.nr).sum();
+    let share = facts.of_samples(nr);
+    let cpus: std::collections::BTreeSet<_> = spots.iter().flat_map(|spot| &spot.cpus).collect();
+    if share < at::WORK_SHARE || cpus.len() < 2 {
+        return None;
+    }
+    let top = spots.iter().max_by_key(|spot| spot.nr)?;
+    let function = top.function.as_deref().unwrap_or("an unnamed function");
+    let text = format!("loops of {function} that retry, on {} CPUs", cpus.len());
+    let mut evidence = vec![sampled(facts, &text, share, at::WORK_SHARE)];
+    if let Some(activity) = facts.activity {
+        let nr_ok = activity.all_syscalls().nr_ok();
+        evidence.push(signal(
+            "ok_syscalls",
+            (facts.activity_rate(nr_ok).unwrap_or(0.0), "1/s"),
+            None,
+            EvidenceSource::ProgressCounters,
+            format!("{nr_ok} system calls came back successful meanwhile"),
+        ));
+    }
+    Some(Detection {
+        class: detector.class,
+        nature: Nature::Place,
+        share,
+        evidence,
+        summary: format!(
+            "{:.1} CPUs retry in {function}, where no lock queues them",
+            facts.cpus(share)
+        ),
+    })
+}

@@ -1,0 +1,261 @@
+//! What the samples of a window (or of many) landed in, in detail.
+//!
+//! In: samples, names, code facts. Out: [`Profile`], which merges. Refuses: idle samples and our own; more than
+//! [`NR_HOT_KEPT`] instructions and [`NR_OWNERS_KEPT`] tasks a CPU.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cause_class::CauseClass;
+use crate::code::{CodeFacts, CodeSpace};
+use crate::event::SampleEvent;
+use crate::ids::{CodeAddr, CpuId, Pid, Tgid};
+
+/// Instructions that a profile tells apart; the least sampled are dropped, since only concentration counts.
+const NR_HOT_KEPT: usize = 512;
+/// Tasks a CPU that a profile tells apart.
+const NR_OWNERS_KEPT: usize = 32;
+/// Functions of a class that a profile tells apart.
+const NR_FUNCTIONS_KEPT: usize = 16;
+/// Threads at one instruction that a profile tells apart.
+const NR_THREADS_KEPT: usize = 64;
+
+/// Samples of one class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassSamples {
+    /// With a function of the class in the stack.
+    pub nr: u64,
+    /// Of those, spinning where no tracepoint sees it.
+    pub nr_untraced_spin: u64,
+    /// CPUs.
+    pub cpus: BTreeSet<CpuId>,
+    /// Threads.
+    pub threads: BTreeSet<Pid>,
+    /// The functions, with their samples.
+    pub functions: BTreeMap<String, u64>,
+}
+
+/// Samples of one instruction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HotSpot {
+    /// Samples.
+    pub nr: u64,
+    /// CPUs.
+    pub cpus: BTreeSet<CpuId>,
+    /// Threads.
+    pub threads: BTreeSet<Pid>,
+    /// Command name seen last.
+    pub comm: Option<String>,
+    /// Kernel function.
+    pub function: Option<String>,
+    /// What its code is like; `None`: not looked at.
+    pub facts: Option<CodeFacts>,
+}
+
+/// Samples of one task on one CPU.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// Samples.
+    pub nr: u64,
+    /// Of those, user mode.
+    pub nr_user: u64,
+    /// Lowest `task_struct.prio` seen; `None` if this kernel does not tell.
+    pub prio: Option<u32>,
+    /// Command name.
+    pub comm: Option<String>,
+}
+
+/// Where busy CPUs were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Samples of busy CPUs.
+    pub nr_busy: u64,
+    /// Of those, user mode.
+    pub nr_user: u64,
+    /// Samples of CPUs that idled by polling.
+    pub nr_polling_idle: u64,
+    /// Samples of lock waiters that had given their CPU back to the hypervisor.
+    pub nr_halted_waiters: u64,
+    /// All samples, idle ones included.
+    pub nr: u64,
+    /// By class.
+    pub classes: BTreeMap<CauseClass, ClassSamples>,
+    /// By instruction.
+    pub hot: BTreeMap<HotKey, HotSpot>,
+    /// By CPU and task.
+    pub owners: BTreeMap<CpuId, BTreeMap<Pid, Owner>>,
+    /// Functions of work items, with their samples.
+    pub work: BTreeMap<String, u64>,
+}
+
+/// Whose instruction, and which. Ordered, unlike [`CodeSpace`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HotKey {
+    /// Process; `None`: the kernel.
+    pub tgid: Option<Tgid>,
+    /// Address.
+    pub addr: CodeAddr,
+}
+
+impl HotKey {
+    /// Of an address.
+    #[must_use]
+    pub const fn new(space: CodeSpace, addr: CodeAddr) -> Self {
+        let tgid = match space {
+            CodeSpace::Kernel => None,
+            CodeSpace::User(tgid) => Some(tgid),
+        };
+        Self { tgid, addr }
+    }
+}
+
+/// A sample with what its functions mean.
+pub(super) struct Read<'a> {
+    pub(super) sample: &'a SampleEvent,
+    pub(super) class: Option<(CauseClass, &'a str)>,
+    pub(super) is_untraced_spin: bool,
+    pub(super) innermost: Option<&'a str>,
+    pub(super) work: Option<&'a str>,
+}
+
+impl Profile {
+    /// Books a sample of a busy CPU.
+    pub(super) fn book(&mut self, read: &Read<'_>) {
+        let sample = read.sample;
+        let is_user = matches!(sample.mode, crate::event::SampleMode::User);
+        self.nr_busy += 1;
+        self.nr_user += u64::from(is_user);
+        if let Some((class, function)) = read.class {
+            let mine = self.classes.entry(class).or_default();
+            mine.nr += 1;
+            mine.nr_untraced_spin += u64::from(read.is_untraced_spin);
+            mine.cpus.insert(sample.cpu);
+            mine.threads.insert(sample.task.pid);
+            bump(&mut mine.functions, function, 1, NR_FUNCTIONS_KEPT);
+        }
+        if let Some(work) = read.work {
+            bump(&mut self.work, work, 1, NR_FUNCTIONS_KEPT);
+        }
+        let at = if is_user {
+            let space = CodeSpace::User(sample.task.tgid);
+            sample.user_ip.map(|ip| HotKey::new(space, ip))
+        } else {
+            let innermost = sample.frames.first();
+            innermost.map(|&ip| HotKey::new(CodeSpace::Kernel, ip))
+        };
+        if let Some(key) = at {
+            let spot = self.hot.entry(key).or_default();
+            spot.nr += 1;
+            spot.cpus.insert(sample.cpu);
+            spot.threads.insert(sample.task.pid);
+            spot.comm.clone_from(&sample.task.comm);
+            if spot.function.is_none() {
+                spot.function = read.innermost.map(str::to_owned);
+            }
+        }
+        let owners = self.owners.entry(sample.cpu).or_default();
+        let owner = owners.entry(sample.task.pid).or_default();
+        owner.nr += 1;
+        owner.nr_user += u64::from(is_user);
+        owner.prio = least(owner.prio, sample.prio);
+        owner.comm.clone_from(&sample.task.comm);
+    }
+
+    /// Adds what code is like at sampled instructions.
+    pub(super) fn explain(&mut self, facts: &[(CodeSpace, CodeAddr, CodeFacts)]) {
+        for (space, addr, facts) in facts {
+            if let Some(spot) = self.hot.get_mut(&HotKey::new(*space, *addr)) {
+                spot.facts = Some(*facts);
+            }
+        }
+    }
+
+    /// Adds a later profile.
+    pub fn merge(&mut self, later: &Self) {
+        self.nr_busy += later.nr_busy;
+        self.nr_user += later.nr_user;
+        self.nr_polling_idle += later.nr_polling_idle;
+        self.nr_halted_waiters += later.nr_halted_waiters;
+        self.nr += later.nr;
+        for (class, samples) in &later.classes {
+            let mine = self.classes.entry(*class).or_default();
+            mine.nr += samples.nr;
+            mine.nr_untraced_spin += samples.nr_untraced_spin;
+            mine.cpus.extend(&samples.cpus);
+            mine.threads.extend(&samples.threads);
+            shorten(&mut mine.threads);
+            for (function, nr) in &samples.functions {
+                bump(&mut mine.functions, function, *nr, NR_FUNCTIONS_KEPT);
+            }
+        }
+        for (key, spot) in &later.hot {
+            let mine = self.hot.entry(*key).or_default();
+            mine.nr += spot.nr;
+            mine.cpus.extend(&spot.cpus);
+            mine.threads.extend(&spot.threads);
+            shorten(&mut mine.threads);
+            mine.comm.clone_from(&spot.comm);
+            mine.function = mine.function.take().or_else(|| spot.function.clone());
+            mine.facts = spot.facts.or(mine.facts);
+        }
+        keep_most(&mut self.hot, NR_HOT_KEPT, |spot| spot.nr);
+        for (cpu, owners) in &later.owners {
+            let mine = self.owners.entry(*cpu).or_default();
+            for (pid, owner) in owners {
+                let sum = mine.entry(*pid).or_default();
+                sum.nr += owner.nr;
+                sum.nr_user += owner.nr_user;
+                sum.prio = least(sum.prio, owner.prio);
+                sum.comm.clone_from(&owner.comm);
+            }
+            keep_most(mine, NR_OWNERS_KEPT, |owner| owner.nr);
+        }
+        for (work, nr) in &later.work {
+            bump(&mut self.work, work, *nr, NR_FUNCTIONS_KEPT);
+        }
+    }
+
+    /// Samples of a class.
+    #[must_use]
+    pub fn class(&self, class: CauseClass) -> Option<&ClassSamples> {
+        self.classes.get(&class)
+    }
+
+    /// Share of the busy samples; `None` without any.
+    #[must_use]
+    pub fn share(&self, nr: u64) -> Option<f64> {
+        (self.nr_busy > 0).then(|| nr as f64 / self.nr_busy as f64)
+    }
+}
+
+fn least(a: Option<u32>, b: Option<u32>) -> Option<u32> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn shorten(threads: &mut BTreeSet<Pid>) {
+    while threads.len() > NR_THREADS_KEPT {
+        threads.pop_last();
+    }
+}
+
+fn bump(sums: &mut BTreeMap<String, u64>, key: &str, nr: u64, most: usize) {
+    if let Some(sum) = sums.get_mut(key) {
+        *sum += nr;
+    } else if sums.len() < most {
+        sums.insert(key.to_owned(), nr);
+    }
+}
+
+/// Drops the least, down to half of what would be too many.
+fn keep_most<K: Ord + Copy, V>(map: &mut BTreeMap<K, V>, most: usize, nr: impl Fn(&V) -> u64) {
+    if map.len() <= most {
+        return;
+    }
+    let mut by_nr: Vec<(u64, K)> = map.iter().map(|(key, value)| (nr(value), *key)).collect();
+    by_nr.sort_unstable();
+    for (_, key) in by_nr.iter().take(map.len() - most / 2) {
+        map.remove(key);
+    }
+}

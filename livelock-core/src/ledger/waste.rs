@@ -1,0 +1,123 @@
+//! Waste that is no spinning: reclaim that frees nothing, packets received to be thrown away.
+//!
+//! In: counters, samples, time books. Out: whether it is waste, and how much. Refuses: to call anything waste
+//! that one signal alone says; samples or ticks say where the time went, counters that it was in vain.
+
+use crate::activity::{HostCounter, HostCounters};
+use crate::cause_class::CauseClass;
+use crate::event::LockKind;
+use crate::ledger::profile::Profile;
+use crate::ledger::time::{TimeBooks, share};
+use crate::thresholds as at;
+use crate::window::Window;
+
+/// Nanoseconds of busy time that were in vain, and were not spun away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InVain {
+    /// In reclaim and compaction.
+    pub reclaim_ns: u64,
+    /// Receiving packets.
+    pub receive_ns: u64,
+}
+
+/// Whether pages scanned, reclaimed and read back in `wall_ns` show reclaim that does not pay.
+#[must_use]
+pub fn reclaim_is_unproductive(
+    nr_scanned: u64,
+    nr_reclaimed: u64,
+    nr_refaults: Option<u64>,
+    wall_ns: u64,
+) -> bool {
+    let per_sec = nr_scanned as f64 * 1e9 / wall_ns.max(1) as f64;
+    let reclaimed = nr_reclaimed.max(1) as f64;
+    let is_vain = (nr_reclaimed as f64) < at::RECLAIM_EFFICIENCY * nr_scanned as f64;
+    let is_read_back = nr_refaults.is_some_and(|nr| nr as f64 > at::REFAULT_SHARE * reclaimed);
+    per_sec >= at::PAGES_SCANNED_PER_SEC && (is_vain || is_read_back)
+}
+
+/// Share of the packets received that got to somebody; `None`: not counted, or nothing came.
+#[must_use]
+pub fn delivered_share(counters: &HostCounters) -> Option<f64> {
+    let get = |counter| counters.get(counter);
+    let processed = get(HostCounter::PacketsProcessed)?;
+    let dropped = get(HostCounter::PacketsDropped).unwrap_or(0);
+    let delivered = get(HostCounter::DatagramsDelivered).unwrap_or(0);
+    let refused = get(HostCounter::DatagramsRefused).unwrap_or(0);
+    // Packets that are not datagrams are taken as delivered: their fate is not counted here.
+    let others = processed.saturating_sub(delivered + refused);
+    share(delivered + others, delivered + refused + others + dropped)
+}
+
+/// Soft interrupts as share of busy time.
+#[must_use]
+pub fn softirq_busy_share(books: &TimeBooks) -> f64 {
+    share(books.softirq_ns, books.busy_ns()).unwrap_or(0.0)
+}
+
+/// What was in vain in `window`.
+#[must_use]
+pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain {
+    let sampled = |class| {
+        profile
+            .class(class)
+            .filter(|_| profile.nr_busy >= at::NR_MIN_SAMPLES)
+            .and_then(|samples| profile.share(samples.nr))
+            .unwrap_or(0.0)
+    };
+    let of_busy = |share: f64| (books.busy_ns() as f64 * share) as u64;
+    let pages = window
+        .progress
+        .nr_pages_scanned
+        .zip(window.progress.nr_pages_reclaimed);
+    let is_unproductive = pages.is_some_and(|(scanned, reclaimed)| {
+        let refaults = window.host.get(HostCounter::Refaults);
+        reclaim_is_unproductive(scanned, reclaimed, refaults, window.duration_ns())
+    });
+    let packets = window.host.get(HostCounter::PacketsProcessed).unwrap_or(0);
+    let per_sec = packets as f64 * 1e9 / window.duration_ns().max(1) as f64;
+    let is_dropped = per_sec >= at::PACKETS_PER_SEC
+        && delivered_share(&window.host).is_some_and(|share| share <= at::DELIVERED_SHARE);
+    InVain {
+        reclaim_ns: if is_unproductive {
+            of_busy(sampled(CauseClass::ReclaimThrash))
+        } else {
+            0
+        },
+        receive_ns: if is_dropped {
+            books
+                .softirq_ns
+                .max(of_busy(sampled(CauseClass::ReceiveLivelock)))
+        } else {
+            0
+        },
+    }
+}
+
+/// Untraced spin that a second signal speaks for, as share of all untraced spin.
+#[must_use]
+pub fn corroborated_share(window: &Window, profile: &Profile, nr_untraced_spin: u64) -> f64 {
+    let nr_of = |class| {
+        profile
+            .class(class)
+            .map_or(0, |samples| samples.nr_untraced_spin)
+    };
+    let calls = window.host.get(HostCounter::CallInterrupts).unwrap_or(0);
+    let calls_per_sec = calls as f64 * 1e9 / window.duration_ns().max(1) as f64;
+    let mut nr = 0;
+    if calls_per_sec >= at::CALLS_PER_SEC {
+        nr += nr_of(CauseClass::IpiStorm);
+    }
+    let waits_on = |kinds: &[LockKind]| {
+        window
+            .locks
+            .iter()
+            .any(|lock| kinds.contains(&lock.kind) && lock.nr_begun + lock.nr_in_flight > 0)
+    };
+    if waits_on(&[LockKind::Rwsem, LockKind::PercpuRwsem]) {
+        nr += nr_of(CauseClass::RwsemSpin);
+    }
+    if waits_on(&[LockKind::Mutex]) {
+        nr += nr_of(CauseClass::MutexSpin);
+    }
+    share(nr, nr_untraced_spin).unwrap_or(0.0)
+}
