@@ -4,6 +4,7 @@
 //! else's clock gave. Out: [`verdict::Verdict`]s. Refuses: aya, I/O, clocks, threads, async.
 
 pub mod accounting;
+pub mod code;
 mod confidence;
 pub mod detect;
 pub mod event;
