@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use super::facts::Bytes;
 use super::step::Step;
+use super::x86::MAX_STEP_BYTES;
 
 /// How far from the address a loop may reach. Retry loops and spin loops are tens of bytes long; the
 /// loops of a back-off with a trace point inside, a few hundred.
@@ -37,10 +38,14 @@ impl Loop {
         self.body.values().any(is)
     }
 
-    /// The instruction of it that ends at `addr`.
+    /// The instruction of it that ends at `addr`; the longest one of several. A jump behind a `LOCK` prefix,
+    /// as the C library makes in a process of one thread, gives an instruction two beginnings.
     pub(super) fn ending_at(&self, addr: u64) -> Option<Step> {
-        let (&at, &step) = self.body.range(..addr).next_back()?;
-        (step.falls_through && end(at, step) == addr).then_some(step)
+        let nearest = addr.saturating_sub(MAX_STEP_BYTES as u64);
+        self.body
+            .range(nearest..addr)
+            .find(|&(&at, &step)| step.falls_through && end(at, step) == addr)
+            .map(|(_, &step)| step)
     }
 
     /// From its first to its last byte.

@@ -61,6 +61,21 @@ fn a_waiter_in_the_queue_of_a_spinlock() {
 }
 
 #[test]
+fn a_jump_behind_the_prefix_hides_it_not() {
+    let program = Program::x86(&[
+        &[0x31, 0xc0],             // 1: xor %eax,%eax
+        &[0x85, 0xf6],             // test %esi,%esi
+        &[0x74, 0x01],             // je 2f
+        &[0xf0, 0x0f, 0xb1, 0x17], // lock; 2: cmpxchg %edx,(%rdi)
+        &[0x75, 0xf4],             // jne 1b
+        &[0xc3],                   // ret
+    ]);
+    assert_eq!(program.facts(3).atomic, at(Cmpxchg));
+    assert_eq!(program.facts(4).atomic, after(Cmpxchg));
+    assert_eq!(program.facts(4).loop_len_bytes, Some(12));
+}
+
+#[test]
 fn a_copy_is_neither_a_loop_nor_atomic() {
     let program = Program::x86(&[
         &[0x48, 0x89, 0xd1], // mov %rdx,%rcx
