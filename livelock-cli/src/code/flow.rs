@@ -110,20 +110,25 @@ fn predecessors(steps: &Steps) -> BTreeMap<u64, Vec<u64>> {
     leading_to
 }
 
-/// All that leads back to `first` without passing it.
+/// What `first` leads to and what leads back to it without passing it.
 fn body(steps: &Steps, leading_to: &BTreeMap<u64, Vec<u64>>, first: u64) -> Steps {
-    let mut body = Steps::new();
-    let insert = |body: &mut Steps, at| match steps.get(&at) {
-        Some(&step) => body.insert(at, step).is_none(),
-        None => false,
-    };
-    insert(&mut body, first);
+    let mut leading_back = BTreeSet::from([first]);
     let back = leading_to.get(&first).into_iter().flatten();
     // What leads to `first` from above it enters the loop, unless it is reached from within.
     let mut open: Vec<u64> = back.copied().filter(|&at| at >= first).collect();
     while let Some(at) = open.pop() {
-        if insert(&mut body, at) {
+        if leading_back.insert(at) {
             open.extend(leading_to.get(&at).into_iter().flatten());
+        }
+    }
+    // A jump back to a common way out ends no loop: nothing leads from there to the jump.
+    let mut body = Steps::new();
+    let mut open = vec![first];
+    while let Some(at) = open.pop() {
+        if let Some(&step) = steps.get(&at).filter(|_| leading_back.contains(&at))
+            && body.insert(at, step).is_none()
+        {
+            open.extend(successors(at, step));
         }
     }
     body

@@ -192,6 +192,24 @@ fn the_inner_of_two_loops_counts() {
 }
 
 #[test]
+fn a_jump_back_to_the_way_out_makes_no_loop() {
+    // How the C library unlocks: the fast path ends in code that stands before it.
+    let program = Program::x86(&[
+        &[0x31, 0xc0],                   // 1: xor %eax,%eax
+        &[0xc3],                         // ret
+        &[0x31, 0xc0],                   // xor %eax,%eax
+        &[0x87, 0x07],                   // xchg %eax,(%rdi)
+        &[0x83, 0xf8, 0x01],             // cmp $0x1,%eax
+        &[0x7e, 0xf4],                   // jle 1b
+        &[0xe9, 0x00, 0x40, 0x00, 0x00], // jmp wake
+    ]);
+    assert_eq!(program.loop_lens(), [None; 7]);
+    let (hit, skidded) = (at(Xchg), after(Xchg));
+    let expected = [None, None, None, hit, skidded, None, None];
+    assert_eq!(program.atomics(), expected);
+}
+
+#[test]
 fn a_function_behind_that_jumps_back_makes_no_loop() {
     let program = Program::x86(&[
         &[0x8b, 0x07], // one: mov (%rdi),%eax
