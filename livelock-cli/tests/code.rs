@@ -4,7 +4,8 @@
 //! Refuses: to fail where code cannot be read; such a test says `live: skipped` with the reason, past the
 //! harness's capture.
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
 mod tests {
     use std::io::Write as _;
     use std::path::Path;

@@ -56,10 +56,8 @@ pub(super) fn step(addr: u64, bytes: &[u8]) -> Option<Step> {
     } else if is(TBZ_TBNZ) {
         (true, Some(by(5, 14)))
     } else {
-        (
-            !(is(BRANCH_TO_REGISTER) && !is(BLR)) && !is(BRK) && !is(UDF),
-            None,
-        )
+        let leaves = is(BRANCH_TO_REGISTER) && !is(BLR) || is(BRK) || is(UDF);
+        (!leaves, None)
     };
     Some(Step {
         len_bytes: 4,
