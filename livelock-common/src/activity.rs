@@ -6,8 +6,8 @@
 /// System calls told apart; those with higher numbers share the last entry.
 pub const NR_SYSCALLS: usize = 512;
 
-/// `errno` values told apart; the kernel's highest is 133.
-pub const NR_ERRNOS: usize = 136;
+/// `errno` values told apart; the kernel's highest is 133. A power of two, which the verifier can check.
+pub const NR_ERRNOS: usize = 256;
 
 /// Vectors of soft interrupts (`NR_SOFTIRQS`, include/linux/interrupt.h).
 pub const NR_SOFTIRQS: usize = 10;

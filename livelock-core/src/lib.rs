@@ -11,6 +11,7 @@ mod confidence;
 mod counters;
 pub mod detect;
 pub mod detectors;
+pub mod escalation;
 pub mod event;
 pub mod hist;
 pub mod host;

@@ -214,7 +214,10 @@ pub const CALLS_PER_SEC: f64 = 1000.0;
 pub const HOT_INSTRUCTION_SHARE: f64 = 0.3;
 
 /// Samples of one instruction in a window from which its code is worth a look.
-pub const NR_HOT_SAMPLES: u64 = 5;
+pub const NR_HOT_SAMPLES: u64 = 3;
+
+/// Instructions of a window whose code is looked at: spin loops have few.
+pub const NR_HOT_LOOKED_AT: usize = 64;
 
 /// Hand-off gap in nanoseconds from which the lock is held for long: a hundred cache-line transfers
 /// between sockets.

@@ -13,9 +13,12 @@ use livelock_common::{
 };
 
 use crate::globals;
+use crate::mask::masked;
 use crate::state::{ACTIVITY, this_cpu};
 
 const PAGE_SHIFT: u32 = 12;
+const SYSCALL_MASK: i32 = NR_SYSCALLS as i32 - 1;
+const ERRNO_MASK: i32 = NR_ERRNOS as i32 - 1;
 
 /// `errno`s that ask to try again (include/uapi/asm-generic/errno*.h, include/linux/errno.h).
 const RETRY_CODES: [i64; 5] = [4, 11, 16, 35, 110];
@@ -55,7 +58,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
         let index = if number < last { number } else { last };
         let at = (&raw mut (*activity).syscalls)
             .cast::<SyscallResults>()
-            .add(index as usize & (NR_SYSCALLS - 1));
+            .add(masked::<SYSCALL_MASK>(index));
         if ret > 0 || ret < -4095 {
             (*at).nr_positive += 1;
         } else if ret == 0 {
@@ -68,9 +71,8 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
                 (*at).nr_failed += 1;
             }
             if (code as u64) < NR_ERRNOS as u64 {
-                *(&raw mut (*activity).errnos)
-                    .cast::<u64>()
-                    .add(code as usize) += 1;
+                let at = masked::<ERRNO_MASK>(code as u64);
+                *(&raw mut (*activity).errnos).cast::<u64>().add(at) += 1;
             }
         }
     }

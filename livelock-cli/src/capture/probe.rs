@@ -3,10 +3,12 @@
 //! In: kernel offsets. Out: per program what the kernel said. Refuses: to leave anything attached.
 
 use aya::programs::{BtfTracePoint, PerfEvent, RawTracePoint};
+use aya::{Btf, Ebpf};
 
 use livelock_core::host::SamplerSource;
 
 use super::CaptureError;
+use super::activity::PROGRAMS;
 use super::attach::{check_abi, load_object};
 use super::config::KernelOffsets;
 use super::sampler::{attach_sampler, load_sampler};
@@ -72,6 +74,8 @@ pub fn probe_programs(
         result,
     });
 
+    probes.extend(level1(&mut ebpf, &btf));
+
     let program = "announce";
     let result = check_abi(&mut ebpf).map_err(|e| chain(&e)).map(|()| {
         let announce: Option<&RawTracePoint> =
@@ -86,6 +90,30 @@ pub fn probe_programs(
         result,
     });
     Ok(probes)
+}
+
+/// The programs that are attached to a suspicious host only.
+fn level1(ebpf: &mut Ebpf, btf: &Btf) -> Vec<ProgramProbe> {
+    let mut probe = |program: &'static str| {
+        let tracepoint: &mut BtfTracePoint = ebpf.program_mut(program)?.try_into().ok()?;
+        let result = tracepoint
+            .load(program, btf)
+            .map_err(|e| chain(&e))
+            .map(|()| {
+                let info = tracepoint.info().ok();
+                info.and_then(|info| info.verified_instruction_count())
+            });
+        Some((program, result))
+    };
+    PROGRAMS
+        .iter()
+        .filter_map(|&program| probe(program))
+        .map(|(program, result)| ProgramProbe {
+            program,
+            hook: "tp_btf, probe level 1",
+            result,
+        })
+        .collect()
 }
 
 /// What would drive the sampler: attaches it, asks and detaches it again.

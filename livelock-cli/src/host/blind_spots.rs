@@ -75,7 +75,7 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes) -> Vec<BlindSpot> {
     if probes.level == 0 {
         spots.push(spot(
             "syscall-results",
-            "whether system calls succeed or are retried is not observed at level 0",
+            "whether system calls succeed or are retried is not observed until a window is suspicious (probe level 1)",
             "progress is told from switches, faults, I/O, packets and user time",
         ));
     }

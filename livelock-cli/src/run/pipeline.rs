@@ -10,7 +10,7 @@ use livelock_core::window::{Window, WindowBuilder};
 use super::governor::Governor;
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
-use crate::procfs::HostCounters;
+use crate::procfs::{HostCounters, Starvation};
 use crate::raw::RawRecord;
 
 /// A running observation.
@@ -19,6 +19,7 @@ pub(super) struct Pipeline {
     counters: HostCounters,
     builder: WindowBuilder,
     governor: Governor,
+    starvation: Starvation,
     raw: Vec<RawRecord>,
     events: Vec<Event>,
     nr_undecodable: u64,
@@ -35,6 +36,7 @@ impl Pipeline {
             counters,
             builder: WindowBuilder::new(nr_cpus_online),
             governor: Governor::default(),
+            starvation: Starvation::default(),
             raw: Vec::new(),
             events: Vec::new(),
             nr_undecodable: 0,
@@ -75,6 +77,14 @@ impl Pipeline {
         Ok(window)
     }
 
+    /// Probes of `level` from now on.
+    pub(super) fn set_level(&mut self, level: u8) {
+        if level != self.capture.level() {
+            log::info!("probe level {level}");
+            self.capture.set_level(level);
+        }
+    }
+
     /// Detaches and gives what was booked since the last close, when nothing moves any more.
     pub(super) fn finish(&mut self) -> anyhow::Result<Window> {
         self.capture.detach();
@@ -106,8 +116,17 @@ impl Pipeline {
                 self.nr_undecodable += 1;
             }
         }
+        let mut waiting = Vec::new();
         for event in self.events.drain(..) {
-            self.builder.fold(event);
+            match event {
+                Event::Starved(task) => waiting.push(task),
+                event => self.builder.fold(event),
+            }
+        }
+        if !waiting.is_empty() {
+            for task in self.starvation.confirm(waiting) {
+                self.builder.fold(Event::Starved(task));
+            }
         }
         if self.nr_undecodable > 0 {
             self.builder.fold(Event::Undecodable(self.nr_undecodable));

@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use livelock_core::code::Code;
 use livelock_core::detect::Observation;
+use livelock_core::escalation::Escalation;
 use livelock_core::host::HostFacts;
 use livelock_core::judge::Judge;
 use livelock_core::verdict::BlindSpot;
@@ -21,6 +23,7 @@ use super::output::Written;
 use super::pipeline::Pipeline;
 use crate::args::Session;
 use crate::capture::CaptureConfig;
+use crate::code::LiveCode;
 use crate::exit::Exit;
 use crate::host::{Probes, blind_spots, survey};
 use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
@@ -77,6 +80,10 @@ impl Outcome {
 struct Bench {
     judge: Judge,
     names: LiveNames,
+    code: LiveCode,
+    escalation: Escalation,
+    /// Probe level that the next window deserves.
+    level: u8,
 }
 
 /// Observes until the time is over, a signal comes or the listener's reader is gone.
@@ -139,6 +146,9 @@ pub(super) async fn observe(
                 {
                     break EndedBy::ClosedPipe;
                 }
+                if let Some(bench) = &bench {
+                    pipeline.set_level(bench.level);
+                }
                 if is_last {
                     break EndedBy::Duration;
                 }
@@ -169,7 +179,7 @@ pub(super) async fn observe(
     judge_all(&mut bench, &mut waiting, &mut nr_windows, listener)?;
     let rest = pipeline.finish()?;
     bench.judge.settle(&rest);
-    let Bench { judge, names } = bench;
+    let Bench { judge, names, .. } = bench;
     Ok(Outcome::Ended(Box::new(Ended {
         by: ended_by,
         nr_windows,
@@ -187,7 +197,11 @@ fn judge_all(
 ) -> anyhow::Result<Written> {
     while let Some(window) = waiting.pop_front() {
         *nr_windows += 1;
+        let mut window = window;
+        explain_hot(&mut window, &bench.code.with_names(&bench.names));
+        bench.code.forget();
         let observation = bench.judge.observe(&window, &bench.names);
+        bench.level = bench.escalation.next(&window, &observation);
         let seen = Seen {
             number: *nr_windows,
             window: &window,
@@ -200,6 +214,15 @@ fn judge_all(
         }
     }
     Ok(Written::Yes)
+}
+
+/// Looks at the code of the instructions that were sampled most.
+fn explain_hot(window: &mut Window, code: &impl Code) {
+    let hot = window.hot_instructions();
+    let facts = hot
+        .into_iter()
+        .filter_map(|(space, addr)| Some((space, addr, code.facts(space, addr)?)));
+    window.code = facts.collect();
 }
 
 /// The judge and the names, once the symbols are there (or are known not to be).
@@ -221,7 +244,14 @@ fn seat(
         Some(host.btf.clone()),
         CgroupPaths::of_this_host(),
     );
-    (found.facts, spots, Bench { judge, names })
+    let bench = Bench {
+        judge,
+        names,
+        code: LiveCode::open(),
+        escalation: Escalation::default(),
+        level: 0,
+    };
+    (found.facts, spots, bench)
 }
 
 /// When the window that begins at `begin` closes: a rest shorter than half a window joins the last one.

@@ -25,6 +25,9 @@ use crate::verdict::{
     Status, Verdict,
 };
 
+/// The blind spot of probe level 0.
+const SYSCALL_RESULTS: &str = "syscall-results";
+
 /// Everything that a verdict is made from.
 pub(super) struct Case<'a> {
     pub(super) host: &'a HostFacts,
@@ -75,7 +78,7 @@ impl Case<'_> {
             progress,
             against: evidence::against(self, status),
             ruled_out: ruled_out::ruled_out(self, status),
-            blind_spots: self.blind_spots.to_vec(),
+            blind_spots: self.blind_spots(),
             remedies: remedies::remedies(
                 class,
                 &names_of(&locks),
@@ -138,6 +141,16 @@ impl Case<'_> {
     /// Whether somebody is runnable and does not run, for longer than a burst.
     fn is_starved(&self) -> bool {
         self.span.nr_starved_windows as usize >= at::NR_STARVED_HITS
+    }
+
+    /// What level 1 has seen meanwhile is no blind spot.
+    fn blind_spots(&self) -> Vec<BlindSpot> {
+        let seen = self.span.activity.is_some();
+        self.blind_spots
+            .iter()
+            .filter(|spot| !(seen && spot.id == SYSCALL_RESULTS))
+            .cloned()
+            .collect()
     }
 
     fn facts<'f>(&'f self, locks: &'f [LockReport]) -> Facts<'f> {

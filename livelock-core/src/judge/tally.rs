@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::level::Level;
 use crate::activity::{Activity, HostCounters, StarvedTask};
 use crate::detect::{Observation, StuckSpin};
+use crate::escalation;
 use crate::ids::MonotonicNs;
 use crate::ledger::profile::Profile;
 use crate::ledger::progress::Tokens;
@@ -90,7 +91,7 @@ impl SpanTally {
             nr_begun: sum(|c| c.nr_begun) + nr_missed,
             nr_lost: sum(|c| c.lost.values().sum()) + nr_missed,
             nr_stacks: sum(|c| c.nr_stacks),
-            self_ns: sum(|c| c.self_ns),
+            self_ns: sum(|c| c.self_ns) + escalation::cost_ns(window),
             own_cpu_ns: window.own_cpu_ns().unwrap_or(0),
             nr_stuck_windows: u32::from(!seen.stuck.is_empty()),
             oldest_stuck: seen.stuck.first().copied(),

@@ -11,10 +11,12 @@ use crate::activity::{Activity, HostCounters, StarvedTask};
 use crate::code::{CodeFacts, CodeSpace};
 use crate::event::{
     CpuCounters, CpuTimes, InFlightWait, LockKind, OwnProcess, ProgressCounters, SampleEvent,
-    StackEvent, WaitEvent,
+    SampleMode, StackEvent, WaitEvent,
 };
 use crate::hist::WaitHistogram;
 use crate::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs};
+use crate::ledger::profile::HotKey;
+use crate::thresholds::{NR_HOT_LOOKED_AT, NR_HOT_SAMPLES};
 use crate::verdict::Accounting;
 
 /// What all CPUs saw of one lock in a window.
@@ -99,6 +101,32 @@ impl Window {
     #[must_use]
     pub const fn duration_ns(&self) -> u64 {
         self.end.since(self.begin)
+    }
+
+    /// Instructions that were sampled often, most often first: their code is worth a look.
+    #[must_use]
+    pub fn hot_instructions(&self) -> Vec<(CodeSpace, CodeAddr)> {
+        let mut counts: BTreeMap<HotKey, (u64, CodeSpace)> = BTreeMap::new();
+        for sample in &self.samples {
+            let (space, addr) = match sample.mode {
+                SampleMode::User => (CodeSpace::User(sample.task.tgid), sample.user_ip),
+                SampleMode::Kernel if sample.task.pid.0 == 0 => continue,
+                SampleMode::Kernel => (CodeSpace::Kernel, sample.frames.first().copied()),
+            };
+            if let Some(addr) = addr {
+                let count = counts.entry(HotKey::new(space, addr)).or_insert((0, space));
+                count.0 += 1;
+            }
+        }
+        let mut hot: Vec<_> = counts
+            .into_iter()
+            .filter(|(_, (nr, _))| *nr >= NR_HOT_SAMPLES)
+            .collect();
+        hot.sort_by_key(|(key, (nr, _))| (std::cmp::Reverse(*nr), *key));
+        hot.truncate(NR_HOT_LOOKED_AT);
+        hot.into_iter()
+            .map(|(key, (_, space))| (space, key.addr))
+            .collect()
     }
 
     /// CPU time of our own process.
