@@ -5,6 +5,7 @@
 
 pub mod accounting;
 pub mod activity;
+mod activity_report;
 mod cause_class;
 pub mod code;
 mod confidence;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::activity_report::{ActivityReport, InterruptReport, SyscallReport};
 pub use crate::cause_class::CauseClass;
 use crate::event::LockKind;
 use crate::host::HostFacts;
@@ -117,6 +118,12 @@ pub struct Progress {
 pub struct TimeLedger {
     /// Idle and waiting for I/O.
     pub idle_pct: Option<f64>,
+    /// Part of idle in which the idle task polled: it keeps its hypervisor CPU. By samples.
+    pub polling_idle_pct: Option<f64>,
+    /// Lock waiters that had given their CPU back to the hypervisor. By samples.
+    pub halted_waiters_pct: Option<f64>,
+    /// Two standard errors of a share of 50 % told by samples, in points.
+    pub sampling_error_pct: Option<f64>,
     /// User.
     pub user_pct: Option<f64>,
     /// Kernel work that is not one of the following.
@@ -366,6 +373,8 @@ pub struct Verdict {
     pub time: TimeLedger,
     /// Progress ledger.
     pub progress: Progress,
+    /// What probe level 1 saw; `None`: it was not attached, and none of this could be seen.
+    pub activity: Option<ActivityReport>,
     /// Locks by burn, largest first.
     pub locks: Vec<LockReport>,
     /// For.

@@ -96,6 +96,26 @@ fn lock() -> LockReport {
     }
 }
 
+fn activity() -> ActivityReport {
+    ActivityReport {
+        observed_ns: 4_500_000_000,
+        ok_syscalls_per_sec: 61.0,
+        retry_pct: Some(0.0),
+        failing_syscalls: Vec::new(),
+        errnos_per_sec: BTreeMap::new(),
+        softirqs: vec![InterruptReport {
+            name: "TIMER".to_owned(),
+            per_sec: 480.0,
+            cpu_pct: 0.6,
+        }],
+        hardirqs: Vec::new(),
+        faults_per_sec: 3.0,
+        switches_per_sec: 52.0,
+        mean_run_delay_ns: Some(12_000),
+        rt_cpu_pct: 0.1,
+    }
+}
+
 /// Eight workers on one file table.
 pub(crate) fn livelock() -> Verdict {
     Verdict {
@@ -124,6 +144,9 @@ pub(crate) fn livelock() -> Verdict {
         omega: Some(0.938),
         time: TimeLedger {
             idle_pct: Some(0.4),
+            polling_idle_pct: Some(0.0),
+            halted_waiters_pct: Some(0.0),
+            sampling_error_pct: Some(1.6),
             user_pct: Some(0.4),
             kernel_pct: Some(4.9),
             traced_spin_pct: Some(93.4),
@@ -147,6 +170,7 @@ pub(crate) fn livelock() -> Verdict {
                 ("lock_handoffs".to_owned(), 61.0),
             ]),
         },
+        activity: Some(activity()),
         locks: vec![lock()],
         evidence: vec![
             evidence("omega", 0.938, "", Some(0.8), "almost all busy time is spent waiting for locks"),
@@ -201,6 +225,7 @@ pub(crate) fn healthy() -> Verdict {
         busy_pct: None,
         omega: None,
         time: TimeLedger::default(),
+        activity: None,
         locks: Vec::new(),
         evidence: Vec::new(),
         against: Vec::new(),

@@ -4,12 +4,16 @@ use livelock_core::verdict::{ProgressState, Verdict};
 
 use super::Page;
 use crate::render::Tint;
-use crate::render::units::{amount, clean, pct};
+use crate::render::units::{amount, clean, duration, pct};
 
 /// Columns before a bar.
 const BEFORE_BAR: usize = 28;
 /// Spin in percent of all CPUs under which nobody asks what part of it was traced.
 const MIN_SPIN_PCT: f64 = 1.0;
+/// System calls that failed, in the text; the document has more.
+const NR_FAILING: usize = 3;
+/// Time in percent of all CPUs under which an interrupt is not worth a word.
+const MIN_INTERRUPT_PCT: f64 = 0.5;
 /// Columns of a bar of 100 %, at most.
 const MAX_BAR: usize = 40;
 
@@ -52,7 +56,13 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
             "  the tracepoints saw {coverage:.1} % of the spinning"
         ));
     }
+    if let Some(error) = time.sampling_error_pct {
+        page.line(&format!(
+            "  shares told by samples are good to {error:.1} points"
+        ));
+    }
     write_progress(page, verdict);
+    write_activity(page, verdict);
 }
 
 /// How many of `full` columns `value_pct` fills.
@@ -99,4 +109,52 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
     if !sources.is_empty() {
         page.item("  ", &sources.join(", "));
     }
+}
+
+/// What probe level 1 saw, in a few lines.
+fn write_activity(page: &mut Page, verdict: &Verdict) {
+    let Some(activity) = &verdict.activity else {
+        return;
+    };
+    page.heading("Activity (probe level 1)");
+    let retried = activity.retry_pct.map_or_else(String::new, |retried| {
+        format!(", {} asked to be tried again", pct(Some(retried)))
+    });
+    let ok = amount(activity.ok_syscalls_per_sec);
+    page.item(
+        "  ",
+        &format!("{ok} system calls succeeded a second{retried}"),
+    );
+    let failing: Vec<String> = activity
+        .failing_syscalls
+        .iter()
+        .take(NR_FAILING)
+        .map(|call| {
+            let name = call.name.clone();
+            let name = name.unwrap_or_else(|| format!("system call {}", call.number));
+            let failed = pct(Some(call.retry_pct + call.failed_pct));
+            format!("{name} {}/s, {failed} failed", amount(call.per_sec))
+        })
+        .collect();
+    if !failing.is_empty() {
+        page.item("  ", &format!("failing most: {}", failing.join("; ")));
+    }
+    let interrupts: Vec<String> = activity
+        .softirqs
+        .iter()
+        .chain(&activity.hardirqs)
+        .filter(|row| row.cpu_pct >= MIN_INTERRUPT_PCT)
+        .map(|row| {
+            let (name, rate) = (clean(&row.name), amount(row.per_sec));
+            format!("{name} {} ({rate}/s)", pct(Some(row.cpu_pct)))
+        })
+        .collect();
+    if !interrupts.is_empty() {
+        page.item("  ", &format!("interrupts: {}", interrupts.join(", ")));
+    }
+    let delay = activity.mean_run_delay_ns.map_or_else(String::new, |ns| {
+        format!(", {} from runnable to running on average", duration(ns))
+    });
+    let switches = amount(activity.switches_per_sec);
+    page.item("  ", &format!("{switches} switches a second{delay}"));
 }
