@@ -5,6 +5,7 @@
 
 pub mod accounting;
 mod confidence;
+pub mod declared;
 pub mod detect;
 pub mod event;
 pub mod hist;

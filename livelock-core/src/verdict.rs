@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::declared::DeclaredProgress;
 use crate::event::LockKind;
 use crate::host::HostFacts;
 use crate::ids::{CpuId, Pid};
@@ -121,6 +122,9 @@ pub struct Progress {
     pub baseline_tokens_per_busy_sec: Option<f64>,
     /// Tokens per second of wall time by source.
     pub tokens_per_sec: BTreeMap<String, f64>,
+    /// What was declared as progress, in the order of the command line; empty if nothing was.
+    #[serde(default)]
+    pub declared: Vec<DeclaredProgress>,
 }
 
 /// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
@@ -252,6 +256,8 @@ pub enum EvidenceSource {
     ProgressCounters,
     /// Waits still open.
     InFlight,
+    /// What the user declared as progress.
+    DeclaredProgress,
 }
 
 /// One signal and what it says.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod cause;
+mod declared;
 mod evidence;
 mod level;
 mod progress;
@@ -37,6 +38,7 @@ pub struct Judge {
     history: History,
     run: SpanTally,
     recent: VecDeque<SpanTally>,
+    declared: declared::Declared,
 }
 
 impl Judge {
@@ -63,6 +65,7 @@ impl Judge {
             history: History::default(),
             run: SpanTally::default(),
             recent: VecDeque::new(),
+            declared: declared::Declared::default(),
         }
     }
 
@@ -72,10 +75,14 @@ impl Judge {
         let tokens = tokens(window);
         let pi0 = self.baseline.pi0();
         let mut seen = detect::detect(window, books.as_ref(), &tokens, pi0, &self.host);
+        let declared = self.judge_declared(window, books.as_ref(), &mut seen);
         self.learn(&seen);
         self.history.observe(&seen);
         let locks = locks::digest(window, &mut self.stacks);
-        let tally = SpanTally::of_window(window, books, tokens, &seen, locks);
+        let tally = SpanTally {
+            declared,
+            ..SpanTally::of_window(window, books, tokens, &seen, locks)
+        };
         self.run.merge(&tally);
         if self.recent.len() == at::NR_RULE_WINDOWS {
             self.recent.pop_front();
@@ -127,11 +134,15 @@ impl Judge {
 
     /// Quiet windows, busy enough to be comparable, make the baseline.
     fn learn(&mut self, seen: &Observation) {
-        let is_quiet = seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
-            && seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
-            && seen.stuck.is_empty();
-        if let Some(pi) = seen.pi.filter(|_| is_quiet) {
+        if let Some(pi) = seen.pi.filter(|_| is_quiet(seen)) {
             self.baseline.learn(pi);
         }
     }
+}
+
+/// Whether the window may serve as a comparison for others.
+fn is_quiet(seen: &Observation) -> bool {
+    seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
+        && seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
+        && seen.stuck.is_empty()
 }

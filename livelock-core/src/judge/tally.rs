@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::level::Level;
+use crate::declared::DeclaredTally;
 use crate::detect::{Observation, StuckSpin};
 use crate::ids::MonotonicNs;
 use crate::ledger::progress::Tokens;
@@ -40,6 +41,7 @@ pub(super) struct SpanTally {
     pub(super) nr_stuck_windows: u32,
     pub(super) oldest_stuck: Option<StuckSpin>,
     pub(super) accounting: Accounting,
+    pub(super) declared: DeclaredTally,
 }
 
 impl SpanTally {
@@ -86,6 +88,7 @@ impl SpanTally {
             nr_stuck_windows: u32::from(!seen.stuck.is_empty()),
             oldest_stuck: seen.stuck.first().copied(),
             accounting: window.accounting.clone(),
+            declared: DeclaredTally::default(),
         }
     }
 
@@ -126,6 +129,7 @@ impl SpanTally {
             self.oldest_stuck = later.oldest_stuck;
         }
         self.accounting = later.accounting.clone();
+        self.declared.merge(&later.declared);
     }
 
     /// Books of the windows that spoke for `level`; of all if none did.
