@@ -8,10 +8,12 @@
 //! [`CpuState::seq`]. User space reads through the mapping, without a system call.
 #![no_std]
 
+mod declared;
 mod record;
 mod state;
 mod table;
 
+pub use declared::{DeclaredCounts, MAX_DECLARED};
 pub use record::{Ring, SampleRecord, StackRecord, WaitRecord};
 pub use state::{Control, CpuState, TaskSlot, WaitSlot};
 pub use table::{LockAgg, LockBank};
@@ -195,5 +197,6 @@ mod tests {
         assert_eq!(size_of::<CpuState>() % 64, 0);
         assert_eq!(size_of::<StackRecord>(), 72 + 8 * STACK_FRAMES);
         assert_eq!(size_of::<SampleRecord>(), 56 + 8 * SAMPLE_FRAMES);
+        assert_eq!(size_of::<DeclaredCounts>(), 8 * MAX_DECLARED);
     }
 }
