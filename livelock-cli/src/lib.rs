@@ -6,6 +6,7 @@
 pub mod args;
 pub mod btf;
 pub mod capture;
+pub mod declared;
 pub mod decode;
 pub mod doctor;
 pub mod exit;

@@ -24,6 +24,7 @@ fn the_default_is_five_seconds_of_text() {
     let session = Session {
         window: Duration::from_millis(500),
         duration: Some(Duration::from_secs(5)),
+        declared: Vec::new(),
     };
     let job = Job::Diagnose {
         session,

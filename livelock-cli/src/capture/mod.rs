@@ -6,6 +6,7 @@
 mod attach;
 mod config;
 mod control;
+mod declared;
 mod drain;
 mod error;
 mod mapping;
@@ -16,6 +17,7 @@ mod snapshot;
 
 pub use attach::Capture;
 pub use config::{CaptureConfig, KernelOffsets, TRACEPOINT_TYPES};
+pub use declared::{DeclaredProbes, ProbeSite};
 pub use error::CaptureError;
 pub use probe::{ProgramProbe, probe_programs, probe_sampler};
 
