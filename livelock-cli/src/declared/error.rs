@@ -153,6 +153,12 @@ pub enum NotFound {
         /// Whether there are numbers behind keys.
         has_keys: bool,
     },
+    /// Nothing in it.
+    #[error("{} is empty; write the number into it first", path.display())]
+    Empty {
+        /// File.
+        path: PathBuf,
+    },
     /// A command that does not give a number.
     #[error("the command {0}")]
     Command(super::exec::CommandError),

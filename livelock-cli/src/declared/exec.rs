@@ -3,7 +3,6 @@
 //! In: a command for `sh -c`. Out: the number that it printed last. Refuses: to wait for it when a window closes, to
 //! let it run for longer than it may, and to leave its processes behind.
 
-use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -16,7 +15,9 @@ use std::{io, thread};
 use super::number::counter;
 
 /// More than a number takes, and all that a pipe holds.
-const MAX_BYTES: u64 = 64 << 10;
+const MAX_BYTES: usize = 64 << 10;
+/// Reads at one look at a command: it may print faster than we read.
+const MAX_READS: u32 = 256;
 /// Characters of output in a message.
 const MAX_SHOWN: usize = 60;
 /// How often an ended command is looked for.
@@ -233,11 +234,18 @@ impl<T: io::Read + std::os::fd::AsRawFd> Output<T> {
         }
     }
 
+    /// Keeps the begin and drops the rest, so that a command which prints a lot is not held up.
     fn take_what_is_there(&mut self) {
-        let room = MAX_BYTES.saturating_sub(self.bytes.len() as u64);
-        if let Some(from) = &mut self.from {
-            // Ends with "would block", which is an error to `read_to_end`, or at the end of the output.
-            let _ = from.take(room).read_to_end(&mut self.bytes);
+        let mut buffer = [0; 4096];
+        for _ in 0..MAX_READS {
+            // "Would block" is an error as well, and says that there is no more as yet.
+            let nr_read = match self.from.as_mut().map(|from| from.read(&mut buffer)) {
+                Some(Ok(nr_read)) if nr_read > 0 => nr_read,
+                _ => break,
+            };
+            let room = MAX_BYTES.saturating_sub(self.bytes.len());
+            let kept = buffer.get(..nr_read.min(room)).unwrap_or_default();
+            self.bytes.extend_from_slice(kept);
         }
     }
 

@@ -6,6 +6,8 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::error::NotFound;
 use super::nearest::nearest;
@@ -13,6 +15,9 @@ use super::number::{counter, keyed_sum, keyed_value, keys};
 
 /// Much more than any file of counters; `/proc/vmstat` has 6 KB.
 const MAX_BYTES: u64 = 1 << 20;
+/// A writer that truncates the file before it writes leaves it empty for a moment.
+const NR_LOOKS: u32 = 5;
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 /// Characters of a file that is no number, in a message.
 const MAX_SHOWN: usize = 24;
 
@@ -37,11 +42,19 @@ impl FileCounter {
     /// Whether it can be read now.
     pub(super) fn check(&self) -> Result<(), NotFound> {
         let path = self.path().to_owned();
-        let text = read(&path)?;
+        let mut text = read(&path)?;
+        for _ in 0..NR_LOOKS {
+            if !text.trim().is_empty() {
+                break;
+            }
+            thread::sleep(LOOK_AGAIN_AFTER);
+            text = read(&path)?;
+        }
         if self.value(&text).is_some() {
             return Ok(());
         }
         Err(match self {
+            Self::Plain(_) if text.trim().is_empty() => NotFound::Empty { path },
             Self::Plain(_) => NotFound::Number {
                 path,
                 found: text.trim().chars().take(MAX_SHOWN).collect(),
