@@ -14,14 +14,18 @@ use crate::declared::{Declaration, Spec, parse_expectation, parse_spec};
 struct Options {
     /// What counts as progress; may be given more than once
     ///
-    /// uprobe:PATH:FUNCTION (calls, in all processes), tp:SUBSYSTEM:EVENT (a kernel tracepoint),
-    /// usdt:PATH:PROVIDER:PROBE, cgroup:FILE:KEY, file:PATH[:KEY] (a number in a file), or 'exec:COMMAND'
-    /// (prints a number, runs once a window). While one of them keeps pace there is no live lock; if all that can
-    /// be judged have stalled or collapsed, that is evidence for one. Examples:
+    ///   uprobe:PATH:FUNCTION      calls of a function, in all processes
+    ///   usdt:PATH:PROVIDER:PROBE  hits of a USDT probe
+    ///   tp:SUBSYSTEM:EVENT        hits of a kernel tracepoint
+    ///   cgroup:FILE:KEY           a key of a control group, over all devices
+    ///   file:PATH[:KEY]           a number in a file
+    ///   'exec:COMMAND'            a number that a command prints, once a window
     ///
-    /// --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
+    /// While one of them keeps pace there is no live lock. If those that can be judged have
+    /// stalled or collapsed on a busy host, that is evidence for one. Examples:
     ///
-    /// --progress cgroup:/sys/fs/cgroup/app/io.stat:wbytes --progress tp:sched:sched_process_exit
+    ///   --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
+    ///   --progress cgroup:/sys/fs/cgroup/app/io.stat:wbytes --progress file:/run/app/orders
     #[arg(short, long, value_name = "SPEC", value_parser = spec, verbatim_doc_comment)]
     progress: Vec<(Spec, String)>,
 
