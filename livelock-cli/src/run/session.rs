@@ -155,7 +155,7 @@ pub(super) async fn observe(
             loaded = &mut symbols, if bench.is_none() => {
                 log::info!("symbols read after {} ms", entered.elapsed().as_millis());
                 let mut fresh = seat(loaded, &host, &pipeline);
-                expect_progress(&mut fresh.2.judge, &session, &first);
+                expect_progress(&mut fresh.2.judge, session, &first);
                 if listener.begin(&fresh.0, &fresh.1)? == Written::PipeClosed {
                     break EndedBy::ClosedPipe;
                 }
@@ -172,7 +172,7 @@ pub(super) async fn observe(
         Some(bench) => bench,
         None => {
             let (facts, spots, mut bench) = seat((&mut symbols).await, &host, &pipeline);
-            expect_progress(&mut bench.judge, &session, &first);
+            expect_progress(&mut bench.judge, session, &first);
             listener.begin(&facts, &spots)?;
             bench
         }

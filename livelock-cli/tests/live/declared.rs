@@ -48,7 +48,7 @@ fn diagnose(args: &[&str], load: impl FnOnce()) -> (Value, Option<i32>) {
     (document(&output), output.status.code())
 }
 
-fn source<'a>(verdict: &'a Value, index: usize) -> &'a Value {
+fn source(verdict: &Value, index: usize) -> &Value {
     &verdict["progress"]["declared"][index]
 }
 
