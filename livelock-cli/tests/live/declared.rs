@@ -41,7 +41,19 @@ fn diagnose(args: &[&str], load: impl FnOnce()) -> (Value, Option<i32>) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let child = command.spawn().expect("livelock starts");
-    // Attaching takes a tenth of a second, many times that on a machine under load.
+    // Attached to the tracepoints, and a moment for the first reading. On a machine under load both take many
+    // times what they usually do.
+    let is_attached = || {
+        let held = kernel_objects::held_by(child.id());
+        held.iter()
+            .any(|object| object.name.starts_with("contention_"))
+    };
+    for _ in 0..200 {
+        if is_attached() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
     std::thread::sleep(Duration::from_millis(1500));
     load();
     let output = child.wait_with_output().expect("livelock ends");
@@ -99,7 +111,7 @@ fn calls_in_short_lived_processes_are_counted_to_the_last() {
     let probe = format!("usdt:{program}:shop:order__done");
     let args = [
         "--duration",
-        "8s",
+        "12s",
         "--progress",
         &function,
         "--expect",
