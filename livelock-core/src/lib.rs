@@ -10,6 +10,7 @@ mod cause_class;
 pub mod code;
 mod confidence;
 mod counters;
+pub mod declared;
 pub mod detect;
 pub mod detectors;
 pub mod escalation;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::activity_report::{ActivityReport, InterruptReport, SyscallReport};
 pub use crate::cause_class::CauseClass;
+use crate::declared::DeclaredProgress;
 use crate::event::LockKind;
 use crate::host::HostFacts;
 use crate::ids::{CpuId, Pid};
@@ -111,6 +112,9 @@ pub struct Progress {
     pub baseline_tokens_per_busy_sec: Option<f64>,
     /// Tokens per second of wall time by source.
     pub tokens_per_sec: BTreeMap<String, f64>,
+    /// What was declared as progress, in the order of the command line; empty if nothing was.
+    #[serde(default)]
+    pub declared: Vec<DeclaredProgress>,
 }
 
 /// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
@@ -254,6 +258,8 @@ pub enum EvidenceSource {
     InFlight,
     /// Programs of probe level 1.
     Activity,
+    /// What the user declared as progress.
+    DeclaredProgress,
 }
 
 /// One signal and what it says.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use livelock_core::declared::{DeclaredProgress, DeclaredState};
 use livelock_core::event::LockKind;
 use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use livelock_core::ids::{CpuId, Pid};
@@ -169,6 +170,14 @@ pub(crate) fn livelock() -> Verdict {
                 ("context_switches".to_owned(), 52.0),
                 ("lock_handoffs".to_owned(), 61.0),
             ]),
+            declared: vec![DeclaredProgress {
+                name: "nginx:ngx_http_finalize_request".to_owned(),
+                spec: "uprobe:/usr/sbin/nginx:ngx_http_finalize_request".to_owned(),
+                state: DeclaredState::Stalled,
+                rate_per_sec: Some(0.4),
+                expectation: Some("rate>=100".to_owned()),
+                reason: "no progress for 2.0 s, more than 1.5 s".to_owned(),
+            }],
         },
         activity: Some(activity()),
         locks: vec![lock()],

@@ -1,5 +1,6 @@
 //! Where the time went and what came of it.
 
+use livelock_core::declared::DeclaredState;
 use livelock_core::verdict::{ProgressState, Verdict};
 
 use super::Page;
@@ -90,6 +91,28 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
     let painted = page.style().paint(tint, word);
     page.line(&format!("  {painted}"));
     page.item("  ", &progress.reason);
+    for source in &progress.declared {
+        let (word, tint) = match source.state {
+            DeclaredState::KeepsPace => ("keeps pace", Tint::Good),
+            DeclaredState::Collapsed => ("collapsed", Tint::Bad),
+            DeclaredState::Stalled => ("stalled", Tint::Bad),
+            DeclaredState::Unknown => ("unknown", Tint::Warn),
+        };
+        let rate = source.rate_per_sec.map_or_else(
+            || "no rate".to_owned(),
+            |rate| format!("{}/s", amount(rate)),
+        );
+        let expected = source
+            .expectation
+            .as_ref()
+            .map_or_else(String::new, |rule| format!(", expected {rule}"));
+        let text = format!(
+            "{} {word}: {rate}{expected}; {}",
+            clean(&source.name),
+            clean(&source.reason)
+        );
+        page.painted_item("  - ", &text, Some(tint));
+    }
     if let Some(tokens) = progress.tokens_per_busy_sec {
         let baseline = progress.baseline_tokens_per_busy_sec.map_or_else(
             || "no baseline".to_owned(),
