@@ -118,6 +118,20 @@ pub const NR_MIN_SAMPLES: u64 = 10;
 /// Frames of a sample, innermost first, in which a spin function counts. Source: docs/detection.md (spin functions).
 pub const NR_SPIN_FRAMES: usize = 3;
 
+/// Windows from which the slope of throughput against busy CPUs is told: a minute of short ones.
+pub const NR_SLOPE_WINDOWS: usize = 60;
+
+/// Windows, and pairs of them, without which there is no slope. Source: docs/detection.md (six load levels).
+pub const NR_SLOPE_MIN: usize = 6;
+
+/// Busy CPUs between the least and the most busy window without which there is no slope: one CPU more or
+/// less is what "adding CPUs" means.
+pub const MIN_CPU_SPREAD: f64 = 1.0;
+
+/// Share of the pairs of windows in which throughput must fall as CPUs are added. Three quarters: half is
+/// chance, and neighbouring windows are not independent.
+pub const RETROGRADE_SHARE: f64 = 0.75;
+
 /// Quiet windows whose median is the baseline `pi0`. Source: docs/detection.md.
 pub const NR_BASELINE_WINDOWS: usize = 60;
 

@@ -166,6 +166,7 @@ pub(crate) fn livelock() -> Verdict {
             reason: "0.4 % of busy time is user time while CPUs spin".to_owned(),
             tokens_per_busy_sec: Some(7.66),
             baseline_tokens_per_busy_sec: None,
+            throughput_slope: None,
             tokens_per_sec: BTreeMap::from([
                 ("context_switches".to_owned(), 52.0),
                 ("lock_handoffs".to_owned(), 61.0),

@@ -5,7 +5,7 @@
 use super::facts::{Facts, signal};
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
-use crate::ledger::profile::Owner;
+use crate::ledger::profile::{MAX_RT_PRIO, Owner};
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -34,9 +34,6 @@ const REMEDIES: &[super::Row] = &[
         "perf trace -s -e sched_yield",
     ),
 ];
-
-/// Priorities below are real-time (`MAX_RT_PRIO`, include/linux/sched/prio.h).
-const MAX_RT_PRIO: u32 = 100;
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let starved = facts.starved?;

@@ -36,6 +36,7 @@ pub(super) struct Case<'a> {
     pub(super) span: &'a SpanTally,
     pub(super) history: &'a History,
     pub(super) run_begin: Option<MonotonicNs>,
+    pub(super) throughput_slope: Option<f64>,
     pub(super) level: Level,
 }
 

@@ -20,6 +20,7 @@ use crate::detect::{self, Observation};
 use crate::host::{HostFacts, SpinlockFlavour};
 use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
+use crate::ledger::slope::Throughput;
 use crate::ledger::{samples, time};
 use crate::locks::{self, RecentStacks};
 use crate::names::Names;
@@ -39,6 +40,7 @@ pub struct Judge {
     stacks: RecentStacks,
     history: History,
     functions: Functions,
+    throughput: Throughput,
     run: SpanTally,
     recent: VecDeque<SpanTally>,
     declared: declared::Declared,
@@ -67,6 +69,7 @@ impl Judge {
             stacks: RecentStacks::default(),
             history: History::default(),
             functions: Functions::default(),
+            throughput: Throughput::default(),
             run: SpanTally::default(),
             recent: VecDeque::new(),
             declared: declared::Declared::default(),
@@ -80,7 +83,23 @@ impl Judge {
         let books = time::book(window, &counts, &profile);
         let tokens = tokens(window);
         let pi0 = self.baseline.pi0();
-        let mut seen = detect::detect(window, books.as_ref(), &tokens, pi0, &self.host);
+        let mut seen = detect::detect(
+            window,
+            books.as_ref(),
+            &tokens,
+            pi0,
+            self.throughput.is_retrograde(),
+            &self.host,
+        );
+        seen.rt_hog = profile.rt_hog();
+        if let Some(busy) = seen.busy.filter(|&busy| busy >= at::BASELINE_MIN_BUSY) {
+            let nr: u64 = tokens.values().sum();
+            let seconds = window.duration_ns() as f64 / 1e9;
+            self.throughput.learn(
+                busy * f64::from(window.nr_cpus_online),
+                nr as f64 / seconds.max(f64::MIN_POSITIVE),
+            );
+        }
         let declared = self.judge_declared(window, books.as_ref(), &mut seen);
         self.learn(&seen);
         self.history.observe(&seen);
@@ -134,6 +153,7 @@ impl Judge {
             span,
             history: &self.history,
             run_begin: self.run.begin,
+            throughput_slope: self.throughput.slope(),
             level,
         }
     }
