@@ -137,7 +137,7 @@ int truth_show(struct seq_file *out, void *unused)
 		   truth_is_over() ? "true" : "false");
 	seq_printf(out, "\"parameters\":{\"nr_threads\":%u,\"hold_ns\":%llu,\"work_ns\":%llu,\"duration_ms\":%llu},",
 		   truth_nr_threads, truth_hold_ns, truth_work_ns, truth_duration_ms);
-	seq_printf(out, "\"clock\":{\"source\":\"local_clock\",\"cost_ns\":%llu},\"now_ns\":%llu,\"elapsed_ns\":%llu,",
+	seq_printf(out, "\"clock\":{\"source\":\"sched_clock\",\"cost_ns\":%llu},\"now_ns\":%llu,\"elapsed_ns\":%llu,",
 		   truth_clock_cost_ns, now_ns, truth_span(truth_begin_ns, now_ns));
 	seq_printf(out, "\"nr_ops\":%llu,\"locks\":[", nr_ops);
 	for (i = 0; i < TRUTH_MAX_LOCKS && truth_mode->locks[i].name; i++)

@@ -28,9 +28,9 @@ static struct truth_guarded truth_seq_guarded;
 
 /*
  * Two who meet in a hallway: each stands on its own side (own lock), looks for up to hold_ns whether the other comes,
- * tries to pass (trylock of the other's), and if that fails steps back for work_ns and comes again. Seeing each
- * other puts them in step, and from then on both step back together. They pass only when one of them was kept away
- * for longer than the other looks.
+ * tries to pass (trylock of the other's), and if that fails stands for work_ns, steps back for work_ns and comes again.
+ * Seeing each other puts them in step, and from then on both stand and step back together. They pass only when one of
+ * them was kept away for longer than the other looks or stands.
  */
 static __always_inline void truth_hallway(struct truth_thread *thread, spinlock_t *own, struct truth_guarded *own_guarded,
 					  unsigned int own_index, spinlock_t *other,
@@ -52,6 +52,9 @@ static __always_inline void truth_hallway(struct truth_thread *thread, spinlock_
 		truth_got(thread, other_side, &other_visit, other_guarded);
 		truth_leave(&other_visit);
 		spin_unlock(other);
+	} else {
+		/* The other, who saw us a little later, must still meet us here. */
+		truth_burn_holding(truth_work_ns);
 	}
 	truth_leave(&own_visit);
 	spin_unlock(own);
@@ -229,8 +232,8 @@ const struct truth_mode truth_retry_modes[] = {
 		.locks = { { "truth_storm_seqlock", "seqlock", &truth_storm_seqlock } },
 		.roles = { { "truth_seq_writer_path", truth_seq_writer_path },
 			   { "truth_seq_reader_path", truth_seq_reader_path } },
-		/* Readers need longer than the writer pauses. */
-		.hold_ns = 50000,
+		/* Readers need longer than the writer pauses, also where its CPU is a guest's that loses a time slice. */
+		.hold_ns = 10000000,
 		.work_ns = 1000,
 	},
 	{

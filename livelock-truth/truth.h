@@ -6,11 +6,13 @@
  * measuring moves no cache line that the pathology does not move anyway; the report sums them.
  * Refuses: kernels without a 64-bit word, because a counter is read while it is written.
  *
- * The clock is local_clock(): the time stamp counter of the own CPU, about 20 to 40 ns on hardware, and the cost
- * measured on the running machine stands in the report (clock.cost_ns). ktime_get_mono_fast_ns() would compare
- * across CPUs, but follows the clocksource: an emulated or paravirtual guest that falls back to HPET would
- * serialize all CPUs on one device with every read. Threads are bound to a CPU, so all intervals begin and end on
- * one clock. Two readings per visit are taken while the lock is held and count as hold time.
+ * The clock is sched_clock(): on x86 the time stamp counter of the own CPU in nanoseconds, 50 to 60 ns a reading in an
+ * emulated guest; what it costs on the running machine is measured and stands in the report (clock.cost_ns). It is what local_clock() is built on. local_clock() itself does not do: once the counter is
+ * marked unstable, as it soon is in an emulated guest, it runs at most one tick ahead of the last tick, so it stands
+ * still where interrupts stay off, and a loop that waits for it never ends. ktime_get_mono_fast_ns() would be right
+ * but follows the clocksource, and in such a guest each reading of the HPET leaves the CPU. Threads are bound to a
+ * CPU, so all intervals begin and end on one clock. Two readings per visit are taken while the lock is held; one of
+ * them counts as hold time.
  */
 #ifndef LIVELOCK_TRUTH_H
 #define LIVELOCK_TRUTH_H
@@ -134,7 +136,7 @@ void truth_burn_working(u64 ns);
 
 static __always_inline u64 truth_now(void)
 {
-	return local_clock();
+	return sched_clock();
 }
 
 static inline void truth_times_add(struct truth_times *times, u64 ns)
