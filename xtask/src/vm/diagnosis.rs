@@ -11,7 +11,7 @@ use super::guest;
 
 /// How to diagnose. Durations go to the guest as they are.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct Diagnosis {
     /// Time between the start of the load and the diagnosis
     #[arg(long, value_name = "SECS", default_value = "1s")]
     delay: String,
@@ -40,7 +40,7 @@ pub(crate) struct Report {
     dmesg_watchdog_lines: Vec<String>,
 }
 
-impl Args {
+impl Diagnosis {
     /// The wait before the diagnosis.
     pub(crate) fn delay_script(&self) -> String {
         format!("sleep {}\n", guest::quote(&self.delay))

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::boot::Machine;
 use super::console::Results;
-use super::diagnosis;
+use super::diagnosis::{self, Diagnosis};
 use super::guest::{self, Content};
 use super::module::{self, Load};
 
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECS")]
     duration: Option<String>,
     #[command(flatten)]
-    diagnosis: diagnosis::Args,
+    diagnosis: Diagnosis,
     /// Let the guest's scheduler place the threads
     #[arg(long)]
     no_pin: bool,

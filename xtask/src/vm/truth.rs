@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::boot::Machine;
 use super::console::Results;
-use super::diagnosis;
+use super::diagnosis::{self, Diagnosis};
 use super::guest::{self, Content};
 use super::measured::{self, Measured};
 use super::module;
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     content: Content,
     #[command(flatten)]
-    diagnosis: diagnosis::Args,
+    diagnosis: Diagnosis,
     /// Mode of the module, such as spin-hot; an unknown one makes it list what it knows
     #[arg(long, value_name = "MODE")]
     mode: String,
