@@ -9,6 +9,10 @@ use serde_json::Value;
 use super::console::Results;
 use super::guest;
 
+/// Shell lines around a diagnosis.
+const BEGIN: &str = "cut -d' ' -f1 /proc/uptime >/result/diagnose_begin\n";
+const END: &str = "cut -d' ' -f1 /proc/uptime >/result/diagnose_end\n";
+
 /// How to diagnose. Durations go to the guest as they are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Diagnosis {
@@ -48,11 +52,31 @@ impl Diagnosis {
 
     /// The diagnosis. Times are taken from `/proc/uptime`, in hundredths of a second.
     pub(crate) fn script(&self) -> String {
+        format!("{BEGIN}{}{END}", self.observe(""))
+    }
+
+    /// The same with a file read twice, when the probes are attached and when the window ends: attaching and
+    /// judging take seconds on CPUs that spin, and what the load did then is not what the verdict is about.
+    pub(crate) fn script_with_readings(&self, file: &str, before: &str, after: &str) -> String {
         format!(
-            "cut -d' ' -f1 /proc/uptime >/result/diagnose_begin
-{} --format json --output /result/verdict >/result/diagnose_stdout 2>/result/diagnose_stderr
+            "{BEGIN}(
+{observe}) &
+tool=$!
+until grep -q 'attached after' /result/diagnose_stderr || [ -s /result/diagnose_exit_code ]; do sleep 0.1; done
+cat {file} >/result/{before}
+sleep {window}
+cat {file} >/result/{after}
+wait $tool
+{END}",
+            observe = self.observe("--verbose"),
+            window = guest::quote(&self.diagnose_duration),
+        )
+    }
+
+    fn observe(&self, more: &str) -> String {
+        format!(
+            "{} {more} --format json --output /result/verdict >/result/diagnose_stdout 2>/result/diagnose_stderr
 echo $? >/result/diagnose_exit_code
-cut -d' ' -f1 /proc/uptime >/result/diagnose_end
 ",
             self.command()
         )

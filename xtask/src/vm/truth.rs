@@ -42,9 +42,9 @@ struct Report {
     hypervisor_flag: bool,
     mode: String,
     parameters: Vec<String>,
-    /// `livelock.truth/v1` just before the diagnosis.
+    /// `livelock.truth/v1` when the probes were attached.
     truth_before: Value,
-    /// And just after.
+    /// And when the window was over.
     truth_after: Value,
     /// The difference of the two.
     measured: Measured,
@@ -63,14 +63,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The guest's side.
 fn script(args: &Args) -> String {
-    format!(
-        "{load}{delay}cat {books} >/result/truth_before\n{diagnose}cat {books} >/result/truth_after\n{after}",
-        load = module::insmod(&args.mode, &args.parameters),
-        delay = args.diagnosis.delay_script(),
-        books = module::BOOKS,
-        diagnose = args.diagnosis.script(),
-        after = args.diagnosis.after_script(),
-    )
+    let readings =
+        args.diagnosis
+            .script_with_readings(module::BOOKS, "truth_before", "truth_after");
+    [
+        module::insmod(&args.mode, &args.parameters),
+        args.diagnosis.delay_script(),
+        readings,
+        args.diagnosis.after_script(),
+    ]
+    .concat()
 }
 
 fn report(args: &Args, results: &Results) -> anyhow::Result<Report> {
