@@ -4,7 +4,7 @@
 //! `target/vm/headers`. Refuses: headers of another release than the kernel's, and to install anything.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
@@ -30,18 +30,21 @@ impl Headers {
     /// The headers of `kernel`; fetched if they are not there.
     pub(crate) fn of(kernel: &Kernel) -> anyhow::Result<Self> {
         let release = fetch::release(kernel)?;
-        let root = paths::vm_dir("headers")?.join(&release);
+        let all = paths::vm_dir("headers")?;
+        let root = all.join(&release);
         if !root.is_dir() {
             eprintln!("vm: fetching the headers of {release}");
-            let partial = root.with_extension(format!("partial-{}", std::process::id()));
-            if partial.is_dir() {
-                fs::remove_dir_all(&partial)
-                    .with_context(|| format!("failed to remove {}", partial.display()))?;
-            }
+            let partial = all.join(format!("{release}.partial-{}", std::process::id()));
             paths::make_dir(&partial)?;
-            unpack(kernel, &release, &partial)?;
-            fs::rename(&partial, &root)
-                .with_context(|| format!("failed to keep {}", root.display()))?;
+            let unpacked = unpack(kernel, &release, &partial).and_then(|()| {
+                fs::rename(&partial, &root)
+                    .with_context(|| format!("failed to keep {}", root.display()))
+            });
+            if unpacked.is_err() {
+                // What is half there must not be taken for headers; the first error is the one to tell.
+                let _ = fs::remove_dir_all(&partial);
+            }
+            unpacked?;
         }
         Ok(Self { release, root })
     }
@@ -71,7 +74,7 @@ impl Headers {
 }
 
 /// Unpacks the headers, what they need of the same source, and libraries if the tools want newer ones.
-fn unpack(kernel: &Kernel, release: &str, root: &std::path::Path) -> anyhow::Result<()> {
+fn unpack(kernel: &Kernel, release: &str, root: &Path) -> anyhow::Result<()> {
     let apt = Apt::for_suite(kernel.suite)?;
     apt.update()?;
     let package = format!("linux-headers-{release}");
