@@ -48,8 +48,16 @@ pub(crate) struct Measured {
     elapsed_ns: u64,
     ops_per_sec: f64,
     locks: Vec<MeasuredLock>,
-    /// The function that held most of the time; none if nothing is held in this mode.
-    longest_holder: Option<String>,
+    /// The path that held for most of the time; none if nothing is held in this mode.
+    longest_holder: Option<LongestHolder>,
+}
+
+/// Whom a verdict should name as the holder.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct LongestHolder {
+    function: String,
+    /// Of all hold time in the interval.
+    share_pct: f64,
 }
 
 /// One lock in that interval.
@@ -112,15 +120,19 @@ pub(crate) fn between(before: &Value, after: &Value, nr_cpus: u32) -> anyhow::Re
     })
 }
 
-fn longest_holder(before: &[Path], after: &[Path]) -> Option<String> {
+fn longest_holder(before: &[Path], after: &[Path]) -> Option<LongestHolder> {
     let so_far_ns = |path: &Path| path.hold_ns.saturating_add(path.hold_open_ns);
-    before
+    let held: Vec<(u64, &Path)> = before
         .iter()
         .zip(after)
         .map(|(from, to)| (so_far_ns(to).saturating_sub(so_far_ns(from)), to))
-        .filter(|(held_ns, _)| *held_ns > 0)
-        .max_by_key(|(held_ns, _)| *held_ns)
-        .map(|(_, path)| path.function.clone())
+        .collect();
+    let total_ns: u64 = held.iter().map(|(held_ns, _)| held_ns).sum();
+    let (held_ns, path) = held.into_iter().max_by_key(|(held_ns, _)| *held_ns)?;
+    (held_ns > 0).then(|| LongestHolder {
+        function: path.function.clone(),
+        share_pct: held_ns as f64 * 100.0 / total_ns as f64,
+    })
 }
 
 #[cfg(test)]
@@ -152,12 +164,7 @@ mod tests {
     #[test]
     fn shares_are_of_all_cpus_and_rates_of_a_second() {
         let before = books(1_000_000_000, 100, (0, 500_000_000), [0, 0]);
-        let after = books(
-            3_000_000_000,
-            500,
-            (6_000_000_000, 500_000_000),
-            [1_000_000_000, 7],
-        );
+        let after = books(3_000_000_000, 500, (6_000_000_000, 500_000_000), [300, 100]);
         let measured = between(&before, &after, 4).unwrap();
         assert_eq!(measured.elapsed_ns, 2_000_000_000);
         assert_eq!(measured.ops_per_sec, 200.0);
@@ -165,10 +172,9 @@ mod tests {
         // 6 s of 8 CPU seconds: the wait that was open before has closed, another one is open.
         assert_eq!(lock.wait_pct, 75.0);
         assert_eq!(lock.handoffs_per_sec, 100.0);
-        assert_eq!(
-            measured.longest_holder.as_deref(),
-            Some("truth_holder_path")
-        );
+        let holder = measured.longest_holder.unwrap();
+        assert_eq!(holder.function, "truth_holder_path");
+        assert_eq!(holder.share_pct, 75.0);
     }
 
     #[test]
