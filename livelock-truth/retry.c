@@ -50,13 +50,13 @@ static __always_inline void truth_hallway(struct truth_thread *thread, spinlock_
 	has_passed = spin_trylock(other);
 	if (has_passed) {
 		truth_got(thread, other_side, &other_visit, other_guarded);
-		truth_leave(&other_visit);
+		truth_leave(other_side, &other_visit);
 		spin_unlock(other);
 	} else {
 		/* The other, who saw us a little later, must still meet us here. */
 		truth_burn_holding(truth_work_ns);
 	}
-	truth_leave(&own_visit);
+	truth_leave(own_side, &own_visit);
 	spin_unlock(own);
 	truth_record(own_side, &own_visit);
 	if (has_passed) {
@@ -99,10 +99,10 @@ static __always_inline void truth_cycle(struct truth_thread *thread, spinlock_t 
 	if (has_both) {
 		truth_got(thread, inner_side, &inner_visit, inner_guarded);
 		truth_burn_holding(truth_hold_ns);
-		truth_leave(&inner_visit);
+		truth_leave(inner_side, &inner_visit);
 		spin_unlock(inner);
 	}
-	truth_leave(&outer_visit);
+	truth_leave(outer_side, &outer_visit);
 	spin_unlock(outer);
 	truth_record(outer_side, &outer_visit);
 	if (has_both) {
@@ -136,7 +136,7 @@ static noinline void truth_seq_writer_path(struct truth_thread *thread)
 	truth_ask(side, &visit);
 	write_seqlock(&truth_storm_seqlock);
 	truth_got(thread, side, &visit, &truth_seq_guarded);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	write_sequnlock(&truth_storm_seqlock);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -167,7 +167,7 @@ static noinline void truth_seq_reader_path(struct truth_thread *thread)
 			return;
 		cond_resched();
 	}
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	visit.is_handoff = false;
 	WRITE_ONCE(side->wait.open_since_ns, 0);
 	truth_record(side, &visit);

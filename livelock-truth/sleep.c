@@ -26,7 +26,7 @@ static noinline void truth_rwlock_writer_path(struct truth_thread *thread)
 	write_lock(&truth_storm_rwlock);
 	truth_got(thread, side, &visit, &truth_rwlock_guarded);
 	truth_burn_holding(truth_hold_ns);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	write_unlock(&truth_storm_rwlock);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -43,7 +43,7 @@ static noinline void truth_rwlock_reader_path(struct truth_thread *thread)
 	read_lock(&truth_storm_rwlock);
 	truth_got(thread, side, &visit, NULL);
 	truth_burn_holding(truth_hold_ns);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	read_unlock(&truth_storm_rwlock);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -60,7 +60,7 @@ static noinline void truth_mutex_path(struct truth_thread *thread)
 	mutex_lock(&truth_spin_mutex);
 	truth_got(thread, side, &visit, &truth_mutex_guarded);
 	truth_burn_holding(truth_hold_ns);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	mutex_unlock(&truth_spin_mutex);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -77,7 +77,7 @@ static noinline void truth_rwsem_writer_path(struct truth_thread *thread)
 	down_write(&truth_spin_rwsem);
 	truth_got(thread, side, &visit, &truth_rwsem_guarded);
 	truth_burn_holding(truth_hold_ns);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	up_write(&truth_spin_rwsem);
 	truth_record(side, &visit);
 	truth_op_done(thread);

@@ -26,7 +26,7 @@ static noinline void truth_hot_path(struct truth_thread *thread)
 	spin_lock(&truth_hot_lock);
 	truth_got(thread, side, &visit, &truth_hot_guarded);
 	truth_burn_holding(truth_hold_ns);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	spin_unlock(&truth_hot_lock);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -44,7 +44,7 @@ static noinline void truth_irqoff_path(struct truth_thread *thread)
 	spin_lock_irqsave(&truth_irqoff_lock, flags);
 	truth_got(thread, side, &visit, &truth_irqoff_guarded);
 	truth_burn_holding(truth_hold_ns);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	spin_unlock_irqrestore(&truth_irqoff_lock, flags);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -61,7 +61,7 @@ static noinline void truth_long_holder_path(struct truth_thread *thread)
 	spin_lock(&truth_long_lock);
 	truth_got(thread, side, &visit, &truth_long_guarded);
 	truth_burn_holding(truth_hold_ns);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	spin_unlock(&truth_long_lock);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -77,7 +77,7 @@ static noinline void truth_long_waiter_path(struct truth_thread *thread)
 	truth_ask(side, &visit);
 	spin_lock(&truth_long_lock);
 	truth_got(thread, side, &visit, &truth_long_guarded);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	spin_unlock(&truth_long_lock);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -92,7 +92,7 @@ static noinline void truth_holder_path(struct truth_thread *thread)
 	spin_lock(&truth_named_lock);
 	truth_got(thread, side, &visit, &truth_named_guarded);
 	truth_burn_holding(truth_hold_ns);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	spin_unlock(&truth_named_lock);
 	truth_record(side, &visit);
 	truth_op_done(thread);
@@ -108,7 +108,7 @@ static noinline void truth_waiter_path(struct truth_thread *thread)
 	truth_ask(side, &visit);
 	spin_lock(&truth_named_lock);
 	truth_got(thread, side, &visit, &truth_named_guarded);
-	truth_leave(&visit);
+	truth_leave(side, &visit);
 	spin_unlock(&truth_named_lock);
 	truth_record(side, &visit);
 	truth_op_done(thread);

@@ -186,16 +186,19 @@ static __always_inline void truth_got(struct truth_thread *thread, struct truth_
 	}
 }
 
-/* Just before it is released. */
-static __always_inline void truth_leave(struct truth_visit *visit)
+/*
+ * Just before it is released. The open hold ends here, not after the release: that may reschedule, to the reader of
+ * the books for one.
+ */
+static __always_inline void truth_leave(struct truth_side *side, struct truth_visit *visit)
 {
 	visit->left_ns = truth_now();
+	WRITE_ONCE(side->hold.open_since_ns, 0);
 }
 
 /* After it was released, so that bookkeeping lengthens no critical section. */
 static __always_inline void truth_record(struct truth_side *side, const struct truth_visit *visit)
 {
-	WRITE_ONCE(side->hold.open_since_ns, 0);
 	WRITE_ONCE(side->nr_acquired, side->nr_acquired + 1);
 	WRITE_ONCE(side->nr_handoffs, side->nr_handoffs + visit->is_handoff);
 	truth_times_add(&side->wait, truth_span(visit->asked_ns, visit->got_ns));
