@@ -6,11 +6,17 @@ mod boot;
 mod build;
 mod console;
 mod cpio;
+mod diagnosis;
 mod fetch;
 mod guest;
+mod headers;
 mod initramfs;
+mod kbuild;
 mod kernels;
+mod measured;
+mod module;
 mod run;
 mod scenario;
+mod truth;
 
 pub(crate) use args::{Command, dispatch};
