@@ -1,13 +1,16 @@
-//! One file per scenario: the operation that its threads repeat.
+//! The scenarios, one file per part of the kernel or kind of program.
+//!
+//! In: nothing. Out: [`GROUPS`], the tables of all files. Refuses: to know what a scenario does.
 
-mod compute;
-mod fd_table;
-mod futex_bucket;
-mod getppid;
-mod pipe_resize;
+mod files;
+mod futex;
+mod healthy;
 
-pub(crate) use compute::compute;
-pub(crate) use fd_table::fd_table;
-pub(crate) use futex_bucket::futex_bucket;
-pub(crate) use getppid::getppid;
-pub(crate) use pipe_resize::pipe_resize;
+use crate::catalog::Scenario;
+
+/// All scenarios, in the order in which they are listed.
+pub(crate) const GROUPS: &[&[Scenario]] = &[
+    files::SCENARIOS,
+    futex::SCENARIOS,
+    healthy::SCENARIOS,
+];
