@@ -227,7 +227,12 @@ mod tests {
             match scenario.kind {
                 Kind::Positive => assert!(accused, "{}", scenario.name),
                 Kind::Boundary => {
-                    assert_ne!(scenario.expected_status, Status::Healthy, "{}", scenario.name);
+                    assert_ne!(
+                        scenario.expected_status,
+                        Status::Healthy,
+                        "{}",
+                        scenario.name
+                    );
                 }
                 Kind::LookAlike => assert!(
                     !matches!(scenario.expected_status, Status::Livelock | Status::Starved),
@@ -253,7 +258,8 @@ mod tests {
         for scenario in scenarios() {
             let word = scenario.class.word();
             assert!(
-                word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                word.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
                 "{word}"
             );
         }

@@ -70,9 +70,7 @@ impl Drop for Process {
 }
 
 /// Runs `op` in a process of its own.
-pub(crate) fn in_process(
-    mut op: impl FnMut() -> io::Result<u64> + 'static,
-) -> anyhow::Result<Op> {
+pub(crate) fn in_process(mut op: impl FnMut() -> io::Result<u64> + 'static) -> anyhow::Result<Op> {
     let region = Region::anonymous(
         PAGE_BYTES,
         libc::PROT_READ | libc::PROT_WRITE,

@@ -50,7 +50,11 @@ struct Shared {
 }
 
 impl Shared {
+    /// After the end a partner may be gone, and what it shared with it: no error then.
     fn keep_error(&self, err: anyhow::Error) {
+        if self.stop.load(Ordering::Acquire) {
+            return;
+        }
         let mut first = self
             .first_error
             .lock()
@@ -107,7 +111,7 @@ pub(crate) fn run(scenario: &'static Scenario, load: &Load) -> anyhow::Result<()
         .iter()
         .map(|ops| ops.0.load(Ordering::Relaxed))
         .collect();
-    shared.stop.store(true, Ordering::Relaxed);
+    shared.stop.store(true, Ordering::Release);
 
     let outcome = match shared.take_error() {
         None => Report::new(
@@ -136,9 +140,7 @@ fn start_workers(
     let nr_threads = plan.nr_threads;
     for index in 0..nr_threads {
         let cpu_id = if load.pin {
-            plan.cpu_ids
-                .get(index % plan.cpu_ids.len().max(1))
-                .copied()
+            plan.cpu_ids.get(index % plan.cpu_ids.len().max(1)).copied()
         } else {
             None
         };

@@ -75,9 +75,7 @@ fn every_scenario_achieves_something_and_cleans_up() {
         if output.status.code() == Some(EXIT_MISSING) {
             println!("lab: skipped {name}: {}", complaint.trim_end());
             if !is_choosy(needs) || !complaint.contains("; ") {
-                failures.push(format!(
-                    "{name} lacks what it did not ask for: {complaint}"
-                ));
+                failures.push(format!("{name} lacks what it did not ask for: {complaint}"));
             }
             continue;
         }

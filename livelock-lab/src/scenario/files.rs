@@ -136,7 +136,10 @@ fn eventfd_shared(_: &Plan) -> anyhow::Result<Work> {
 fn timerfd_shared(_: &Plan) -> anyhow::Result<Work> {
     // SAFETY: takes numbers only.
     let timer = sys::own_fd(unsafe {
-        libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK)
+        libc::timerfd_create(
+            libc::CLOCK_MONOTONIC,
+            libc::TFD_CLOEXEC | libc::TFD_NONBLOCK,
+        )
     })
     .context("failed to make a timer")?;
     let timer = Arc::new(timer);
@@ -227,7 +230,8 @@ pub(crate) fn watch(set: &OwnedFd, watched: &OwnedFd, events: u32) -> io::Result
 
 fn shared_fd_read(_: &Plan) -> anyhow::Result<Work> {
     let file = Arc::new(
-        File::open("/dev/zero").context("failed to open /dev/zero; is devtmpfs mounted on /dev?")?,
+        File::open("/dev/zero")
+            .context("failed to open /dev/zero; is devtmpfs mounted on /dev?")?,
     );
     Work::shared(move || file.read_at(&mut [0], 0).map(drop))
 }

@@ -2,9 +2,18 @@
 //!
 //! In: nothing. Out: [`GROUPS`], the tables of all files. Refuses: to know what a scenario does.
 
+mod events;
+mod faults;
+mod file_locks;
 mod files;
 mod futex;
 mod healthy;
+mod inodes;
+mod ipc;
+mod memory;
+mod paths;
+mod tasks;
+mod user_locks;
 
 use crate::catalog::Scenario;
 
@@ -12,5 +21,14 @@ use crate::catalog::Scenario;
 pub(crate) const GROUPS: &[&[Scenario]] = &[
     files::SCENARIOS,
     futex::SCENARIOS,
+    file_locks::SCENARIOS,
+    paths::SCENARIOS,
+    inodes::SCENARIOS,
+    tasks::SCENARIOS,
+    memory::SCENARIOS,
+    events::SCENARIOS,
+    ipc::SCENARIOS,
+    faults::SCENARIOS,
+    user_locks::SCENARIOS,
     healthy::SCENARIOS,
 ];
