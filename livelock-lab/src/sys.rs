@@ -202,9 +202,10 @@ impl Region {
         }
     }
 
-    /// Reads one byte of each page. The mapping must be readable.
-    pub(crate) fn look(&self) {
-        for offset in (0..self.len_bytes).step_by(PAGE_BYTES) {
+    /// Reads one byte of each page of a part. The mapping must be readable.
+    pub(crate) fn look(&self, start: usize, nr_bytes: usize) {
+        let end = self.len_bytes.min(start + nr_bytes);
+        for offset in (start..end).step_by(PAGE_BYTES) {
             // SAFETY: inside the mapping; volatile, because only the page fault is wanted.
             unsafe { self.addr.add(offset).read_volatile() };
         }

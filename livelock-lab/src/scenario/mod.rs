@@ -2,6 +2,8 @@
 //!
 //! In: nothing. Out: [`GROUPS`], the tables of all files. Refuses: to know what a scenario does.
 
+mod cgroups;
+mod console;
 mod events;
 mod faults;
 mod file_locks;
@@ -11,8 +13,14 @@ mod healthy;
 mod inodes;
 mod ipc;
 mod memory;
+mod network;
 mod paths;
+mod polling;
+mod realtime;
+mod services;
 mod tasks;
+mod tracing;
+mod uring;
 mod user_locks;
 
 use crate::catalog::Scenario;
@@ -29,6 +37,13 @@ pub(crate) const GROUPS: &[&[Scenario]] = &[
     events::SCENARIOS,
     ipc::SCENARIOS,
     faults::SCENARIOS,
+    cgroups::SCENARIOS,
+    network::SCENARIOS,
+    realtime::SCENARIOS,
+    tracing::SCENARIOS,
+    console::SCENARIOS,
     user_locks::SCENARIOS,
+    polling::SCENARIOS,
+    services::SCENARIOS,
     healthy::SCENARIOS,
 ];
