@@ -70,6 +70,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 const REMEDY: &str =
     "run it as root, on a host whose cgroup v2 hierarchy has the memory controller (no cgroup v1)";
 
+/// What a group hands on to the groups in it.
+const SWITCH: &str = "cgroup.subtree_control";
+
 /// Groups whose statistics are put together.
 const NR_GROUPS: usize = 200;
 
@@ -85,22 +88,27 @@ const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 /// Groups of the lab's own; removed when dropped.
 struct Groups {
     path: PathBuf,
+    /// Where the host did not hand the memory controller to its groups before.
+    takes_back: Option<PathBuf>,
 }
 
 impl Groups {
     /// Makes a group, with `nr_inner` groups in it. The hierarchy is mounted in a namespace of this
     /// process, wherever the host has it.
     fn new(scratch: &Scratch, nr_inner: usize) -> anyhow::Result<Self> {
-        paths::own_mounts()?;
         let root = scratch.folder("cgroup")?;
         paths::mount(c"cgroup2", &path_bytes(&root)?, 0)
             .map_err(|err| Missing::because(&err, "cgroup v2 cannot be mounted", REMEDY))?;
-        let groups = Self {
-            path: root.join(format!("livelock-lab-{}", std::process::id())),
-        };
+        let switch = root.join(SWITCH);
+        let before = fs::read_to_string(&switch).context("failed to read a cgroup")?;
         hand_on_memory(&root)?;
-        fs::create_dir(&groups.path)
+        let path = root.join(format!("livelock-lab-{}", std::process::id()));
+        fs::create_dir(&path)
             .map_err(|err| Missing::because(&err, "a cgroup cannot be made", REMEDY))?;
+        let groups = Self {
+            path,
+            takes_back: Some(switch).filter(|_| !before.contains("memory")),
+        };
         if nr_inner > 0 {
             hand_on_memory(&groups.path)?;
         }
@@ -116,7 +124,7 @@ impl Groups {
 }
 
 fn hand_on_memory(group: &Path) -> Result<(), Missing> {
-    fs::write(group.join("cgroup.subtree_control"), "+memory").map_err(|err| {
+    fs::write(group.join(SWITCH), "+memory").map_err(|err| {
         Missing::because(
             &err,
             "cgroup v2 has no memory controller to hand on",
@@ -140,6 +148,9 @@ impl Drop for Groups {
         for _ in 0..NR_REMOVALS {
             groups.retain(|group| fs::remove_dir(group).is_err());
             if groups.is_empty() {
+                if let Some(switch) = &self.takes_back {
+                    fs::write(switch, "-memory").unwrap_or_default();
+                }
                 return;
             }
             thread::sleep(REMOVAL_PAUSE);
@@ -171,6 +182,7 @@ fn mapped(nr_bytes: usize) -> io::Result<Region> {
 /// Odd threads have a process that wanders through the groups and makes pages come and go; the
 /// others read the statistics of all.
 fn stat(_: &Plan) -> anyhow::Result<Work> {
+    paths::own_mounts()?;
     let scratch = Scratch::new()?;
     let mounted = Mounted(scratch.path().join("cgroup"));
     let groups = Groups::new(&scratch, NR_GROUPS)?;
@@ -204,6 +216,7 @@ fn limited(
     scratch: Scratch,
     make: impl Fn(usize) -> anyhow::Result<Op> + Send + Sync + 'static,
 ) -> anyhow::Result<Work> {
+    paths::own_mounts()?;
     let mounted = Mounted(scratch.path().join("cgroup"));
     let groups = Groups::new(&scratch, 0)?;
     let group = groups.path.clone();
