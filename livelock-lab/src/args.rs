@@ -76,11 +76,11 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands(catalog::scenarios().map(|scenario| {
-            Load::augment_args(Command::new(scenario.name).about(format!(
-                "{}: {}",
-                scenario.kind.label(),
-                scenario.description
-            )))
+            let about = format!("{}: {}", scenario.kind.label(), scenario.description);
+            // After the arguments, which bring a description of their own.
+            Load::augment_args(Command::new(scenario.name))
+                .about(about)
+                .long_about(None::<&str>)
         }))
         .subcommand(list)
 }

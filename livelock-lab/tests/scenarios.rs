@@ -16,8 +16,8 @@ use serde_json::Value;
 /// Exit code where something is missing.
 const EXIT_MISSING: i32 = 3;
 
-/// Real-time throttling leaves the starved peers 50 ms of each second: long enough to see one.
-const RT_DURATION: &str = "1200ms";
+/// Real-time throttling leaves the starved peers 50 ms of each second: long enough to see two.
+const RT_DURATION: &str = "2200ms";
 const DURATION: &str = "300ms";
 
 /// Set to run also what writes to the kernel's log and its console.

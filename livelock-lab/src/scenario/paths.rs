@@ -49,7 +49,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "rename-readers",
-        description: "one thread in four renames, the others ask for a path name: rename_lock makes them start again",
+        description: "one thread in four renames, the others ask for their working folder: rename_lock makes them start again",
         class: Class::SeqlockRetry,
         expected_status: Status::Contended,
         kind: Kind::Boundary,
@@ -151,31 +151,23 @@ fn rename_readers(plan: &Plan) -> anyhow::Result<Work> {
     for index in 0..plan.nr_threads {
         scratch.folder(&format!("writer-{index}/a"))?;
     }
-    let folder = path_bytes(&folder)?;
+    std::env::set_current_dir(&folder).context("failed to enter a folder")?;
     let root = scratch.path().to_owned();
     Ok(Work::by_thread(move |index| {
         if index.is_multiple_of(NR_THREADS_PER_WRITER) {
             let own = root.join(format!("writer-{index}"));
             return swap(path_bytes(&own.join("a"))?, path_bytes(&own.join("b"))?);
         }
-        // The name of an open folder is put together under `rename_lock`.
-        let open = sys::open(&folder, libc::O_PATH | libc::O_DIRECTORY)
-            .context("failed to open a folder")?;
-        let link = std::os::fd::AsRawFd::as_raw_fd(&open);
-        let link = CString::new(format!("/proc/self/fd/{link}"))?;
-        plan::op(move || {
-            let _open = &open;
-            read_link(&link)
-        })
+        plan::op(get_cwd)
     })?
     .keep(scratch))
 }
 
-fn read_link(link: &CString) -> io::Result<()> {
-    let mut target = [0_u8; 512];
-    // SAFETY: the path ends with NUL, the kernel writes at most the length of a live local.
-    let rc = unsafe { libc::readlink(link.as_ptr(), target.as_mut_ptr().cast(), target.len()) };
-    sys::done(rc).map(drop)
+/// The name of the working folder is put together without a lock, and again if somebody renamed.
+fn get_cwd() -> io::Result<()> {
+    let mut name = [0_u8; 512];
+    // SAFETY: the kernel writes at most the length of a live local.
+    sys::done(unsafe { libc::syscall(libc::SYS_getcwd, name.as_mut_ptr(), name.len()) }).map(drop)
 }
 
 fn mount_walkers(plan: &Plan) -> anyhow::Result<Work> {

@@ -61,7 +61,7 @@ const SPINNER_PRIORITY: libc::c_int = 10;
 const MAIN_PRIORITY: libc::c_int = 20;
 
 /// Work of the peer before it hands over.
-const PEER_ROUNDS: u32 = 50_000;
+const PEER_ROUNDS: u32 = 5_000;
 const SPINNER_ROUNDS: u32 = 10_000;
 
 /// Values of the word between a yielding thread and its peer.
