@@ -194,6 +194,12 @@ impl Region {
         self.len_bytes
     }
 
+    /// Writes one byte into the first page. The mapping must be writable.
+    pub(crate) fn touch_first(&self) {
+        // SAFETY: inside the mapping; volatile, because only the page fault is wanted.
+        unsafe { self.addr.write_volatile(1) };
+    }
+
     /// Writes one byte into each page. The mapping must be writable.
     pub(crate) fn touch(&self) {
         for offset in (0..self.len_bytes).step_by(PAGE_BYTES) {

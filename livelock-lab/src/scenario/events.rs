@@ -2,6 +2,7 @@
 //!
 //! In: a plan. Out: threads that wait for events and make them. Refuses: waits without a limit.
 
+use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::ptr;
@@ -11,8 +12,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::catalog::{Class, Kind, Scenario, Status};
+use crate::child;
 use crate::needs::Needs;
-use crate::plan::{self, Op, Plan, Work};
+use crate::plan::{self, Plan, Work};
 use crate::scenario::files::{epoll, raise_file_limit, watch};
 use crate::scenario::healthy::burn_rounds;
 use crate::scenario::tasks::blocked;
@@ -49,7 +51,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "posix-timer-storm",
-        description: "a timer a thread that sends a signal every 20 us",
+        description: "a process a thread with a timer that sends it a signal every 20 us",
         class: Class::TimerStorm,
         expected_status: Status::Contended,
         kind: Kind::Boundary,
@@ -97,7 +99,7 @@ fn epoll_herd(plan: &Plan) -> anyhow::Result<Work> {
     })
 }
 
-fn wait(set: &OwnedFd) -> std::io::Result<bool> {
+fn wait(set: &OwnedFd) -> io::Result<bool> {
     let mut event = libc::epoll_event { events: 0, u64: 0 };
     // SAFETY: room for one event in a live local.
     let rc = unsafe { libc::epoll_wait(set.as_raw_fd(), &raw mut event, 1, WAIT_MS) };
@@ -164,7 +166,7 @@ fn timerfd_storm(plan: &Plan) -> anyhow::Result<Work> {
     })
 }
 
-fn timer(set: &OwnedFd) -> std::io::Result<OwnedFd> {
+fn timer(set: &OwnedFd) -> io::Result<OwnedFd> {
     // SAFETY: takes numbers only.
     let timer = sys::own_fd(unsafe {
         libc::timerfd_create(
@@ -193,10 +195,31 @@ impl Drop for PosixTimer {
 
 fn posix_timer_storm(_: &Plan) -> anyhow::Result<Work> {
     let set = blocked(libc::SIGRTMIN())?;
-    Work::by_thread(move |_| posix_timer(set))
+    Work::by_thread(move |_| {
+        // Made in the process: a child does not inherit timers.
+        let mut timer = None;
+        child::in_process(move || {
+            if timer.is_none() {
+                timer = Some(posix_timer()?);
+            }
+            take(&set)
+        })
+    })
 }
 
-fn posix_timer(set: libc::sigset_t) -> anyhow::Result<Op> {
+/// Waits for a signal of the set, and takes it.
+fn take(set: &libc::sigset_t) -> io::Result<u64> {
+    let limit = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: i64::from(WAIT_MS) * 1_000_000,
+    };
+    // SAFETY: the set is initialised, the timespec is valid, a null siginfo is allowed.
+    let rc = unsafe { libc::sigtimedwait(set, ptr::null_mut(), &raw const limit) };
+    sys::tried(sys::done(rc))
+}
+
+/// A timer that signals the calling thread.
+fn posix_timer() -> io::Result<PosixTimer> {
     // SAFETY: made of integers, for which zero is valid.
     let mut event: libc::sigevent = unsafe { mem::zeroed() };
     event.sigev_notify = libc::SIGEV_THREAD_ID;
@@ -205,21 +228,10 @@ fn posix_timer(set: libc::sigset_t) -> anyhow::Result<Op> {
     event.sigev_notify_thread_id = unsafe { libc::gettid() };
     let mut id: libc::timer_t = ptr::null_mut();
     // SAFETY: the kernel reads one live local and writes the other.
-    sys::done(unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut id) })
-        .context("failed to make a timer")?;
+    sys::done(unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut id) })?;
     let timer = PosixTimer(id);
     let spec = period();
     // SAFETY: the timer is ours, the kernel reads a live local.
-    sys::done(unsafe { libc::timer_settime(timer.0, 0, &raw const spec, ptr::null_mut()) })
-        .context("failed to set a timer")?;
-    plan::counted(move || {
-        let _timer = &timer;
-        let limit = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: i64::from(WAIT_MS) * 1_000_000,
-        };
-        // SAFETY: the set is initialised, the timespec is valid, a null siginfo is allowed.
-        let rc = unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const limit) };
-        sys::tried(sys::done(rc))
-    })
+    sys::done(unsafe { libc::timer_settime(timer.0, 0, &raw const spec, ptr::null_mut()) })?;
+    Ok(timer)
 }

@@ -53,12 +53,24 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "create-own-dirs",
-        description: "make and remove files in a folder a thread: inodes, object caches and the journal",
+        description: "make and remove files in a folder a thread, in memory: the list of all inodes",
+        class: Class::WritebackInode,
+        expected_status: Status::Livelock,
+        kind: Kind::Boundary,
+        needs: Needs::COLLAPSE,
+        prepare: create_own_dirs,
+    },
+    Scenario {
+        name: "create-on-disk",
+        description: "make and remove files in a folder a thread, on a disk: object caches and the journal",
         class: Class::SlabJournal,
         expected_status: Status::Contended,
         kind: Kind::Boundary,
-        needs: Needs::FOUR_CPUS,
-        prepare: create_own_dirs,
+        needs: Needs {
+            disk_filesystem: true,
+            ..Needs::FOUR_CPUS
+        },
+        prepare: create_on_disk,
     },
     Scenario {
         name: "fsync-files",
@@ -78,7 +90,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         class: Class::WritebackInode,
         expected_status: Status::Contended,
         kind: Kind::Boundary,
-        needs: Needs::FOUR_CPUS,
+        needs: Needs {
+            disk_filesystem: true,
+            ..Needs::FOUR_CPUS
+        },
         prepare: sync_storm,
     },
 ];
@@ -114,7 +129,14 @@ fn create_one_dir(_: &Plan) -> anyhow::Result<Work> {
 }
 
 fn create_own_dirs(plan: &Plan) -> anyhow::Result<Work> {
-    let scratch = Scratch::new()?;
+    create_in_folders(plan, Scratch::in_memory()?)
+}
+
+fn create_on_disk(plan: &Plan) -> anyhow::Result<Work> {
+    create_in_folders(plan, Scratch::on_disk()?)
+}
+
+fn create_in_folders(plan: &Plan, scratch: Scratch) -> anyhow::Result<Work> {
     let folders: Vec<PathBuf> = (0..plan.nr_threads)
         .map(|index| scratch.folder(&index.to_string()))
         .collect::<Result<_, _>>()?;
@@ -140,7 +162,7 @@ fn fsync_files(plan: &Plan) -> anyhow::Result<Work> {
 }
 
 fn sync_storm(plan: &Plan) -> anyhow::Result<Work> {
-    dirty_files(plan, Scratch::new()?, |file| {
+    dirty_files(plan, Scratch::on_disk()?, |file| {
         // SAFETY: takes a number; the file is open.
         sys::done(unsafe { libc::syncfs(file.as_raw_fd()) }).map(drop)
     })

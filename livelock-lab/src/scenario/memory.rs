@@ -26,9 +26,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "madvise-dontneed",
-        description: "touch 64 pages and give them back: page lists, page tables and interrupts between CPUs",
+        description: "touch 64 pages and give them back, next to those of other threads: the lock of one page table",
         class: Class::MemoryLocks,
-        expected_status: Status::Contended,
+        expected_status: Status::Livelock,
         kind: Kind::Boundary,
         needs: Needs::FOUR_CPUS,
         prepare: madvise_dontneed,
@@ -53,12 +53,21 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "mprotect-storm",
-        description: "protect and unprotect pages of one address space on all CPUs: each interrupts the others",
+        description: "protect and unprotect pages of one address space: writers of mmap_lock spin for it",
+        class: Class::MemoryLocks,
+        expected_status: Status::Livelock,
+        kind: Kind::Boundary,
+        needs: Needs::FOUR_CPUS,
+        prepare: mprotect_storm,
+    },
+    Scenario {
+        name: "tlb-shootdown",
+        description: "give memory back, far from that of other threads, in one address space on all CPUs: each interrupts the others",
         class: Class::IpiStorm,
         expected_status: Status::Contended,
         kind: Kind::Boundary,
         needs: Needs::FOUR_CPUS,
-        prepare: mprotect_storm,
+        prepare: tlb_shootdown,
     },
     Scenario {
         name: "membarrier",
@@ -81,6 +90,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
+/// What one page table covers.
+const PAGE_TABLE_BYTES: usize = 2 * 1024 * 1024;
 const NR_ADVISED_PAGES: usize = 64;
 const FAULTED_BYTES: usize = 4 * 1024 * 1024;
 const NR_PROTECTED_PAGES: usize = 8;
@@ -106,18 +117,36 @@ fn madvise_dontneed(_: &Plan) -> anyhow::Result<Work> {
     })
 }
 
+/// The mapping is longer than what a page table covers, so that no two threads share a table.
+fn tlb_shootdown(_: &Plan) -> anyhow::Result<Work> {
+    Work::by_thread(|_| {
+        let region = mapped(2 * PAGE_TABLE_BYTES).context("failed to map memory")?;
+        region
+            .advise(libc::MADV_NOHUGEPAGE)
+            .or_else(without_huge_pages)?;
+        plan::op(move || {
+            region.touch_first();
+            region.advise(libc::MADV_DONTNEED)
+        })
+    })
+}
+
+/// Huge pages are not what it is about; a kernel without them says EINVAL.
+fn without_huge_pages(err: io::Error) -> io::Result<()> {
+    if sys::is_errno(&err, libc::EINVAL) {
+        Ok(())
+    } else {
+        Err(err)
+    }
+}
+
 fn page_fault(_: &Plan) -> anyhow::Result<Work> {
     Work::shared(|| {
         let region = mapped(FAULTED_BYTES)?;
         // Pages, not huge pages: the faults are what this is about.
-        region.advise(libc::MADV_NOHUGEPAGE).or_else(|err| {
-            // The kernel has no huge pages.
-            if sys::is_errno(&err, libc::EINVAL) {
-                Ok(())
-            } else {
-                Err(err)
-            }
-        })?;
+        region
+            .advise(libc::MADV_NOHUGEPAGE)
+            .or_else(without_huge_pages)?;
         region.touch();
         Ok(())
     })

@@ -48,30 +48,30 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "fork-wait",
         description: "start a process that ends at once and wait for it, in all threads",
         class: Class::TasklistSignal,
-        expected_status: Status::Contended,
+        expected_status: Status::Livelock,
         kind: Kind::Boundary,
-        needs: Needs::FOUR_CPUS,
+        needs: Needs::COLLAPSE,
         prepare: fork_wait,
     },
     Scenario {
         name: "fork-readers",
         description: "half of the threads start processes, half read /proc/self/stat and wait for nobody",
         class: Class::TasklistSignal,
-        expected_status: Status::Contended,
+        expected_status: Status::Livelock,
         kind: Kind::Boundary,
-        needs: Needs::FOUR_CPUS,
+        needs: Needs::COLLAPSE,
         prepare: fork_readers,
     },
     Scenario {
         name: "netns-churn",
-        description: "start processes in new network namespaces: kernel workers take them down one after another",
-        class: Class::WorkqueueHog,
-        expected_status: Status::Contended,
+        description: "start processes in new network namespaces: workers of the kernel that take them down want sysctl_lock",
+        class: Class::SpinCollapse,
+        expected_status: Status::Livelock,
         kind: Kind::Boundary,
         needs: Needs {
             root: true,
             network_namespace: true,
-            ..Needs::TWO_CPUS
+            ..Needs::COLLAPSE
         },
         prepare: netns_churn,
     },
@@ -186,8 +186,8 @@ fn netns_churn(_: &Plan) -> anyhow::Result<Work> {
     Work::by_thread(|_| processes(libc::CLONE_NEWNET))
 }
 
-/// Starts a process on a stack of its own in this address space, and waits for its end. Without a
-/// copy of the address space, what is left is the work on lists of tasks.
+/// Starts a process on a stack of its own, and waits for its end. It shares address space, files and
+/// folder with this one: what is left is the work on lists of tasks.
 fn processes(flags: libc::c_int) -> anyhow::Result<Op> {
     extern "C" fn end(_: *mut libc::c_void) -> libc::c_int {
         0
@@ -196,7 +196,8 @@ fn processes(flags: libc::c_int) -> anyhow::Result<Op> {
     let mut stack = vec![0_u128; CHILD_STACK_BYTES / 16];
     plan::op(move || {
         let top = stack.as_mut_ptr_range().end;
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | flags;
+        let shares = libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES;
+        let flags = shares | libc::CLONE_VFORK | libc::SIGCHLD | flags;
         // SAFETY: the caller sleeps until the child, which touches nothing but its stack, has ended.
         let pid = sys::done(unsafe { libc::clone(end, top.cast(), flags, ptr::null_mut()) })?;
         // SAFETY: a null status is allowed; the child is ours and not reaped yet.
