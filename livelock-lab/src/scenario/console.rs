@@ -41,10 +41,17 @@ struct Setting {
 }
 
 impl Setting {
+    /// Leaves a setting alone that has the value already: the command line of the kernel may have
+    /// fixed it.
     fn change(path: &'static str, value: &str) -> anyhow::Result<Self> {
         let path = Path::new(path);
         let before = fs::read_to_string(path)
-            .and_then(|before| fs::write(path, value).map(|()| before))
+            .and_then(|before| {
+                if before.trim_end() != value {
+                    fs::write(path, value)?;
+                }
+                Ok(before)
+            })
             .map_err(|err| {
                 Missing::because(
                     &err,
@@ -58,11 +65,15 @@ impl Setting {
 
 impl Drop for Setting {
     fn drop(&mut self) {
-        if let Err(err) = fs::write(self.path, self.before.trim_end()) {
+        let before = self.before.trim_end();
+        if fs::read_to_string(self.path).is_ok_and(|now| now.trim_end() == before) {
+            return;
+        }
+        if let Err(err) = fs::write(self.path, before) {
             eprintln!(
                 "livelock-lab: failed to set {} back to {}: {err}",
                 self.path.display(),
-                self.before.trim_end()
+                before
             );
         }
     }
