@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use crate::catalog::{Class, Kind, Scenario, Status};
 use crate::needs::{Missing, Needs};
 use crate::plan::{self, Plan, Work};
+use crate::sys::is_errno;
 
 /// The scenarios of this file.
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -41,14 +42,14 @@ struct Setting {
 }
 
 impl Setting {
-    /// Leaves a setting alone that has the value already: the command line of the kernel may have
-    /// fixed it.
+    /// Leaves a setting alone that the command line of the kernel has fixed: then it says EINVAL.
     fn change(path: &'static str, value: &str) -> anyhow::Result<Self> {
         let path = Path::new(path);
         let before = fs::read_to_string(path)
             .and_then(|before| {
-                if before.trim_end() != value {
-                    fs::write(path, value)?;
+                match fs::write(path, value) {
+                    Err(err) if is_errno(&err, libc::EINVAL) => {}
+                    written => written?,
                 }
                 Ok(before)
             })
