@@ -181,7 +181,7 @@ pub fn detect(
         rule: None,
         no_progress: false,
         stuck: stuck_spins(window, host),
-        starved: window.starved.first().copied(),
+        starved: None,
         rt_hog: None,
         ok_syscalls_per_busy_sec: ok_syscalls(window, books),
         top_lock: top_lock(window),

@@ -67,13 +67,13 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             Some(at::STARVED_NS as f64),
             EvidenceSource::Activity,
             format!(
-                "thread {} has been runnable for {:.1} s and got no CPU time; {who}",
+                "thread {} was runnable for {:.1} s and got no CPU time; {who}",
                 starved.pid.0,
                 starved.age_ns as f64 / 1e9
             ),
         )],
         summary: format!(
-            "thread {} is runnable and has not run for {:.1} s: {who}",
+            "thread {} was runnable and did not run for {:.1} s: {who}",
             starved.pid.0,
             starved.age_ns as f64 / 1e9
         ),

@@ -16,6 +16,7 @@ mod tally;
 
 use std::collections::VecDeque;
 
+use crate::activity::StarvedTask;
 use crate::detect::{self, Observation};
 use crate::host::{HostFacts, SpinlockFlavour};
 use crate::ledger::functions::Functions;
@@ -44,6 +45,17 @@ pub struct Judge {
     run: SpanTally,
     recent: VecDeque<SpanTally>,
     declared: declared::Declared,
+}
+
+/// Who did not get to run. A long delay alone is what a task with a low weight may have to bear; with a real-time
+/// task that keeps a CPU it is starvation. A wait that is still open, and was confirmed, needs no second signal.
+fn starved(window: &Window, has_rt_hog: bool) -> Option<StarvedTask> {
+    let delayed = window
+        .activity
+        .as_ref()
+        .and_then(|activity| activity.long_delay);
+    let open = window.starved.first().copied();
+    open.or(delayed.filter(|_| has_rt_hog))
 }
 
 impl Judge {
@@ -92,6 +104,7 @@ impl Judge {
             &self.host,
         );
         seen.rt_hog = profile.rt_hog();
+        seen.starved = starved(window, seen.rt_hog.is_some());
         if let Some(busy) = seen.busy.filter(|&busy| busy >= at::BASELINE_MIN_BUSY) {
             let nr: u64 = tokens.values().sum();
             let seconds = window.duration_ns() as f64 / 1e9;
