@@ -81,6 +81,8 @@ pub struct Observation {
     pub traced_share: Option<f64>,
     /// Share of the waste that does not rest on samples alone; `None` without waste.
     pub agreed_share: Option<f64>,
+    /// The same with waits for other CPUs, which end.
+    pub seen_twice_share: Option<f64>,
     /// Share of busy samples in spin functions, traced or not.
     pub sampled_spin: Option<f64>,
     /// Share of busy time that tracepoints call spin and ticks do not: a contradiction.
@@ -142,6 +144,15 @@ impl Observation {
         self.declared == Some(DeclaredState::KeepsPace)
     }
 
+    /// Whether the waste does not rest on samples alone, waits for other CPUs included.
+    #[must_use]
+    pub fn is_seen_twice(&self) -> bool {
+        !self.stuck.is_empty()
+            || self
+                .seen_twice_share
+                .is_some_and(|share| share >= at::TRACED_SHARE_OF_WASTE)
+    }
+
     /// Whether the burn, if any, was seen by tracepoints or an open wait and not by samples alone.
     #[must_use]
     pub fn is_corroborated(&self) -> bool {
@@ -169,6 +180,7 @@ pub fn detect(
         omega: books.and_then(TimeBooks::omega),
         traced_share: books.and_then(|b| share(b.traced_spin_ns, b.spin_ns())),
         agreed_share: books.and_then(|b| share(b.agreed_waste_ns(), b.waste_ns())),
+        seen_twice_share: books.and_then(|b| share(b.seen_twice_ns(), b.waste_ns())),
         sampled_spin: books
             .filter(|b| b.samples.nr_busy >= at::NR_MIN_SAMPLES)
             .and_then(|b| b.samples.share(b.samples.nr_spin)),

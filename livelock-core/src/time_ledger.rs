@@ -24,6 +24,12 @@ pub struct TimeLedger {
     pub traced_spin_pct: Option<f64>,
     /// Spin seen by samples only.
     pub untraced_spin_pct: Option<f64>,
+    /// Page faults that did not get past themselves.
+    pub vain_fault_pct: Option<f64>,
+    /// Kernel loops that retry while nothing comes back to user mode.
+    pub vain_retry_pct: Option<f64>,
+    /// Of the untraced spin, waits for other CPUs to answer.
+    pub ipi_wait_pct: Option<f64>,
     /// Reclaim and compaction that freed next to nothing.
     pub vain_reclaim_pct: Option<f64>,
     /// Receiving of packets that were thrown away.
