@@ -45,8 +45,10 @@ pub fn cost_pct(window: &Window) -> f64 {
 /// The same in nanoseconds.
 #[must_use]
 pub fn cost_ns(window: &Window) -> u64 {
-    let nr_runs = window.activity.as_ref().map_or(0, |a| a.nr_runs);
-    nr_runs.saturating_mul(at::ACTIVITY_RUN_NS)
+    window
+        .activity
+        .as_ref()
+        .map_or(0, |activity| activity.self_ns)
 }
 
 /// Spinning worth a word, a wait that does not end, CPUs that are busy but hardly with user code.

@@ -16,6 +16,8 @@ use crate::globals;
 use crate::mask::masked;
 use crate::state::{ACTIVITY, this_cpu};
 
+/// One system call in this many is timed, to know what level 1 costs. A power of two.
+const TIMED_ONE_IN: u64 = 64;
 const PAGE_SHIFT: u32 = 12;
 const SYSCALL_MASK: i32 = NR_SYSCALLS as i32 - 1;
 const ERRNO_MASK: i32 = NR_ERRNOS as i32 - 1;
@@ -43,6 +45,14 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     if activity.is_null() || offset == ABSENT {
         return 0;
     }
+    // SAFETY: this CPU's element.
+    let is_timed = unsafe { (*activity).nr_runs % TIMED_ONE_IN == 0 };
+    let started_ns = if is_timed {
+        // SAFETY: no preconditions.
+        unsafe { bpf_ktime_get_ns() }
+    } else {
+        0
+    };
     let regs = ctx.arg::<u64>(0);
     let ret = ctx.arg::<i64>(1);
     let mut number = 0u64;
@@ -74,6 +84,10 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
                 let at = masked::<ERRNO_MASK>(code as u64);
                 *(&raw mut (*activity).errnos).cast::<u64>().add(at) += 1;
             }
+        }
+        if is_timed {
+            (*activity).timed_ns += bpf_ktime_get_ns() - started_ns;
+            (*activity).nr_timed += 1;
         }
     }
     0

@@ -21,7 +21,7 @@ pub(super) fn cause(
     Cause {
         class,
         summary: match found {
-            Some(found) if !is_of_locks(case, found) => told(case, status, found),
+            Some(found) if !is_of_locks(case, status, found) => told(case, status, found),
             _ => summary(case, status, class, locks),
         },
         also: detections
@@ -37,7 +37,10 @@ pub(super) fn cause(
 }
 
 /// Whether tracepoints saw most of it, so that locks and paths can be named.
-fn is_of_locks(case: &Case<'_>, found: &Detection) -> bool {
+fn is_of_locks(case: &Case<'_>, status: Status, found: &Detection) -> bool {
+    if !matches!(status, Status::Livelock | Status::Contended) {
+        return false;
+    }
     let (_, books) = case.span.books_at(case.level);
     matches!(found.nature, Nature::Place | Nature::Mechanism)
         && books.traced_spin_ns > 0
