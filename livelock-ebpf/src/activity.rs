@@ -16,6 +16,8 @@ use crate::globals;
 use crate::mask::masked;
 use crate::state::{ACTIVITY, this_cpu};
 
+/// Results below are addresses, not errors (`MAX_ERRNO`, include/linux/err.h).
+const MAX_ERRNO: i64 = 4095;
 /// One system call in this many is timed, to know what level 1 costs. A power of two.
 const TIMED_ONE_IN: u64 = 64;
 const PAGE_SHIFT: u32 = 12;
@@ -46,7 +48,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     // SAFETY: this CPU's element.
-    let is_timed = unsafe { (*activity).nr_runs % TIMED_ONE_IN == 0 };
+    let is_timed = unsafe { (*activity).nr_runs & (TIMED_ONE_IN - 1) == 0 };
     let started_ns = if is_timed {
         // SAFETY: no preconditions.
         unsafe { bpf_ktime_get_ns() }
@@ -69,7 +71,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
         let at = (&raw mut (*activity).syscalls)
             .cast::<SyscallResults>()
             .add(masked::<SYSCALL_MASK>(index));
-        if ret > 0 || ret < -4095 {
+        if !(-MAX_ERRNO..=0).contains(&ret) {
             (*at).nr_positive += 1;
         } else if ret == 0 {
             (*at).nr_zero += 1;
@@ -127,11 +129,7 @@ pub fn softirq_exit(ctx: BtfTracePointContext) -> i32 {
         }
         let interrupted_ns = (*activity).hardirq_ns - (*activity).hardirq_before_ns;
         let whole_ns = bpf_ktime_get_ns() - begin_ns;
-        let own_ns = if whole_ns > interrupted_ns {
-            whole_ns - interrupted_ns
-        } else {
-            0
-        };
+        let own_ns = whole_ns.saturating_sub(interrupted_ns);
         *(&raw mut (*activity).softirq_ns)
             .cast::<u64>()
             .add(vector as usize) += own_ns;

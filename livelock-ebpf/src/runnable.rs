@@ -97,7 +97,7 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
         if last_ns != 0 && word(prev, globals::TASK_PRIO.load()) < MAX_RT_PRIO {
             (*activity).rt_run_ns += now_ns - last_ns;
         }
-        let is_timed = (*activity).nr_switches % TIMED_ONE_IN == 0;
+        let is_timed = (*activity).nr_switches & (TIMED_ONE_IN - 1) == 0;
         if pid != 0 && !slot.is_null() && (*slot).pid == pid && (*slot).since_ns != 0 {
             let since_ns = (*slot).since_ns;
             (*slot).since_ns = 0;
