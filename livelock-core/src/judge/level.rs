@@ -43,7 +43,11 @@ impl Level {
             Self::Quiet
         } else if omega >= at::OMEGA_DEGRADED {
             Self::Degraded
-        } else if omega >= at::OMEGA_CONTENDED {
+        } else if seen
+            .stall_omega
+            .is_some_and(|omega| omega >= at::OMEGA_CONTENDED)
+        {
+            // Waits for other CPUs are worth a word only if they cost much: every unmap makes some.
             Self::Contended
         } else {
             Self::Quiet

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod classes;
+#[cfg(test)]
 mod declared;
 #[cfg(test)]
 mod rules;
