@@ -65,7 +65,7 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
         return cannot_tell(case);
     }
     let (_, books) = case.span.books_at(case.level);
-    let nr_cpus = case.host.nr_cpus_online;
+    let nr_cpus = case.nr_cpus;
     let user = books.user_share().map_or_else(
         || "an unknown share".to_owned(),
         |user| format!("{:.1} %", 100.0 * user),

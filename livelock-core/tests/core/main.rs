@@ -13,6 +13,8 @@ mod scenario;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod scoped;
+#[cfg(test)]
 mod sustained;
 #[cfg(test)]
 mod windows;
