@@ -51,8 +51,16 @@ pub fn cost_ns(window: &Window) -> u64 {
         .map_or(0, |activity| activity.self_ns)
 }
 
-/// Spinning worth a word, a wait that does not end, CPUs that are busy but hardly with user code.
+/// Spinning worth a word, a wait that does not end, CPUs that are busy but hardly with user code. But not what
+/// level 0 has explained already: in a storm of traced locks, every further program only adds to it.
 fn is_suspicious(seen: &Observation) -> bool {
+    let is_explained = seen
+        .stall_omega
+        .is_some_and(|omega| omega >= at::OMEGA_WITH_BASELINE)
+        && seen.is_corroborated();
+    if is_explained {
+        return false;
+    }
     let spins = match (seen.omega, seen.busy) {
         (Some(omega), Some(busy)) => {
             omega >= at::OMEGA_CONTENDED && omega * busy >= at::CONTENDED_MIN_BURN

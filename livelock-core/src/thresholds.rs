@@ -254,7 +254,7 @@ pub const HOT_INSTRUCTION_SHARE: f64 = 0.3;
 pub const NR_HOT_SAMPLES: u64 = 3;
 
 /// Instructions of a window whose code is looked at: spin loops have few.
-pub const NR_HOT_LOOKED_AT: usize = 64;
+pub const NR_HOT_LOOKED_AT: usize = 16;
 
 /// Hand-off gap in nanoseconds from which the lock is held for long: a hundred cache-line transfers
 /// between sockets.

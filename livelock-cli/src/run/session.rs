@@ -7,13 +7,15 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use livelock_core::code::Code;
+use livelock_core::code::{Code, CodeSpace};
 use livelock_core::declared::{DeclaredReading, default_stall_ns};
 use livelock_core::detect::Observation;
 use livelock_core::escalation::Escalation;
 use livelock_core::host::HostFacts;
 use livelock_core::judge::Judge;
+use livelock_core::names::Names;
 use livelock_core::scope::Scope;
+use livelock_core::spin_functions::{is_idle, is_spin};
 use livelock_core::verdict::BlindSpot;
 use livelock_core::window::Window;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +39,9 @@ const SAMPLE_HZ: u64 = 99;
 
 /// Time between two drains: half of what fills a ring at 50,000 waits a second and CPU.
 const DRAIN_EVERY: Duration = Duration::from_millis(25);
+
+/// Windows after which code is read anew.
+const FORGET_CODE_EVERY: u64 = 10;
 
 /// Nice value of this process: on a host that has no CPU to spare, the one that watches must run.
 const NICE: libc::c_int = -20;
@@ -215,8 +220,15 @@ fn judge_all(
     while let Some((window, readings)) = waiting.pop_front() {
         *nr_windows += 1;
         let mut window = window;
-        explain_hot(&mut window, &bench.code.with_names(&bench.names));
-        bench.code.forget();
+        explain_hot(
+            &mut window,
+            &bench.code.with_names(&bench.names),
+            &bench.names,
+        );
+        // Code changes rarely (processes end, static keys flip), and reading it is not free.
+        if nr_windows.is_multiple_of(FORGET_CODE_EVERY) {
+            bench.code.forget();
+        }
         bench.judge.declare(readings);
         let observation = bench.judge.observe(&window, &bench.names);
         bench.level = bench.escalation.next(&window, &observation);
@@ -251,10 +263,16 @@ fn online(scope: &Scope) -> Result<(), String> {
 }
 
 /// Looks at the code of the instructions that were sampled most.
-fn explain_hot(window: &mut Window, code: &impl Code) {
+fn explain_hot(window: &mut Window, code: &impl Code, names: &impl Names) {
     let hot = window.hot_instructions();
+    // The loops of known locks need no decoder.
+    let is_known = |addr| {
+        let function = names.function(addr);
+        function.is_some_and(|function| is_spin(&function.name) || is_idle(&function.name))
+    };
     let facts = hot
         .into_iter()
+        .filter(|&(space, addr)| space != CodeSpace::Kernel || !is_known(addr))
         .filter_map(|(space, addr)| Some((space, addr, code.facts(space, addr)?)));
     window.code = facts.collect();
 }

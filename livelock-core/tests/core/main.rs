@@ -7,6 +7,8 @@ mod classes;
 #[cfg(test)]
 mod declared;
 #[cfg(test)]
+mod escalation;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod scenario;
