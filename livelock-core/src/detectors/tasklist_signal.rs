@@ -1,6 +1,6 @@
 //! Signals, process ids, the task list, fork and exit storms.
 //!
-//! In: spin on `tasklist_lock`, `siglock`, `pidmap_lock`, runqueues. Out: a detection. Refuses: ordinary wake-ups, which contend runqueues for microseconds.
+//! In: spin on `tasklist_lock`, `siglock`, `pidmap_lock`. Out: a detection. Refuses: runqueues, which every wake-up contends for.
 
 use super::Detector;
 use crate::cause_class::CauseClass;
@@ -10,7 +10,7 @@ use crate::cause_class::CauseClass;
 pub(super) const DETECTOR: Detector = Detector::place(
     CauseClass::TasklistSignal,
     &[
-        "tasklist_lock*", "sighand_struct.*", "signal_struct.*", "pidmap_lock*", "rq.__lock",
+        "tasklist_lock*", "sighand_struct.*", "signal_struct.*", "pidmap_lock*",
         "task_struct.*",
     ],
     &[

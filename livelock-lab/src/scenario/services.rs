@@ -25,7 +25,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "web-server",
         description: "half of the threads serve HTTP on loopback, the others ask: connections, requests, answers",
         class: Class::KernelWork,
-        expected_status: Status::Busy,
+        expected_status: Status::Contended,
         kind: Kind::LookAlike,
         needs: Needs::NOTHING,
         prepare: web_server,
