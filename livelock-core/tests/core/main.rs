@@ -9,6 +9,8 @@ mod declared;
 #[cfg(test)]
 mod escalation;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod scenario;
