@@ -85,8 +85,9 @@ impl Pipeline {
     /// Probes of `level` from now on.
     pub(super) fn set_level(&mut self, level: u8) {
         if level != self.capture.level() {
-            log::info!("probe level {level}");
+            let began = std::time::Instant::now();
             self.capture.set_level(level);
+            log::info!("probe level {level} after {} ms", began.elapsed().as_millis());
         }
     }
 
