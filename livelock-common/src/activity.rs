@@ -97,6 +97,8 @@ pub struct CpuActivity {
     pub nr_reclaim_retries: u64,
     /// Most rounds without progress that one of them has made.
     pub max_no_progress_loops: u64,
+    /// Packets dropped, in whatever network namespace.
+    pub nr_packets_dropped: u64,
     /// Switches to another task.
     pub nr_switches: u64,
     /// Tasks that ran after having been seen to become runnable.
@@ -126,5 +128,5 @@ pub struct CpuActivity {
     /// How many those were.
     pub nr_timed: u64,
     /// Keeps the size a multiple of the alignment.
-    pub pad: [u64; 7],
+    pub pad: [u64; 6],
 }

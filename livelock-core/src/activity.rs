@@ -184,6 +184,8 @@ pub struct Activity {
     pub nr_reclaim_retries: u64,
     /// Most rounds without progress since attach.
     pub max_no_progress_loops: u64,
+    /// Packets dropped, in whatever network namespace.
+    pub nr_packets_dropped: u64,
     /// Switches to another task.
     pub nr_switches: u64,
     /// From runnable to running.
@@ -227,6 +229,9 @@ impl Activity {
                 .nr_reclaim_retries
                 .saturating_sub(before.nr_reclaim_retries),
             max_no_progress_loops: self.max_no_progress_loops,
+            nr_packets_dropped: self
+                .nr_packets_dropped
+                .saturating_sub(before.nr_packets_dropped),
             nr_switches: self.nr_switches.saturating_sub(before.nr_switches),
             run_delays: time(&self.run_delays, &before.run_delays),
             nr_long_delays: self.nr_long_delays.saturating_sub(before.nr_long_delays),
@@ -259,6 +264,7 @@ impl Activity {
         self.same_fault_pid = other.same_fault_pid.or(self.same_fault_pid);
         self.nr_reclaim_retries += other.nr_reclaim_retries;
         self.max_no_progress_loops = self.max_no_progress_loops.max(other.max_no_progress_loops);
+        self.nr_packets_dropped += other.nr_packets_dropped;
         self.nr_switches += other.nr_switches;
         time(&mut self.run_delays, &other.run_delays);
         self.nr_long_delays += other.nr_long_delays;

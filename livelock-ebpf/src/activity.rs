@@ -242,3 +242,18 @@ pub fn reclaim_retry_zone(ctx: BtfTracePointContext) -> i32 {
     }
     0
 }
+
+/// Hook: `skb:kfree_skb(skb, location, …)`, for packets dropped, not for those consumed. Kernel: 5.19.
+#[btf_tracepoint(function = "kfree_skb")]
+pub fn kfree_skb(_ctx: BtfTracePointContext) -> i32 {
+    let activity = this();
+    if !activity.is_null() {
+        // SAFETY: this CPU's element. A drop in an interrupt may interrupt one in a task and get lost: one of
+        // thousands.
+        unsafe {
+            (*activity).nr_runs += 1;
+            (*activity).nr_packets_dropped += 1;
+        }
+    }
+    0
+}

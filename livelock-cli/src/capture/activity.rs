@@ -14,7 +14,7 @@ use crate::raw::RawRecord;
 
 /// Programs of level 1; each is called as the tracepoint that it attaches to. Ends come before begins, so
 /// that none is counted without its other half.
-pub(super) const PROGRAMS: [&str; 10] = [
+pub(super) const PROGRAMS: [&str; 11] = [
     "softirq_exit",
     "softirq_entry",
     "irq_handler_exit",
@@ -23,6 +23,7 @@ pub(super) const PROGRAMS: [&str; 10] = [
     "page_fault_user",
     "page_fault_kernel",
     "reclaim_retry_zone",
+    "kfree_skb",
     "sched_switch",
     "sched_wakeup",
 ];

@@ -62,7 +62,7 @@ impl KernelOffsets {
 }
 
 /// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
-pub const TRACEPOINT_TYPES: [&str; 12] = [
+pub const TRACEPOINT_TYPES: [&str; 13] = [
     "btf_trace_contention_begin",
     "btf_trace_contention_end",
     "btf_trace_softirq_exit",
@@ -73,6 +73,7 @@ pub const TRACEPOINT_TYPES: [&str; 12] = [
     "btf_trace_page_fault_user",
     "btf_trace_page_fault_kernel",
     "btf_trace_reclaim_retry_zone",
+    "btf_trace_kfree_skb",
     "btf_trace_sched_switch",
     "btf_trace_sched_wakeup",
 ];

@@ -55,6 +55,7 @@ pub(super) fn activity(raw: &CpuActivity) -> Activity {
         same_fault_pid: (raw.same_fault_pid != 0).then_some(Pid(raw.same_fault_pid)),
         nr_reclaim_retries: raw.nr_reclaim_retries,
         max_no_progress_loops: raw.max_no_progress_loops,
+        nr_packets_dropped: raw.nr_packets_dropped,
         nr_switches: raw.nr_switches,
         run_delays: CountedTime {
             nr: raw.nr_run_delays,

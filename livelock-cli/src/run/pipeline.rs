@@ -87,7 +87,10 @@ impl Pipeline {
         if level != self.capture.level() {
             let began = std::time::Instant::now();
             self.capture.set_level(level);
-            log::info!("probe level {level} after {} ms", began.elapsed().as_millis());
+            log::info!(
+                "probe level {level} after {} ms",
+                began.elapsed().as_millis()
+            );
         }
     }
 

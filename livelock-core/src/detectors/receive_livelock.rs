@@ -46,7 +46,10 @@ const REMEDIES: &[super::Row] = &[
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let per_sec = facts.rate(HostCounter::PacketsProcessed)?;
-    let delivered = delivered_share(facts.counters)?;
+    let dropped = facts
+        .activity
+        .map(|activity| (activity.nr_packets_dropped, facts.activity_ns));
+    let delivered = delivered_share(facts.counters, facts.wall_ns, dropped)?;
     let sampled_share = facts
         .samples(detector.class)
         .map_or(0.0, |samples| facts.of_samples(samples.nr));
@@ -65,7 +68,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
                 Some(100.0 * at::DELIVERED_SHARE),
                 EvidenceSource::ProgressCounters,
                 format!(
-                    "{per_sec:.0} packets a second are received, {:.0} % of the datagrams reach a socket",
+                    "{per_sec:.0} packets a second are received, {:.0} % of them get to somebody",
                     100.0 * delivered
                 ),
             ),

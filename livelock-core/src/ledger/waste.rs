@@ -42,17 +42,26 @@ pub fn reclaim_is_unproductive(
     per_sec >= at::PAGES_SCANNED_PER_SEC && (is_vain || is_read_back)
 }
 
-/// Share of the packets received that got to somebody; `None`: not counted, or nothing came.
+/// Share of the packets received in `wall_ns` that got to somebody; `None`: not counted, or nothing came.
+///
+/// `/proc/net/snmp` knows the network namespace of this process only. `dropped` are drops anywhere and the time for
+/// which they were counted, if probe level 1 was attached.
 #[must_use]
-pub fn delivered_share(counters: &HostCounters) -> Option<f64> {
+pub fn delivered_share(
+    counters: &HostCounters,
+    wall_ns: u64,
+    dropped: Option<(u64, u64)>,
+) -> Option<f64> {
     let get = |counter| counters.get(counter);
-    let processed = get(HostCounter::PacketsProcessed)?;
-    let dropped = get(HostCounter::PacketsDropped).unwrap_or(0);
-    let delivered = get(HostCounter::DatagramsDelivered).unwrap_or(0);
+    let processed = get(HostCounter::PacketsProcessed).filter(|&nr| nr > 0)?;
+    let overflowed = get(HostCounter::PacketsDropped).unwrap_or(0);
     let refused = get(HostCounter::DatagramsRefused).unwrap_or(0);
-    // Packets that are not datagrams are taken as delivered: their fate is not counted here.
-    let others = processed.saturating_sub(delivered + refused);
-    share(delivered + others, delivered + refused + others + dropped)
+    let seen = dropped
+        .filter(|&(_, ns)| ns > 0)
+        .map_or(0.0, |(nr, ns)| nr as f64 * wall_ns as f64 / ns as f64);
+    let lost = seen.max((overflowed + refused) as f64);
+    let all = (processed + overflowed) as f64;
+    Some((1.0 - lost / all).max(0.0))
 }
 
 /// Soft interrupts as share of busy time.
@@ -80,10 +89,15 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
         let refaults = window.host.get(HostCounter::Refaults);
         reclaim_is_unproductive(scanned, reclaimed, refaults, window.duration_ns())
     });
+    let dropped = window
+        .activity
+        .as_ref()
+        .map(|activity| (activity.nr_packets_dropped, window.duration_ns()));
     let packets = window.host.get(HostCounter::PacketsProcessed).unwrap_or(0);
     let per_sec = packets as f64 * 1e9 / window.duration_ns().max(1) as f64;
     let is_dropped = per_sec >= at::PACKETS_PER_SEC
-        && delivered_share(&window.host).is_some_and(|share| share <= at::DELIVERED_SHARE);
+        && delivered_share(&window.host, window.duration_ns(), dropped)
+            .is_some_and(|share| share <= at::DELIVERED_SHARE);
     InVain {
         reclaim_ns: if is_unproductive {
             of_busy(sampled(CauseClass::ReclaimThrash))
