@@ -186,6 +186,8 @@ pub struct Activity {
     pub max_no_progress_loops: u64,
     /// Packets dropped, in whatever network namespace.
     pub nr_packets_dropped: u64,
+    /// Packets taken off the input queues meanwhile, from `/proc`; set when a window is closed.
+    pub nr_packets_processed: u64,
     /// Switches to another task.
     pub nr_switches: u64,
     /// From runnable to running.
@@ -232,6 +234,7 @@ impl Activity {
             nr_packets_dropped: self
                 .nr_packets_dropped
                 .saturating_sub(before.nr_packets_dropped),
+            nr_packets_processed: 0,
             nr_switches: self.nr_switches.saturating_sub(before.nr_switches),
             run_delays: time(&self.run_delays, &before.run_delays),
             nr_long_delays: self.nr_long_delays.saturating_sub(before.nr_long_delays),
@@ -265,6 +268,7 @@ impl Activity {
         self.nr_reclaim_retries += other.nr_reclaim_retries;
         self.max_no_progress_loops = self.max_no_progress_loops.max(other.max_no_progress_loops);
         self.nr_packets_dropped += other.nr_packets_dropped;
+        self.nr_packets_processed += other.nr_packets_processed;
         self.nr_switches += other.nr_switches;
         time(&mut self.run_delays, &other.run_delays);
         self.nr_long_delays += other.nr_long_delays;

@@ -58,6 +58,8 @@ pub struct ActivityReport {
     pub hardirqs: Vec<InterruptReport>,
     /// Page faults a second.
     pub faults_per_sec: f64,
+    /// Packets dropped a second, in all network namespaces.
+    pub packets_dropped_per_sec: f64,
     /// Switches to another task a second.
     pub switches_per_sec: f64,
     /// Mean time from runnable to running; `None` if nobody was seen to do so.
@@ -139,6 +141,7 @@ pub(crate) fn report(
                 }),
         ),
         faults_per_sec: per_sec(activity.nr_faults),
+        packets_dropped_per_sec: per_sec(activity.nr_packets_dropped),
         switches_per_sec: per_sec(activity.nr_switches),
         mean_run_delay_ns: activity.run_delays.ns.checked_div(activity.run_delays.nr),
         rt_cpu_pct: cpu_pct(activity.rt_run_ns),

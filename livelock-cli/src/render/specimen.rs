@@ -112,6 +112,7 @@ fn activity() -> ActivityReport {
         }],
         hardirqs: Vec::new(),
         faults_per_sec: 3.0,
+        packets_dropped_per_sec: 0.0,
         switches_per_sec: 52.0,
         mean_run_delay_ns: Some(12_000),
         rt_cpu_pct: 0.1,

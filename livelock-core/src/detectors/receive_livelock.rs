@@ -46,10 +46,7 @@ const REMEDIES: &[super::Row] = &[
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let per_sec = facts.rate(HostCounter::PacketsProcessed)?;
-    let dropped = facts
-        .activity
-        .map(|activity| (activity.nr_packets_dropped, facts.activity_ns));
-    let delivered = delivered_share(facts.counters, facts.wall_ns, dropped)?;
+    let delivered = delivered_share(facts.counters, facts.activity)?;
     let sampled_share = facts
         .samples(detector.class)
         .map_or(0.0, |samples| facts.of_samples(samples.nr));

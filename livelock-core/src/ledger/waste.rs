@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::activity::{HostCounter, HostCounters};
+use crate::activity::{Activity, HostCounter, HostCounters};
 use crate::cause_class::CauseClass;
 use crate::event::LockKind;
 use crate::ledger::profile::{HotKey, HotSpot, Profile};
@@ -42,26 +42,23 @@ pub fn reclaim_is_unproductive(
     per_sec >= at::PAGES_SCANNED_PER_SEC && (is_vain || is_read_back)
 }
 
-/// Share of the packets received in `wall_ns` that got to somebody; `None`: not counted, or nothing came.
+/// Share of the packets received that got to somebody; `None`: not counted, or nothing came.
 ///
-/// `/proc/net/snmp` knows the network namespace of this process only. `dropped` are drops anywhere and the time for
-/// which they were counted, if probe level 1 was attached.
+/// `/proc/net/snmp` knows the network namespace of this process only; drops anywhere are counted while probe level
+/// 1 is attached, and then compared with what was received in the same windows.
 #[must_use]
-pub fn delivered_share(
-    counters: &HostCounters,
-    wall_ns: u64,
-    dropped: Option<(u64, u64)>,
-) -> Option<f64> {
+pub fn delivered_share(counters: &HostCounters, activity: Option<&Activity>) -> Option<f64> {
     let get = |counter| counters.get(counter);
-    let processed = get(HostCounter::PacketsProcessed).filter(|&nr| nr > 0)?;
+    let of = |lost: u64, all: u64| share(all.saturating_sub(lost), all);
+    let processed = get(HostCounter::PacketsProcessed)?;
     let overflowed = get(HostCounter::PacketsDropped).unwrap_or(0);
     let refused = get(HostCounter::DatagramsRefused).unwrap_or(0);
-    let seen = dropped
-        .filter(|&(_, ns)| ns > 0)
-        .map_or(0.0, |(nr, ns)| nr as f64 * wall_ns as f64 / ns as f64);
-    let lost = seen.max((overflowed + refused) as f64);
-    let all = (processed + overflowed) as f64;
-    Some((1.0 - lost / all).max(0.0))
+    let here = of(overflowed + refused, processed + overflowed);
+    let anywhere = activity.and_then(|seen| of(seen.nr_packets_dropped, seen.nr_packets_processed));
+    match (here, anywhere) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
 }
 
 /// Soft interrupts as share of busy time.
@@ -89,14 +86,10 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
         let refaults = window.host.get(HostCounter::Refaults);
         reclaim_is_unproductive(scanned, reclaimed, refaults, window.duration_ns())
     });
-    let dropped = window
-        .activity
-        .as_ref()
-        .map(|activity| (activity.nr_packets_dropped, window.duration_ns()));
     let packets = window.host.get(HostCounter::PacketsProcessed).unwrap_or(0);
     let per_sec = packets as f64 * 1e9 / window.duration_ns().max(1) as f64;
     let is_dropped = per_sec >= at::PACKETS_PER_SEC
-        && delivered_share(&window.host, window.duration_ns(), dropped)
+        && delivered_share(&window.host, window.activity.as_ref())
             .is_some_and(|share| share <= at::DELIVERED_SHARE);
     InVain {
         reclaim_ns: if is_unproductive {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::by_lock::{clamp_ns, merge_locks};
 use super::closed::Window;
 use crate::accounting;
-use crate::activity::{Activity, HostCounters, StarvedTask};
+use crate::activity::{Activity, HostCounter, HostCounters, StarvedTask};
 use crate::counters::{zip_progress, zip_times};
 use crate::event::{
     CpuCounters, CpuTimes, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters,
@@ -226,6 +226,11 @@ impl WindowBuilder {
                 sum.merge(&other);
                 sum
             });
+        let processed = host.get(HostCounter::PacketsProcessed).unwrap_or(0);
+        let activity = activity.map(|sum| Activity {
+            nr_packets_processed: processed,
+            ..sum
+        });
         // Where the tool itself runs is not known; within a scope its time is not told apart.
         let own = own.map(|own| match self.scope.cpus {
             Some(_) => OwnProcess {
