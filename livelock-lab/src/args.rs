@@ -1,44 +1,31 @@
-//! The command line. In: arguments. Out: [`Args`]. Refuses: zero threads, zero durations.
+//! The command line. In: arguments. Out: a [`Request`]. Refuses: zero threads, zero durations.
+//!
+//! The subcommands are the catalogue: a scenario that is in one cannot lack in the other.
 
 use std::io;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _};
 
+use crate::catalog::{self, Scenario};
 use crate::cpus;
 use crate::duration::parse_duration;
 
-/// Make a live lock, or a busy load that only looks like one, on purpose.
-#[derive(Debug, Parser)]
-#[command(
-    version,
-    after_help = "Each scenario prints one JSON line (livelock.lab/v1) at its end, also after Ctrl-C or SIGTERM.\n\
-                  The positives need 4 or more CPUs and native queued spinlocks to collapse."
-)]
-pub(crate) struct Args {
-    /// What to make.
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
+const ABOUT: &str = "Make a live lock, or a busy load that only looks like one, on purpose";
+const AFTER_HELP: &str = "\
+Each scenario prints one JSON line (livelock.lab/v1) at its end, also after Ctrl-C or SIGTERM.
+The positives need 4 or more CPUs and native queued spinlocks to collapse. `list --json` says what
+each scenario needs; where that is missing, the message says what to do and the exit code is 3.";
 
-/// The scenarios, and their list. [`crate::catalog`] says what each is expected to show.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Positive: every thread runs dup and close on the file table of one process
-    FdTable(Load),
-    /// Positive: every thread runs a futex wait that fails at once, on one word
-    FutexBucket(Load),
-    /// Look-alike: every thread computes and never enters the kernel
-    Compute(Load),
-    /// Look-alike: every thread calls getppid, which takes no lock
-    Getppid(Load),
-    /// Look-alike: many threads resize one pipe and compute in between
-    PipeResize(Load),
-    /// List the scenarios and the status that each is expected to get
+/// What the user wants.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Run a scenario.
+    Run(&'static Scenario, Load),
+    /// Show the catalogue.
     List {
-        /// Print a JSON array instead of a table
-        #[arg(long)]
+        /// As JSON instead of a table.
         json: bool,
     },
 }
@@ -67,35 +54,89 @@ impl Load {
     }
 }
 
+/// Reads the arguments of this process; help, version and mistakes end it.
+pub(crate) fn parse() -> Request {
+    let mut command = command();
+    request(&command.get_matches_mut()).unwrap_or_else(|err| err.format(&mut command).exit())
+}
+
+fn command() -> Command {
+    let list = Command::new("list")
+        .about("List the scenarios and the status that each is expected to get")
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Print a JSON array instead of a table"),
+        );
+    Command::new("livelock-lab")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(AFTER_HELP)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(catalog::scenarios().map(|scenario| {
+            let about = format!("{}: {}", scenario.kind.label(), scenario.description);
+            // After the arguments, which bring a description of their own.
+            Load::augment_args(Command::new(scenario.name))
+                .about(about)
+                .long_about(None::<&str>)
+        }))
+        .subcommand(list)
+}
+
+fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
+    let wrong = || clap::Error::new(clap::error::ErrorKind::InvalidSubcommand);
+    let (name, matches) = matches.subcommand().ok_or_else(wrong)?;
+    if name == "list" {
+        return Ok(Request::List {
+            json: matches.get_flag("json"),
+        });
+    }
+    let scenario = catalog::scenarios()
+        .find(|scenario| scenario.name == name)
+        .ok_or_else(wrong)?;
+    Ok(Request::Run(scenario, Load::from_arg_matches(matches)?))
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-    use crate::catalog::SCENARIOS;
+
+    fn parse_words(words: &[&str]) -> Result<Request, clap::Error> {
+        let words = ["livelock-lab"].iter().chain(words);
+        request(&command().try_get_matches_from(words)?)
+    }
 
     #[test]
     fn arguments_are_consistent() {
-        Args::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
-    fn every_subcommand_is_in_the_catalog() {
-        let command = Args::command();
-        let mut names: Vec<_> = command
-            .get_subcommands()
-            .map(|sub| sub.get_name().to_owned())
-            .collect();
-        names.retain(|name| name != "list");
-        let catalog: Vec<_> = SCENARIOS
-            .iter()
-            .map(|scenario| scenario.name.to_owned())
-            .collect();
-        assert_eq!(names, catalog);
+    fn every_scenario_can_be_asked_for() {
+        for scenario in catalog::scenarios() {
+            let request = parse_words(&[scenario.name, "--threads", "3", "--pin"]).unwrap();
+            let Request::Run(found, load) = request else {
+                panic!("{} is not a scenario", scenario.name);
+            };
+            assert_eq!(found.name, scenario.name);
+            assert_eq!(load.nr_threads().unwrap(), 3);
+            assert!(load.pin);
+        }
     }
 
     #[test]
-    fn zero_threads_are_refused() {
-        assert!(Args::try_parse_from(["livelock-lab", "compute", "--threads", "0"]).is_err());
+    fn list_knows_json() {
+        assert!(matches!(
+            parse_words(&["list", "--json"]),
+            Ok(Request::List { json: true })
+        ));
+    }
+
+    #[test]
+    fn zero_threads_and_unknown_scenarios_are_refused() {
+        assert!(parse_words(&["compute", "--threads", "0"]).is_err());
+        assert!(parse_words(&["perpetuum-mobile"]).is_err());
     }
 }

@@ -5,37 +5,48 @@
 
 mod args;
 mod catalog;
+mod child;
 mod cpus;
 mod duration;
 mod gate;
+mod needs;
+mod plan;
 mod report;
 mod run;
 mod scenario;
+mod scratch;
 mod signals;
+mod sys;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use crate::args::Request;
+use crate::needs::Missing;
 
-use crate::args::{Args, Command};
+/// Exit code where the machine lacks what the scenario needs, as in `livelock`: the message says
+/// what and what to do.
+const EXIT_MISSING: u8 = 3;
 
 fn main() -> ExitCode {
-    match dispatch(&Args::parse()) {
+    match dispatch(&args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            eprintln!("livelock-lab: {err:#}");
-            ExitCode::FAILURE
-        }
+        Err(err) => ExitCode::from(complain(&err)),
     }
 }
 
-fn dispatch(args: &Args) -> anyhow::Result<()> {
-    match &args.command {
-        Command::FdTable(load) => scenario::fd_table(load),
-        Command::FutexBucket(load) => scenario::futex_bucket(load),
-        Command::Compute(load) => scenario::compute(load),
-        Command::Getppid(load) => scenario::getppid(load),
-        Command::PipeResize(load) => scenario::pipe_resize(load),
-        Command::List { json } => report::write_stdout(&catalog::list(*json)?),
+fn dispatch(request: &Request) -> anyhow::Result<()> {
+    match request {
+        Request::Run(scenario, load) => run::run(scenario, load),
+        Request::List { json } => report::write_stdout(&catalog::list(*json)?),
+    }
+}
+
+/// Prints the error and chooses the exit code.
+fn complain(err: &anyhow::Error) -> u8 {
+    eprintln!("livelock-lab: {err:#}");
+    if err.chain().any(|cause| cause.is::<Missing>()) {
+        EXIT_MISSING
+    } else {
+        1
     }
 }

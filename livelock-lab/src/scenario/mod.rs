@@ -1,13 +1,49 @@
-//! One file per scenario: the operation that its threads repeat.
+//! The scenarios, one file per part of the kernel or kind of program.
+//!
+//! In: nothing. Out: [`GROUPS`], the tables of all files. Refuses: to know what a scenario does.
 
-mod compute;
-mod fd_table;
-mod futex_bucket;
-mod getppid;
-mod pipe_resize;
+mod cgroups;
+mod console;
+mod events;
+mod faults;
+mod file_locks;
+mod files;
+mod futex;
+mod healthy;
+mod inodes;
+mod ipc;
+mod memory;
+mod network;
+mod paths;
+mod polling;
+mod realtime;
+mod services;
+mod tasks;
+mod tracing;
+mod uring;
+mod user_locks;
 
-pub(crate) use compute::compute;
-pub(crate) use fd_table::fd_table;
-pub(crate) use futex_bucket::futex_bucket;
-pub(crate) use getppid::getppid;
-pub(crate) use pipe_resize::pipe_resize;
+use crate::catalog::Scenario;
+
+/// All scenarios, in the order in which they are listed.
+pub(crate) const GROUPS: &[&[Scenario]] = &[
+    files::SCENARIOS,
+    futex::SCENARIOS,
+    file_locks::SCENARIOS,
+    paths::SCENARIOS,
+    inodes::SCENARIOS,
+    tasks::SCENARIOS,
+    memory::SCENARIOS,
+    events::SCENARIOS,
+    ipc::SCENARIOS,
+    faults::SCENARIOS,
+    cgroups::SCENARIOS,
+    network::SCENARIOS,
+    realtime::SCENARIOS,
+    tracing::SCENARIOS,
+    console::SCENARIOS,
+    user_locks::SCENARIOS,
+    polling::SCENARIOS,
+    services::SCENARIOS,
+    healthy::SCENARIOS,
+];
