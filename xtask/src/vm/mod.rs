@@ -2,14 +2,14 @@
 
 mod apt;
 mod args;
-mod boot;
-mod build;
-mod console;
+pub(crate) mod boot;
+pub(crate) mod build;
+pub(crate) mod console;
 mod cpio;
-mod fetch;
-mod guest;
-mod initramfs;
-mod kernels;
+pub(crate) mod fetch;
+pub(crate) mod guest;
+pub(crate) mod initramfs;
+pub(crate) mod kernels;
 mod run;
 mod scenario;
 
