@@ -9,6 +9,7 @@
 #![no_std]
 
 mod activity;
+mod declared;
 mod record;
 mod state;
 mod table;
@@ -17,6 +18,7 @@ pub use activity::{
     CpuActivity, IrqTime, NR_ERRNOS, NR_IRQ_SLOTS, NR_SOFTIRQS, NR_SYSCALLS, RUNNABLE_SLOTS,
     RunnableSlot, SyscallResults,
 };
+pub use declared::{DeclaredCounts, MAX_DECLARED};
 pub use record::{Ring, SampleRecord, StackRecord, WaitRecord};
 pub use state::{Control, CpuState, TaskSlot, WaitSlot};
 pub use table::{LockAgg, LockBank};
@@ -204,5 +206,6 @@ mod tests {
         assert_eq!(size_of::<IrqTime>(), 24);
         assert_eq!(size_of::<RunnableSlot>(), 16);
         assert_eq!(size_of::<CpuActivity>() % 64, 0);
+        assert_eq!(size_of::<DeclaredCounts>(), 8 * MAX_DECLARED);
     }
 }

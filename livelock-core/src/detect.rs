@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::activity::StarvedTask;
+use crate::declared::DeclaredState;
 use crate::event::{InFlightWait, LockKind};
 use crate::host::HostFacts;
 use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
@@ -23,6 +24,8 @@ pub enum NoProgressRule {
     BelowBaseline,
     /// Rule (ii): nearly all waste, and next to no user time.
     WasteWithoutUser,
+    /// Rule (i) with declared progress in the place of tokens and their baseline.
+    DeclaredProgress,
 }
 
 /// An open spin wait past the age rule.
@@ -100,6 +103,8 @@ pub struct Observation {
     pub ok_syscalls_per_busy_sec: Option<f64>,
     /// The lock that burned most.
     pub top_lock: Option<TopLock>,
+    /// What declared progress says; `None`: nothing was declared.
+    pub declared: Option<DeclaredState>,
 }
 
 impl Observation {
@@ -115,13 +120,20 @@ impl Observation {
     #[must_use]
     pub fn wastes_without_user(&self, omega: f64) -> bool {
         let reaches = |seen: Option<f64>, least: f64| seen.is_some_and(|seen| seen >= least);
-        reaches(self.busy, at::BUSY_FOR_LIVELOCK)
+        !self.is_capped()
+            && reaches(self.busy, at::BUSY_FOR_LIVELOCK)
             && reaches(self.omega, omega)
             && self
                 .user_share
                 .is_some_and(|user| user <= at::USER_SHARE_COLLAPSED)
             && self.is_corroborated()
             && !self.is_contradicted()
+    }
+
+    /// Whether declared progress keeps pace, which no live lock lets it do.
+    #[must_use]
+    pub fn is_capped(&self) -> bool {
+        self.declared == Some(DeclaredState::KeepsPace)
     }
 
     /// Whether the burn, if any, was seen by tracepoints or an open wait and not by samples alone.
@@ -164,6 +176,7 @@ pub fn detect(
         starved: window.starved.first().copied(),
         ok_syscalls_per_busy_sec: ok_syscalls(window, books),
         top_lock: top_lock(window),
+        declared: None,
     };
     seen.rule = no_progress(&seen);
     seen.no_progress = seen.rule.is_some();

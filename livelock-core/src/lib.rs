@@ -5,10 +5,12 @@
 
 pub mod accounting;
 pub mod activity;
+mod activity_report;
 mod cause_class;
 pub mod code;
 mod confidence;
 mod counters;
+pub mod declared;
 pub mod detect;
 pub mod detectors;
 pub mod escalation;

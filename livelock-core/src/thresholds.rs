@@ -35,6 +35,29 @@ pub const USER_SHARE_COMPUTE: f64 = 0.7;
 /// Share of the baseline `pi0` at or under which `pi` has collapsed. Source: docs/detection.md.
 pub const PI_COLLAPSED: f64 = 0.3;
 
+/// Share of the median rate of quiet windows under which declared progress has collapsed. The same as
+/// [`PI_COLLAPSED`], for the same reason.
+pub const DECLARED_COLLAPSED: f64 = PI_COLLAPSED;
+
+/// Tokens of declared progress that must have been due before their rate is compared: with five due on
+/// average, chance alone leaves it under [`DECLARED_COLLAPSED`] (none or one seen) in 4 % of the windows, and
+/// the rule asks for five of six.
+pub const NR_DECLARED_DUE: f64 = 5.0;
+
+/// Windows of a source that are looked back on to collect [`NR_DECLARED_DUE`]: 100 s of the shortest.
+pub const NR_DECLARED_STEPS: usize = 1000;
+
+/// Time in nanoseconds for which declared progress may stand still if nobody said otherwise: longer than a
+/// garbage collection or a checkpoint, shorter than the patience of whoever waits for the service.
+pub const STALL_NS: u64 = 5_000_000_000;
+
+/// In a session with an end declared progress may stand still for one such part of it at most, or a report
+/// of five seconds could never tell of a stall.
+pub const STALL_SHARE_OF_SESSION: u64 = 4;
+
+/// Windows for which declared progress may stand still in any case. As many as the fast path.
+pub const NR_STALL_WINDOWS: u64 = NR_FAST_WINDOWS as u64;
+
 /// `omega` of contention that costs considerable capacity. Source: docs/detection.md (degraded).
 pub const OMEGA_DEGRADED: f64 = 0.3;
 

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::activity_report::{ActivityReport, InterruptReport, SyscallReport};
 pub use crate::cause_class::CauseClass;
+use crate::declared::DeclaredProgress;
 use crate::event::LockKind;
 use crate::host::HostFacts;
 use crate::ids::{CpuId, Pid};
@@ -110,6 +112,9 @@ pub struct Progress {
     pub baseline_tokens_per_busy_sec: Option<f64>,
     /// Tokens per second of wall time by source.
     pub tokens_per_sec: BTreeMap<String, f64>,
+    /// What was declared as progress, in the order of the command line; empty if nothing was.
+    #[serde(default)]
+    pub declared: Vec<DeclaredProgress>,
 }
 
 /// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
@@ -117,6 +122,12 @@ pub struct Progress {
 pub struct TimeLedger {
     /// Idle and waiting for I/O.
     pub idle_pct: Option<f64>,
+    /// Part of idle in which the idle task polled: it keeps its hypervisor CPU. By samples.
+    pub polling_idle_pct: Option<f64>,
+    /// Lock waiters that had given their CPU back to the hypervisor. By samples.
+    pub halted_waiters_pct: Option<f64>,
+    /// Two standard errors of a share of 50 % told by samples, in points.
+    pub sampling_error_pct: Option<f64>,
     /// User.
     pub user_pct: Option<f64>,
     /// Kernel work that is not one of the following.
@@ -247,6 +258,8 @@ pub enum EvidenceSource {
     InFlight,
     /// Programs of probe level 1.
     Activity,
+    /// What the user declared as progress.
+    DeclaredProgress,
 }
 
 /// One signal and what it says.
@@ -366,6 +379,8 @@ pub struct Verdict {
     pub time: TimeLedger,
     /// Progress ledger.
     pub progress: Progress,
+    /// What probe level 1 saw; `None`: it was not attached, and none of this could be seen.
+    pub activity: Option<ActivityReport>,
     /// Locks by burn, largest first.
     pub locks: Vec<LockReport>,
     /// For.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use super::declare::Declared;
 use super::parse_span;
 
 const EXAMPLES: &str = "\
@@ -15,6 +16,7 @@ Examples:
   sudo livelock diagnose                      is this host in a live lock? (5 seconds)
   sudo livelock diagnose --duration 30s       the same, for a rarer one
   sudo livelock diagnose --format json --output verdict.json
+  sudo livelock diagnose --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
   sudo livelock watch --plain                 one line a window until Ctrl-C
   sudo livelock export --duration 1m | jq 'select(.record == \"verdict\").status'
   livelock doctor                             what works here, what does not, what to do
@@ -77,6 +79,9 @@ pub(super) struct DiagnoseArgs {
     /// Write the report to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) declared: Declared,
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +101,9 @@ pub(super) struct WatchArgs {
     /// How long to observe; until stopped if not given
     #[arg(short, long, value_name = "TIME", value_parser = parse_span)]
     pub(super) duration: Option<Duration>,
+
+    #[command(flatten)]
+    pub(super) declared: Declared,
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +123,9 @@ pub(super) struct ExportArgs {
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) declared: Declared,
 }
 
 #[derive(Debug, Args)]

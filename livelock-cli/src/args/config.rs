@@ -11,7 +11,9 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::cli::{Cli, Command, ExportFormat};
+use super::declare::Declared;
 use super::{ColorWhen, ReportFormat, command, span_text};
+use crate::declared::Declaration;
 
 /// Below this the cost of closing a window (reading every CPU's tables) shows.
 const MIN_WINDOW: Duration = Duration::from_millis(100);
@@ -23,7 +25,7 @@ const MIN_WINDOWS: u32 = 3;
 const MAX_DIAGNOSE: Duration = Duration::from_hours(24);
 
 /// What to do, and how to talk about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// What to do.
     pub job: Job,
@@ -34,7 +36,7 @@ pub struct Config {
 }
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Job {
     /// Observe, then report.
     Diagnose {
@@ -66,13 +68,15 @@ pub enum Job {
     },
 }
 
-/// How long to observe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How long to observe, and what counts as progress.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Session {
     /// Length of a window.
     pub window: Duration,
     /// Length of the whole; `None`: until stopped.
     pub duration: Option<Duration>,
+    /// Declared progress.
+    pub declared: Vec<Declaration>,
 }
 
 /// Where to write.
@@ -155,13 +159,13 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 return Err(ConfigError::TooLong { duration });
             }
             Job::Diagnose {
-                session: session(args.window, Some(duration))?,
+                session: session(args.window, Some(duration), args.declared)?,
                 format: args.format,
                 output: output(args.output),
             }
         }
         Command::Watch(args) => Job::Watch {
-            session: session(args.window, args.duration)?,
+            session: session(args.window, args.duration, args.declared)?,
             format: match (args.plain, args.json) {
                 (_, true) => WatchFormat::Json,
                 (true, false) => WatchFormat::Plain,
@@ -170,7 +174,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
         },
         Command::Export(args) => match args.format {
             ExportFormat::Jsonl => Job::Export {
-                session: session(args.window, args.duration)?,
+                session: session(args.window, args.duration, args.declared)?,
                 output: output(args.output),
             },
         },
@@ -184,7 +188,11 @@ fn job(command: Command) -> Result<Job, ConfigError> {
     })
 }
 
-fn session(window: Duration, duration: Option<Duration>) -> Result<Session, ConfigError> {
+fn session(
+    window: Duration,
+    duration: Option<Duration>,
+    declared: Declared,
+) -> Result<Session, ConfigError> {
     if !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
         return Err(ConfigError::Window { window });
     }
@@ -192,7 +200,11 @@ fn session(window: Duration, duration: Option<Duration>) -> Result<Session, Conf
         Some(duration) if duration < window * MIN_WINDOWS => {
             Err(ConfigError::TooShort { duration, window })
         }
-        _ => Ok(Session { window, duration }),
+        _ => Ok(Session {
+            window,
+            duration,
+            declared: declared.0,
+        }),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod declare;
 mod span;
 #[cfg(test)]
 mod tests;

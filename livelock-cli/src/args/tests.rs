@@ -24,6 +24,7 @@ fn the_default_is_five_seconds_of_text() {
     let session = Session {
         window: Duration::from_millis(500),
         duration: Some(Duration::from_secs(5)),
+        declared: Vec::new(),
     };
     let job = Job::Diagnose {
         session,
@@ -54,6 +55,32 @@ fn options_arrive() {
 }
 
 #[test]
+fn an_expectation_belongs_to_the_progress_before_it() {
+    let line = "livelock watch --progress tp:a:b --progress file:/n --expect rate>=5 -p tp:c:d -e zero>2s --json";
+    let config = parsed(line).expect("valid");
+    let Job::Watch { session, .. } = config.job else {
+        panic!("not watch");
+    };
+    let declared: Vec<_> = session
+        .declared
+        .iter()
+        .map(|one| {
+            (
+                one.text.as_str(),
+                one.expectation.map(|rule| rule.to_string()),
+            )
+        })
+        .collect();
+    let rule = |text: &str| Some(text.to_owned());
+    let expected = [
+        ("tp:a:b", None),
+        ("file:/n", rule("rate>=5")),
+        ("tp:c:d", rule("zero>2s")),
+    ];
+    assert_eq!(declared, expected);
+}
+
+#[test]
 fn refusals_say_what_to_type() {
     insta::assert_snapshot!(
         [
@@ -64,6 +91,13 @@ fn refusals_say_what_to_type() {
             "livelock watch --plain --json",
             "livelock export --format xml",
             "livelock diagnose --duration soon",
+            "livelock diagnose --expect rate>=5 --progress tp:a:b",
+            "livelock export --progress tp:a:b --expect rate>=5 --expect zero>1s",
+            "livelock watch --progress tp:a:b --expect rate>5",
+            "livelock watch --progress tp:a:b --expect zero>5",
+            "livelock watch --progress kprobe:tcp_sendmsg",
+            "livelock watch --progress uprobe:nginx",
+            "livelock doctor --progress tp:a:b",
         ]
         .map(|line| format!("$ {line}\n{}", refused(line)))
         .join("\n")

@@ -42,6 +42,15 @@ pub enum CaptureError {
         #[source]
         source: Box<aya::programs::ProgramError>,
     },
+    /// A probe of declared progress did not attach.
+    #[error("attach the probe of `--progress` to {name}")]
+    Declared {
+        /// Where.
+        name: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The object speaks another layout.
     #[error("use the BPF object: it has ABI version {found}, this binary needs {needed}")]
     Abi {

@@ -7,6 +7,7 @@ mod activity;
 mod attach;
 mod config;
 mod control;
+mod declared;
 mod drain;
 mod error;
 mod mapping;
@@ -17,6 +18,7 @@ mod snapshot;
 
 pub use attach::Capture;
 pub use config::{CaptureConfig, KernelOffsets, TRACEPOINT_TYPES};
+pub use declared::{DeclaredProbes, ProbeSite};
 pub use error::CaptureError;
 pub use probe::{ProgramProbe, probe_programs, probe_sampler};
 

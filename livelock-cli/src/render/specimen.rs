@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use livelock_core::declared::{DeclaredProgress, DeclaredState};
 use livelock_core::event::LockKind;
 use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use livelock_core::ids::{CpuId, Pid};
@@ -96,6 +97,26 @@ fn lock() -> LockReport {
     }
 }
 
+fn activity() -> ActivityReport {
+    ActivityReport {
+        observed_ns: 4_500_000_000,
+        ok_syscalls_per_sec: 61.0,
+        retry_pct: Some(0.0),
+        failing_syscalls: Vec::new(),
+        errnos_per_sec: BTreeMap::new(),
+        softirqs: vec![InterruptReport {
+            name: "TIMER".to_owned(),
+            per_sec: 480.0,
+            cpu_pct: 0.6,
+        }],
+        hardirqs: Vec::new(),
+        faults_per_sec: 3.0,
+        switches_per_sec: 52.0,
+        mean_run_delay_ns: Some(12_000),
+        rt_cpu_pct: 0.1,
+    }
+}
+
 /// Eight workers on one file table.
 pub(crate) fn livelock() -> Verdict {
     Verdict {
@@ -124,6 +145,9 @@ pub(crate) fn livelock() -> Verdict {
         omega: Some(0.938),
         time: TimeLedger {
             idle_pct: Some(0.4),
+            polling_idle_pct: Some(0.0),
+            halted_waiters_pct: Some(0.0),
+            sampling_error_pct: Some(1.6),
             user_pct: Some(0.4),
             kernel_pct: Some(4.9),
             traced_spin_pct: Some(93.4),
@@ -146,7 +170,16 @@ pub(crate) fn livelock() -> Verdict {
                 ("context_switches".to_owned(), 52.0),
                 ("lock_handoffs".to_owned(), 61.0),
             ]),
+            declared: vec![DeclaredProgress {
+                name: "nginx:ngx_http_finalize_request".to_owned(),
+                spec: "uprobe:/usr/sbin/nginx:ngx_http_finalize_request".to_owned(),
+                state: DeclaredState::Stalled,
+                rate_per_sec: Some(0.4),
+                expectation: Some("rate>=100".to_owned()),
+                reason: "no progress for 2.0 s, more than 1.5 s".to_owned(),
+            }],
         },
+        activity: Some(activity()),
         locks: vec![lock()],
         evidence: vec![
             evidence("omega", 0.938, "", Some(0.8), "almost all busy time is spent waiting for locks"),
@@ -201,6 +234,7 @@ pub(crate) fn healthy() -> Verdict {
         busy_pct: None,
         omega: None,
         time: TimeLedger::default(),
+        activity: None,
         locks: Vec::new(),
         evidence: Vec::new(),
         against: Vec::new(),

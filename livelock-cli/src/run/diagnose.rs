@@ -50,10 +50,11 @@ pub(super) async fn run(
     let mut watcher = Watcher {
         progress: Progress::new(session.duration.unwrap_or_default()),
     };
-    let outcome = observe(session, &mut watcher).await;
+    let outcome = observe(&session, &mut watcher).await;
     watcher.progress.clear();
-    let Outcome::Ended(ended) = outcome? else {
-        return Ok(Outcome::NOT_OBSERVABLE);
+    let ended = match outcome? {
+        Outcome::Ended(ended) => ended,
+        Outcome::Refused(exit) => return Ok(exit),
     };
     let verdict = ended.judge.verdict(&ended.names);
     let text = match format {

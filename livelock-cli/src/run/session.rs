@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use livelock_core::code::Code;
+use livelock_core::declared::{DeclaredReading, default_stall_ns};
 use livelock_core::detect::Observation;
 use livelock_core::escalation::Escalation;
 use livelock_core::host::HostFacts;
@@ -24,6 +25,7 @@ use super::pipeline::Pipeline;
 use crate::args::Session;
 use crate::capture::CaptureConfig;
 use crate::code::LiveCode;
+use crate::declared::{Declaration, Found};
 use crate::exit::Exit;
 use crate::host::{Probes, blind_spots, survey};
 use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
@@ -65,15 +67,10 @@ pub(super) struct Ended {
     pub(super) names: LiveNames,
 }
 
-/// A session that took place, or a host that refused.
+/// A session that took place, or why none did, which was said.
 pub(super) enum Outcome {
     Ended(Box<Ended>),
-    NotObservable,
-}
-
-impl Outcome {
-    /// The exit code of a host that cannot be observed.
-    pub(super) const NOT_OBSERVABLE: Exit = Exit::NotObservable;
+    Refused(Exit),
 }
 
 /// The part that needs names, which arrive later than the first events.
@@ -88,7 +85,7 @@ struct Bench {
 
 /// Observes until the time is over, a signal comes or the listener's reader is gone.
 pub(super) async fn observe(
-    session: Session,
+    session: &Session,
     listener: &mut impl Listener,
 ) -> anyhow::Result<Outcome> {
     let entered = Instant::now();
@@ -100,7 +97,14 @@ pub(super) async fn observe(
         Ok(host) => host,
         Err(message) => {
             eprint!("{message}");
-            return Ok(Outcome::NotObservable);
+            return Ok(Outcome::Refused(Exit::NotObservable));
+        }
+    };
+    let found = match Found::of(&session.declared, session.window) {
+        Ok(found) => found,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Ok(Outcome::Refused(Exit::Usage));
         }
     };
     log::info!("host examined after {} ms", entered.elapsed().as_millis());
@@ -110,24 +114,29 @@ pub(super) async fn observe(
         sample_hz: SAMPLE_HZ,
         slice_mask: Governor::default().slice_mask,
     };
-    let mut pipeline = match Pipeline::start(&config, host.nr_cpus_online) {
-        Ok(pipeline) => pipeline,
+    let attached = found.attach().and_then(|sources| {
+        let pipeline = Pipeline::start(&config, host.nr_cpus_online)?;
+        Ok((sources, pipeline))
+    });
+    let (mut sources, mut pipeline) = match attached {
+        Ok(attached) => attached,
         Err(error) if is_denied(&error) => {
             eprintln!(
                 "livelock: cannot observe this host: nothing was attached\n  the kernel refused to {error:#}\n  \
                  do:    run as root on the host, outside containers with a seccomp filter on bpf(2)\n\
                  `livelock doctor` shows every requirement and what its absence costs."
             );
-            return Ok(Outcome::NotObservable);
+            return Ok(Outcome::Refused(Exit::NotObservable));
         }
         Err(error) => return Err(error),
     };
+    let first = sources.read();
     let started = Instant::now();
     log::info!("attached after {} ms", entered.elapsed().as_millis());
     let deadline = session.duration.map(|duration| started + duration);
 
     let mut bench: Option<Bench> = None;
-    let mut waiting: VecDeque<Window> = VecDeque::new();
+    let mut waiting: VecDeque<(Window, Vec<DeclaredReading>)> = VecDeque::new();
     let mut nr_windows = 0;
     let mut ticks = interval(DRAIN_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -138,7 +147,7 @@ pub(super) async fn observe(
             _ = interrupt.recv() => break EndedBy::Interrupt,
             _ = terminate.recv() => break EndedBy::Terminate,
             () = sleep_until(next_close.into()) => {
-                waiting.push_back(pipeline.close_window()?);
+                waiting.push_back((pipeline.close_window()?, sources.read()));
                 let is_last = deadline.is_some_and(|deadline| next_close >= deadline);
                 next_close = close_after(Instant::now(), session.window, deadline);
                 if let Some(bench) = &mut bench
@@ -155,7 +164,8 @@ pub(super) async fn observe(
             }
             loaded = &mut symbols, if bench.is_none() => {
                 log::info!("symbols read after {} ms", entered.elapsed().as_millis());
-                let fresh = seat(loaded, &host, &pipeline);
+                let mut fresh = seat(loaded, &host, &pipeline);
+                expect_progress(&mut fresh.2.judge, session, &first);
                 if listener.begin(&fresh.0, &fresh.1)? == Written::PipeClosed {
                     break EndedBy::ClosedPipe;
                 }
@@ -171,7 +181,8 @@ pub(super) async fn observe(
     let mut bench = match bench {
         Some(bench) => bench,
         None => {
-            let (facts, spots, bench) = seat((&mut symbols).await, &host, &pipeline);
+            let (facts, spots, mut bench) = seat((&mut symbols).await, &host, &pipeline);
+            expect_progress(&mut bench.judge, session, &first);
             listener.begin(&facts, &spots)?;
             bench
         }
@@ -191,15 +202,16 @@ pub(super) async fn observe(
 /// Judges what waits, in order.
 fn judge_all(
     bench: &mut Bench,
-    waiting: &mut VecDeque<Window>,
+    waiting: &mut VecDeque<(Window, Vec<DeclaredReading>)>,
     nr_windows: &mut u64,
     listener: &mut impl Listener,
 ) -> anyhow::Result<Written> {
-    while let Some(window) = waiting.pop_front() {
+    while let Some((window, readings)) = waiting.pop_front() {
         *nr_windows += 1;
         let mut window = window;
         explain_hot(&mut window, &bench.code.with_names(&bench.names));
         bench.code.forget();
+        bench.judge.declare(readings);
         let observation = bench.judge.observe(&window, &bench.names);
         bench.level = bench.escalation.next(&window, &observation);
         let seen = Seen {
@@ -252,6 +264,14 @@ fn seat(
         level: 0,
     };
     (found.facts, spots, bench)
+}
+
+/// Tells the judge what was declared, and what it read at the begin.
+fn expect_progress(judge: &mut Judge, session: &Session, first: &[DeclaredReading]) {
+    let ns = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let stall_ns = default_stall_ns(ns(session.window), session.duration.map(ns));
+    let sources = session.declared.iter().map(Declaration::source).collect();
+    judge.expect_progress(sources, first, stall_ns);
 }
 
 /// When the window that begins at `begin` closes: a rest shorter than half a window joins the last one.

@@ -87,8 +87,9 @@ pub(super) async fn run(session: Session, form: Form, output: &Output) -> anyhow
         window: session.window,
         status: None,
     };
-    let Outcome::Ended(ended) = observe(session, &mut stream).await? else {
-        return Ok(Outcome::NOT_OBSERVABLE);
+    let ended = match observe(&session, &mut stream).await? {
+        Outcome::Ended(ended) => ended,
+        Outcome::Refused(exit) => return Ok(exit),
     };
     let verdict = ended.judge.recent_verdict(&ended.names);
     let mut ended_by = ended.by;

@@ -54,7 +54,7 @@ pub(crate) fn attach_with_lab(test: &str) -> Option<(Turn, PathBuf)> {
 }
 
 /// Says so on standard error itself; the harness keeps what `eprintln!` writes.
-fn skip(test: &str, reason: &str) {
+pub(crate) fn skip(test: &str, reason: &str) {
     let line = format!("live: skipped {test}: {reason}\n");
     std::io::stderr()
         .write_all(line.as_bytes())

@@ -12,6 +12,7 @@ use super::level::{History, Level};
 use super::progress;
 use super::ruled_out;
 use super::tally::SpanTally;
+use crate::activity_report;
 use crate::detectors::{self, Facts};
 use crate::host::HostFacts;
 use crate::ids::MonotonicNs;
@@ -22,7 +23,7 @@ use crate::remedies;
 use crate::thresholds as at;
 use crate::verdict::{
     BlindSpot, Confidence, EvidenceSource, LockReport, SCHEMA, SelfCost, Span, StackSampling,
-    Status, Verdict,
+    Status, TimeLedger, Verdict,
 };
 
 /// The blind spot of probe level 0.
@@ -74,7 +75,17 @@ impl Case<'_> {
             burn_pct: pct(share(span.books.waste_ns(), span.books.capacity_ns)),
             user_pct: pct(span.books.user_share()),
             omega: span.books.omega(),
-            time: span.books.ledger(),
+            time: self.time(),
+            activity: span.activity.as_ref().and_then(|activity| {
+                let nr_cpus = self.host.nr_cpus_online;
+                activity_report::report(
+                    activity,
+                    span.activity_ns,
+                    nr_cpus,
+                    &span.counters,
+                    &self.host.arch,
+                )
+            }),
             progress,
             against: evidence::against(self, status),
             ruled_out: ruled_out::ruled_out(self, status),
@@ -141,6 +152,24 @@ impl Case<'_> {
     /// Whether somebody is runnable and does not run, for longer than a burst.
     fn is_starved(&self) -> bool {
         self.span.nr_starved_windows as usize >= at::NR_STARVED_HITS
+    }
+
+    /// The time ledger, with what only samples tell.
+    fn time(&self) -> TimeLedger {
+        let profile = &self.span.profile;
+        let is_enough = profile.nr >= at::NR_MIN_SAMPLES;
+        let pct = |nr: u64| {
+            share(nr, profile.nr)
+                .filter(|_| is_enough)
+                .map(|s| 100.0 * s)
+        };
+        TimeLedger {
+            polling_idle_pct: pct(profile.nr_polling_idle),
+            halted_waiters_pct: pct(profile.nr_halted_waiters),
+            // Two standard errors, sqrt(0.5 * 0.5 / n) each.
+            sampling_error_pct: is_enough.then(|| 100.0 / (profile.nr as f64).sqrt()),
+            ..self.span.books.ledger()
+        }
     }
 
     /// What level 1 has seen meanwhile is no blind spot.

@@ -4,6 +4,7 @@
 //! under two names; what speaks against is said as loudly as what speaks for.
 
 use super::answer::Case;
+use super::declared;
 use super::level::Level;
 use crate::detect::stuck_limit_ns;
 use crate::host::SamplerSource;
@@ -154,6 +155,7 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
             format!("{pi:.0} tokens a busy second, against {pi0:.0} in quiet windows"),
         ));
     }
+    found.extend(declared::for_it(case, status));
     if let Some((top, share)) = top_share(locks).filter(|_| !case.is_sampled_only()) {
         found.push(signal(
             "top_lock_share",
@@ -264,6 +266,7 @@ pub(super) fn against(case: &Case<'_>, status: Status) -> Vec<Evidence> {
     let span = case.span;
     let (nr_hits, books) = span.books_at(case.level);
     let is_contention = matches!(status, Status::Livelock | Status::Contended);
+    found.extend(declared::against(case, status));
     if is_contention && case.is_sampled_only() {
         let traced = share(books.traced_spin_ns, books.waste_ns()).unwrap_or(0.0);
         found.push(signal("coverage", 100.0 * traced, "%", Some(100.0 * at::TRACED_SHARE_OF_WASTE), EvidenceSource::ContentionTracepoints,

@@ -97,7 +97,10 @@ impl History {
             is_near: seen.no_progress || seen.wastes_without_user(at::OMEGA_NEAR),
         });
         self.follow_stuck(seen);
-        let reached = self.reached();
+        let mut reached = self.reached();
+        if seen.is_capped() {
+            reached = reached.min(Level::Degraded);
+        }
         for level in Level::RANKED.into_iter().filter(|&level| level <= reached) {
             self.first.entry(level).or_insert(seen.end);
         }
@@ -217,10 +220,14 @@ impl History {
             return;
         }
         // Unknown is not clear.
-        let is_clear = seen.stuck.is_empty()
-            && !seen.no_progress
-            && seen.busy.is_some()
-            && seen.omega.unwrap_or(0.0) < at::HYSTERESIS * self.held.enter_omega();
+        let is_clear = if self.held == Level::Livelock && seen.is_capped() {
+            true
+        } else {
+            seen.stuck.is_empty()
+                && !seen.no_progress
+                && seen.busy.is_some()
+                && seen.omega.unwrap_or(0.0) < at::HYSTERESIS * self.held.enter_omega()
+        };
         self.nr_clear = if is_clear { self.nr_clear + 1 } else { 0 };
         if self.nr_clear >= at::NR_CLEAR_WINDOWS {
             self.held = reached;

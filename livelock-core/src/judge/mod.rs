@@ -7,6 +7,7 @@
 mod answer;
 mod cause;
 mod choose;
+mod declared;
 mod evidence;
 mod level;
 mod progress;
@@ -40,6 +41,7 @@ pub struct Judge {
     functions: Functions,
     run: SpanTally,
     recent: VecDeque<SpanTally>,
+    declared: declared::Declared,
 }
 
 impl Judge {
@@ -67,6 +69,7 @@ impl Judge {
             functions: Functions::default(),
             run: SpanTally::default(),
             recent: VecDeque::new(),
+            declared: declared::Declared::default(),
         }
     }
 
@@ -78,10 +81,14 @@ impl Judge {
         let tokens = tokens(window);
         let pi0 = self.baseline.pi0();
         let mut seen = detect::detect(window, books.as_ref(), &tokens, pi0, &self.host);
+        let declared = self.judge_declared(window, books.as_ref(), &mut seen);
         self.learn(&seen);
         self.history.observe(&seen);
         let locks = locks::digest(window, &mut self.stacks);
-        let tally = SpanTally::of_window(window, books, profile, tokens, &seen, locks);
+        let tally = SpanTally {
+            declared,
+            ..SpanTally::of_window(window, books, profile, tokens, &seen, locks)
+        };
         self.run.merge(&tally);
         if self.recent.len() == at::NR_RULE_WINDOWS {
             self.recent.pop_front();
@@ -133,11 +140,15 @@ impl Judge {
 
     /// Quiet windows, busy enough to be comparable, make the baseline.
     fn learn(&mut self, seen: &Observation) {
-        let is_quiet = seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
-            && seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
-            && seen.stuck.is_empty();
-        if let Some(pi) = seen.pi.filter(|_| is_quiet) {
+        if let Some(pi) = seen.pi.filter(|_| is_quiet(seen)) {
             self.baseline.learn(pi);
         }
     }
+}
+
+/// Whether the window may serve as a comparison for others.
+fn is_quiet(seen: &Observation) -> bool {
+    seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
+        && seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
+        && seen.stuck.is_empty()
 }

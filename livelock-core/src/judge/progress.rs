@@ -4,6 +4,7 @@
 //! that spoke for the verdict did not.
 
 use super::answer::Case;
+use super::declared;
 use super::level::Level;
 use crate::ledger::progress::pi;
 use crate::thresholds as at;
@@ -21,10 +22,11 @@ pub(super) fn progress(case: &Case<'_>, status: Status) -> Progress {
         .collect();
     Progress {
         state,
-        reason: reason(case, state),
+        reason: declared::reason(case, status, state).unwrap_or_else(|| reason(case, state)),
         tokens_per_busy_sec: pi(&span.tokens, span.books.busy_ns()),
         baseline_tokens_per_busy_sec: span.pi0,
         tokens_per_sec,
+        declared: declared::report(case, status),
     }
 }
 

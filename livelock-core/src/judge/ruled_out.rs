@@ -88,6 +88,9 @@ pub(super) fn ruled_out(case: &Case<'_>, status: Status) -> Vec<RuledOut> {
 }
 
 fn not_livelock(case: &Case<'_>) -> String {
+    if let Some(why) = super::declared::keeps_pace(case) {
+        return why;
+    }
     let (_, books) = case.span.books_at(case.level);
     let nr_no_progress = case.span.nr_no_progress();
     if nr_no_progress > 0 {

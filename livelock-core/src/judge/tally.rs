@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::level::Level;
 use crate::activity::{Activity, HostCounters, StarvedTask};
+use crate::declared::DeclaredTally;
 use crate::detect::{Observation, StuckSpin};
 use crate::escalation;
 use crate::ids::MonotonicNs;
@@ -49,6 +50,7 @@ pub(super) struct SpanTally {
     pub(super) activity_ns: u64,
     pub(super) starved: Option<StarvedTask>,
     pub(super) nr_starved_windows: u32,
+    pub(super) declared: DeclaredTally,
 }
 
 impl SpanTally {
@@ -102,6 +104,7 @@ impl SpanTally {
             activity_ns: window.activity.as_ref().map_or(0, |_| window.duration_ns()),
             starved: seen.starved,
             nr_starved_windows: u32::from(seen.starved.is_some()),
+            declared: DeclaredTally::default(),
         }
     }
 
@@ -155,6 +158,7 @@ impl SpanTally {
             self.starved = later.starved;
         }
         self.nr_starved_windows += later.nr_starved_windows;
+        self.declared.merge(&later.declared);
     }
 
     /// Books of the windows that spoke for `level`; of all if none did.

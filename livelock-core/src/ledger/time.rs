@@ -133,6 +133,9 @@ impl TimeBooks {
         let pct = |ns: u64| share(ns, self.capacity_ns).map(|share| 100.0 * share);
         let known = |ns: u64| pct(ns).filter(|_| self.unknown_ns == 0 || ns > 0);
         TimeLedger {
+            polling_idle_pct: None,
+            halted_waiters_pct: None,
+            sampling_error_pct: None,
             idle_pct: pct(self.idle_ns),
             user_pct: known(self.user_ns),
             kernel_pct: known(self.kernel_ns),

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod declared;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod scenario;

@@ -10,12 +10,16 @@ use anyhow::bail;
 /// The object of the tool.
 pub(crate) const LIVELOCK: &str = "livelock.bpf.o";
 
+/// The object that counts declared progress.
+const DECLARED: &str = "declared.bpf.o";
+
 /// The object that the cost bench compares with.
 const FLOOR: &str = "floor.bpf.o";
 
 /// Binary of livelock-ebpf, file name, and folder in the repository.
 pub(super) const OBJECTS: &[(&str, &str, &str)] = &[
     ("livelock", LIVELOCK, "livelock-cli/bpf"),
+    ("declared", DECLARED, "livelock-cli/bpf"),
     ("floor", FLOOR, "xtask/bpf"),
 ];
 
@@ -77,6 +81,10 @@ mod tests {
         assert_eq!(
             path(LIVELOCK),
             Path::new("r/livelock-cli/bpf/livelock.bpf.o")
+        );
+        assert_eq!(
+            path(DECLARED),
+            Path::new("r/livelock-cli/bpf/declared.bpf.o")
         );
         assert_eq!(path(FLOOR), Path::new("r/xtask/bpf/floor.bpf.o"));
     }

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 pub(super) const FILE_NAME: &str = "TOOLCHAIN";
 
 const HEADER: &str = "\
-# What built livelock.bpf.o here and floor.bpf.o in xtask/bpf. Written by `cargo xtask ebpf`;
+# What built the objects here and in xtask/bpf. Written by `cargo xtask ebpf`;
 # `cargo xtask ebpf --check` compares bytes only if the toolchain at hand is this one.
 ";
 

@@ -14,6 +14,7 @@ use crate::tools;
 /// Binaries of livelock-ebpf and lints that one of them cannot satisfy.
 const BPF_BINARIES: &[(&str, &[&str])] = &[
     ("livelock", &[]),
+    ("declared", &[]),
     // aya's attribute adds public functions without documentation, here at the root of the crate.
     ("floor", &["-A", "missing_docs"]),
 ];

@@ -1,6 +1,6 @@
 //! What is wrong, where, and what to do: the first three lines.
 
-use livelock_core::verdict::{Confidence, Status, Verdict};
+use livelock_core::verdict::{Confidence, ProgressState, Status, Verdict};
 
 use super::Page;
 use crate::render::Tint;
@@ -14,6 +14,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         Status::Livelock => ("LIVE LOCK", Tint::Bad),
         Status::Contended => ("CONTENDED: busy with locks, still progressing", Tint::Warn),
         Status::Starved => ("STARVED: runnable work does not get CPU", Tint::Warn),
+        Status::Busy if lags(verdict) => ("BUSY, but what was declared is not done", Tint::Warn),
         Status::Busy => ("BUSY, and progressing", Tint::Good),
         Status::Healthy => ("HEALTHY", Tint::Good),
         Status::CannotTell => ("CANNOT TELL", Tint::Warn),
@@ -28,6 +29,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     page.item("  why  ", &verdict.cause.summary);
     match verdict.remedies.first() {
         Some(remedy) => page.item("  now  ", &remedy.action),
+        None if verdict.status == Status::Busy && lags(verdict) => page.item("  now  ", LAGS),
         None => page.item("  now  ", no_remedy(verdict.status)),
     }
     for also in verdict.cause.also.iter().take(MAX_ALSO) {
@@ -57,6 +59,17 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         ),
     );
     page.item("  ", &host(verdict));
+}
+
+/// What to do about work that is not done on a host whose kernel locks are well.
+const LAGS: &str = "look at what the declared work waits for; kernel locks do not hold it up";
+
+/// Whether a busy host does not get done what was declared as progress.
+fn lags(verdict: &Verdict) -> bool {
+    matches!(
+        verdict.progress.state,
+        ProgressState::Collapsed | ProgressState::Stalled
+    )
 }
 
 const fn no_remedy(status: Status) -> &'static str {

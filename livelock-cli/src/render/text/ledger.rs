@@ -1,15 +1,20 @@
 //! Where the time went and what came of it.
 
+use livelock_core::declared::DeclaredState;
 use livelock_core::verdict::{ProgressState, Verdict};
 
 use super::Page;
 use crate::render::Tint;
-use crate::render::units::{amount, clean, pct};
+use crate::render::units::{amount, clean, duration, pct};
 
 /// Columns before a bar.
 const BEFORE_BAR: usize = 28;
 /// Spin in percent of all CPUs under which nobody asks what part of it was traced.
 const MIN_SPIN_PCT: f64 = 1.0;
+/// System calls that failed, in the text; the document has more.
+const NR_FAILING: usize = 3;
+/// Time in percent of all CPUs under which an interrupt is not worth a word.
+const MIN_INTERRUPT_PCT: f64 = 0.5;
 /// Columns of a bar of 100 %, at most.
 const MAX_BAR: usize = 40;
 
@@ -52,7 +57,13 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
             "  the tracepoints saw {coverage:.1} % of the spinning"
         ));
     }
+    if let Some(error) = time.sampling_error_pct {
+        page.line(&format!(
+            "  shares told by samples are good to {error:.1} points"
+        ));
+    }
     write_progress(page, verdict);
+    write_activity(page, verdict);
 }
 
 /// How many of `full` columns `value_pct` fills.
@@ -80,6 +91,28 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
     let painted = page.style().paint(tint, word);
     page.line(&format!("  {painted}"));
     page.item("  ", &progress.reason);
+    for source in &progress.declared {
+        let (word, tint) = match source.state {
+            DeclaredState::KeepsPace => ("keeps pace", Tint::Good),
+            DeclaredState::Collapsed => ("collapsed", Tint::Bad),
+            DeclaredState::Stalled => ("stalled", Tint::Bad),
+            DeclaredState::Unknown => ("unknown", Tint::Warn),
+        };
+        let rate = source.rate_per_sec.map_or_else(
+            || "no rate".to_owned(),
+            |rate| format!("{}/s", amount(rate)),
+        );
+        let expected = source
+            .expectation
+            .as_ref()
+            .map_or_else(String::new, |rule| format!(", expected {rule}"));
+        let text = format!(
+            "{} {word}: {rate}{expected}; {}",
+            clean(&source.name),
+            clean(&source.reason)
+        );
+        page.painted_item("  - ", &text, Some(tint));
+    }
     if let Some(tokens) = progress.tokens_per_busy_sec {
         let baseline = progress.baseline_tokens_per_busy_sec.map_or_else(
             || "no baseline".to_owned(),
@@ -99,4 +132,52 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
     if !sources.is_empty() {
         page.item("  ", &sources.join(", "));
     }
+}
+
+/// What probe level 1 saw, in a few lines.
+fn write_activity(page: &mut Page, verdict: &Verdict) {
+    let Some(activity) = &verdict.activity else {
+        return;
+    };
+    page.heading("Activity (probe level 1)");
+    let retried = activity.retry_pct.map_or_else(String::new, |retried| {
+        format!(", {} asked to be tried again", pct(Some(retried)))
+    });
+    let ok = amount(activity.ok_syscalls_per_sec);
+    page.item(
+        "  ",
+        &format!("{ok} system calls succeeded a second{retried}"),
+    );
+    let failing: Vec<String> = activity
+        .failing_syscalls
+        .iter()
+        .take(NR_FAILING)
+        .map(|call| {
+            let name = call.name.clone();
+            let name = name.unwrap_or_else(|| format!("system call {}", call.number));
+            let failed = pct(Some(call.retry_pct + call.failed_pct));
+            format!("{name} {}/s, {failed} failed", amount(call.per_sec))
+        })
+        .collect();
+    if !failing.is_empty() {
+        page.item("  ", &format!("failing most: {}", failing.join("; ")));
+    }
+    let interrupts: Vec<String> = activity
+        .softirqs
+        .iter()
+        .chain(&activity.hardirqs)
+        .filter(|row| row.cpu_pct >= MIN_INTERRUPT_PCT)
+        .map(|row| {
+            let (name, rate) = (clean(&row.name), amount(row.per_sec));
+            format!("{name} {} ({rate}/s)", pct(Some(row.cpu_pct)))
+        })
+        .collect();
+    if !interrupts.is_empty() {
+        page.item("  ", &format!("interrupts: {}", interrupts.join(", ")));
+    }
+    let delay = activity.mean_run_delay_ns.map_or_else(String::new, |ns| {
+        format!(", {} from runnable to running on average", duration(ns))
+    });
+    let switches = amount(activity.switches_per_sec);
+    page.item("  ", &format!("{switches} switches a second{delay}"));
 }
