@@ -266,12 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn json_carries_every_field() {
+    fn the_list_as_json() {
         insta::assert_snapshot!(list(true).unwrap());
     }
 
     #[test]
-    fn the_table_has_one_line_per_scenario() {
+    fn the_list_as_text() {
         insta::assert_snapshot!(list(false).unwrap());
     }
 }

@@ -48,7 +48,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "memcg-lazyfree",
         description: "fill pages that may be reclaimed, in a group too small for them: reclaim at each step, with success",
         class: Class::ReclaimThrash,
-        expected_status: Status::Contended,
+        expected_status: Status::Livelock,
         kind: Kind::Boundary,
         needs: OWN_CGROUP,
         prepare: lazyfree,

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use crate::catalog::{Class, Kind, Scenario, Status};
 use crate::needs::{Missing, Needs};
 use crate::plan::{self, Plan, Work};
+use crate::sys::is_errno;
 
 /// The scenarios of this file.
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
@@ -41,10 +42,17 @@ struct Setting {
 }
 
 impl Setting {
+    /// Leaves a setting alone that the command line of the kernel has fixed: then it says EINVAL.
     fn change(path: &'static str, value: &str) -> anyhow::Result<Self> {
         let path = Path::new(path);
         let before = fs::read_to_string(path)
-            .and_then(|before| fs::write(path, value).map(|()| before))
+            .and_then(|before| {
+                match fs::write(path, value) {
+                    Err(err) if is_errno(&err, libc::EINVAL) => {}
+                    written => written?,
+                }
+                Ok(before)
+            })
             .map_err(|err| {
                 Missing::because(
                     &err,
@@ -58,11 +66,15 @@ impl Setting {
 
 impl Drop for Setting {
     fn drop(&mut self) {
-        if let Err(err) = fs::write(self.path, self.before.trim_end()) {
+        let before = self.before.trim_end();
+        if fs::read_to_string(self.path).is_ok_and(|now| now.trim_end() == before) {
+            return;
+        }
+        if let Err(err) = fs::write(self.path, before) {
             eprintln!(
                 "livelock-lab: failed to set {} back to {}: {err}",
                 self.path.display(),
-                self.before.trim_end()
+                before
             );
         }
     }

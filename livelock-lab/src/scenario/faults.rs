@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Context as _;
 
 use crate::catalog::{Class, Kind, Scenario, Status};
+use crate::child;
 use crate::needs::{Missing, Needs};
 use crate::plan::{self, Plan, Work};
 use crate::sys::{self, PAGE_BYTES, Region};
@@ -157,13 +158,14 @@ fn sigsegv_loop(_: &Plan) -> anyhow::Result<Work> {
             libc::MAP_PRIVATE,
         )
         .context("failed to map memory")?;
-        plan::op(move || {
+        // A process each: threads would share the lock of their signals.
+        child::in_process(move || {
             // SAFETY: the second page of the mapping.
             let page = unsafe { region.addr().add(PAGE_BYTES) };
             protect(page, libc::PROT_NONE)?;
             // SAFETY: the handler makes the page readable in the end.
             unsafe { page.read_volatile() };
-            Ok(())
+            Ok(1)
         })
     })
 }

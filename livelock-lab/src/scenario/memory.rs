@@ -64,7 +64,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "tlb-shootdown",
         description: "give memory back, far from that of other threads, in one address space on all CPUs: each interrupts the others",
         class: Class::IpiStorm,
-        expected_status: Status::Contended,
+        expected_status: Status::Livelock,
         kind: Kind::Boundary,
         needs: Needs::FOUR_CPUS,
         prepare: tlb_shootdown,

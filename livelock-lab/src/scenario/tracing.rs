@@ -11,7 +11,7 @@ use std::ptr;
 use anyhow::Context as _;
 
 use crate::catalog::{Class, Kind, Scenario, Status};
-use crate::child::Process;
+use crate::child::{self, Process};
 use crate::needs::{Missing, Needs};
 use crate::plan::{self, Plan, Work};
 use crate::scenario::healthy::burn_rounds;
@@ -42,11 +42,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "pty-flood",
-        description: "write to a terminal and read from it, in all threads: workers of the kernel carry the bytes",
+        description: "write to a terminal and read from it, in all threads: workers of the kernel carry the bytes and want the lock of their pool",
         class: Class::WorkqueueHog,
-        expected_status: Status::Contended,
+        expected_status: Status::Livelock,
         kind: Kind::Boundary,
-        needs: Needs::TWO_CPUS,
+        needs: Needs::COLLAPSE,
         prepare: pty_flood,
     },
 ];
@@ -54,27 +54,36 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 /// Between two samples, the shortest that the kernel's clock event takes.
 const SAMPLE_PERIOD_NS: u64 = 10_000;
 
+/// Each tracer is a process, as strace is: threads would share the lock of their signals.
 fn ptrace_syscalls(_: &Plan) -> anyhow::Result<Work> {
     Work::by_thread(|_| {
-        let child = Process::fork(|| {
-            // SAFETY: takes numbers; the parent becomes the tracer, and the child stops until it
-            // goes on. Then system calls without an effect, until the parent kills it.
-            unsafe {
-                libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
-                libc::raise(libc::SIGSTOP);
-                loop {
-                    libc::syscall(libc::SYS_getppid);
-                }
-            }
-        })
-        .context("failed to start a process")?;
-        wait_for_stop(&child).context("failed to trace a process; does a sandbox forbid it?")?;
-        plan::op(move || {
-            // SAFETY: the child is ours, is traced by this thread, and is stopped.
-            sys::done(unsafe { libc::ptrace(libc::PTRACE_SYSCALL, child.pid(), 0, 0) })?;
-            wait_for_stop(&child)
+        let mut tracee = None;
+        child::in_process(move || {
+            let tracee = match &mut tracee {
+                Some(tracee) => tracee,
+                None => tracee.insert(stopped_tracee()?),
+            };
+            // SAFETY: the process is ours, is traced by this thread, and is stopped.
+            sys::done(unsafe { libc::ptrace(libc::PTRACE_SYSCALL, tracee.pid(), 0, 0) })?;
+            wait_for_stop(tracee).map(|()| 1)
         })
     })
+}
+
+fn stopped_tracee() -> io::Result<Process> {
+    let tracee = Process::fork(|| {
+        // SAFETY: takes numbers; the parent becomes the tracer, and the process stops until it goes
+        // on. Then system calls without an effect, until it is killed.
+        unsafe {
+            libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
+            libc::raise(libc::SIGSTOP);
+            loop {
+                libc::syscall(libc::SYS_getppid);
+            }
+        }
+    })?;
+    wait_for_stop(&tracee)?;
+    Ok(tracee)
 }
 
 fn wait_for_stop(child: &Process) -> io::Result<()> {
