@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::report::Report;
 use super::{baseline, catalogue, plan, run as guests, table};
+use crate::paths;
 use crate::vm::build;
 use crate::vm::kernels::{self, DEFAULT_KERNELS};
 
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// Write the report as JSON to FILE, after each guest
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Keep each verdict as DIR/KERNEL-CPUS-SCENARIO-RUN.json
+    #[arg(long, value_name = "DIR")]
+    verdicts: Option<PathBuf>,
     /// Compare with an earlier report; exit with 1 if something got worse
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -72,6 +76,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         args.cpus.clone()
     };
+    if let Some(dir) = &args.verdicts {
+        paths::make_dir(dir)?;
+    }
     let programs = build::programs(args.no_build)?;
     let scenarios = plan::select(catalogue::read(&programs)?, &args.only)?;
 
@@ -84,6 +91,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 memory_mib: args.memory_mib,
                 hypervisor_flag: args.hypervisor_flag,
                 diagnose_secs: args.diagnose_duration,
+                verdicts: args.verdicts.clone(),
             };
             let tasks = plan::tasks(&scenarios, args.runs);
             report.add(kernel, nr_cpus, guests::run(&cell, &programs, tasks));

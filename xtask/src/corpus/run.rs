@@ -4,7 +4,7 @@
 //! came before a guest died; the scenario at which it died is not measured, the others get a new one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ pub(super) struct Cell {
     pub(super) memory_mib: u32,
     pub(super) hypervisor_flag: bool,
     pub(super) diagnose_secs: u64,
+    /// Where the verdicts are kept.
+    pub(super) verdicts: Option<PathBuf>,
 }
 
 impl Cell {
@@ -46,6 +48,22 @@ impl Cell {
         self.hypervisor_flag
             && task.scenario.kind == Kind::Positive
             && task.scenario.needs.vm_native_spinlocks
+    }
+
+    /// Keeps a verdict. It is for a human; without it the score is the same.
+    fn keep(&self, task: &Task, files: &Results) {
+        let verdict = files.bytes("verdict");
+        let Some(dir) = self.verdicts.as_ref().filter(|_| !verdict.is_empty()) else {
+            return;
+        };
+        let name = format!(
+            "{}-{}-{}-{}.json",
+            self.kernel, self.nr_cpus, task.scenario.name, task.run
+        );
+        let path = dir.join(name);
+        if let Err(err) = fs::write(&path, verdict) {
+            eprintln!("corpus: warning: failed to write {}: {err}", path.display());
+        }
     }
 
     fn machine(&self, limit_secs: u64) -> Machine {
@@ -145,6 +163,7 @@ impl Progress<'_> {
 
     fn take(&mut self, index: usize, files: &Results) {
         if let Some(task) = self.tasks.get(index) {
+            self.cell.keep(task, files);
             let observation = observation::observe(task, self.cell.is_control(task), files);
             self.finish(index, observation);
         }
@@ -303,6 +322,7 @@ mod tests {
             memory_mib: 1,
             hypervisor_flag: false,
             diagnose_secs: 5,
+            verdicts: None,
         };
         let mut big = scenario("big", CauseClass::SpinCollapse, Kind::Positive);
         big.needs.nr_cpus_min = 8;

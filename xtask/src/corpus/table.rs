@@ -113,6 +113,10 @@ fn pct(pct: Option<f64>) -> String {
     pct.map_or_else(|| "–".to_owned(), |pct| format!("{pct:.1} %"))
 }
 
+fn whole(pct: Option<f64>) -> String {
+    pct.map_or_else(|| "–".to_owned(), |pct| format!("{pct:.0}"))
+}
+
 fn judged(report: &Report) -> impl Iterator<Item = (String, &Judged)> {
     report.cells.iter().flat_map(|cell| {
         cell.observations
@@ -147,13 +151,13 @@ fn wrong(report: &Report, out: &mut String) -> fmt::Result {
             has_header = true;
             writeln!(
                 out,
-                "\n| guest | scenario | expected | wrong | verdict | summary |\n|---|---|---|---|---|---|"
+                "\n| guest | scenario | expected | wrong | verdict | busy / burn / user % | summary |\n|---|---|---|---|---|---|---|"
             )?;
         }
         let observation = &judged.observation;
         writeln!(
             out,
-            "| {guest} | `{}` ({}) | {} {} | {} | {} {} | {} |",
+            "| {guest} | `{}` ({}) | {} {} | {} | {} {} | {} | {} |",
             observation.scenario,
             word(observation.kind),
             word(observation.expected_status),
@@ -161,6 +165,9 @@ fn wrong(report: &Report, out: &mut String) -> fmt::Result {
             faults.join(", "),
             word(measured.status),
             word(measured.class),
+            [measured.busy_pct, measured.burn_pct, measured.user_pct]
+                .map(whole)
+                .join(" / "),
             measured.summary.replace('|', "\\|"),
         )?;
     }
@@ -220,7 +227,7 @@ mod tests {
         assert!(text.contains("| false live locks per hour | – |"), "{text}");
         assert!(
             text.contains(
-                "| 6.1, 4 CPUs | `fd-table` (positive) | livelock spin_collapse | missed | contended spin_collapse | spins |"
+                "| 6.1, 4 CPUs | `fd-table` (positive) | livelock spin_collapse | missed | contended spin_collapse | – / – / – | spins |"
             ),
             "{text}"
         );
