@@ -48,6 +48,10 @@ pub struct IrqTime {
 /// over: a delay is then not measured, never a wrong one.
 pub const RUNNABLE_SLOTS: usize = 16_384;
 
+/// Time from runnable to running in nanoseconds from which a task was starved: what the kernel leaves to ordinary
+/// tasks beside real-time ones is 50 ms of each second (`sched_rt_runtime_us`, kernel/sched/rt.c).
+pub const LONG_DELAY_NS: u64 = 900_000_000;
+
 /// A task that became runnable.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -99,6 +103,14 @@ pub struct CpuActivity {
     pub nr_run_delays: u64,
     /// Sum of the times in between.
     pub run_delay_ns: u64,
+    /// Of them, those that had waited for longer than [`LONG_DELAY_NS`].
+    pub nr_long_delays: u64,
+    /// The last of those: how long.
+    pub long_delay_ns: u64,
+    /// The last of those: thread.
+    pub long_delay_pid: u32,
+    /// The last of those: `task_struct.prio`, or [`ABSENT`](crate::ABSENT).
+    pub long_delay_prio: u32,
     /// Time that real-time tasks ran, up to the last switch.
     pub rt_run_ns: u64,
     /// `CLOCK_MONOTONIC` of the last switch.
@@ -110,5 +122,5 @@ pub struct CpuActivity {
     /// Runs of these programs.
     pub nr_runs: u64,
     /// Keeps the size a multiple of the alignment.
-    pub pad: [u64; 4],
+    pub pad: [u64; 1],
 }

@@ -15,8 +15,8 @@ mod state;
 mod table;
 
 pub use activity::{
-    CpuActivity, IrqTime, NR_ERRNOS, NR_IRQ_SLOTS, NR_SOFTIRQS, NR_SYSCALLS, RUNNABLE_SLOTS,
-    RunnableSlot, SyscallResults,
+    CpuActivity, IrqTime, LONG_DELAY_NS, NR_ERRNOS, NR_IRQ_SLOTS, NR_SOFTIRQS, NR_SYSCALLS,
+    RUNNABLE_SLOTS, RunnableSlot, SyscallResults,
 };
 pub use declared::{DeclaredCounts, MAX_DECLARED};
 pub use record::{Ring, SampleRecord, StackRecord, WaitRecord};

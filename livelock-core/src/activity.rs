@@ -188,6 +188,10 @@ pub struct Activity {
     pub nr_switches: u64,
     /// From runnable to running.
     pub run_delays: CountedTime,
+    /// Of those, longer than anybody should wait.
+    pub nr_long_delays: u64,
+    /// The last of them.
+    pub long_delay: Option<StarvedTask>,
     /// Time of real-time tasks.
     pub rt_run_ns: u64,
     /// Runs of the programs that counted all this.
@@ -223,6 +227,10 @@ impl Activity {
             max_no_progress_loops: self.max_no_progress_loops,
             nr_switches: self.nr_switches.saturating_sub(before.nr_switches),
             run_delays: time(&self.run_delays, &before.run_delays),
+            nr_long_delays: self.nr_long_delays.saturating_sub(before.nr_long_delays),
+            long_delay: self
+                .long_delay
+                .filter(|_| self.nr_long_delays > before.nr_long_delays),
             rt_run_ns: self.rt_run_ns.saturating_sub(before.rt_run_ns),
             nr_runs: self.nr_runs.saturating_sub(before.nr_runs),
         }
@@ -250,6 +258,8 @@ impl Activity {
         self.max_no_progress_loops = self.max_no_progress_loops.max(other.max_no_progress_loops);
         self.nr_switches += other.nr_switches;
         time(&mut self.run_delays, &other.run_delays);
+        self.nr_long_delays += other.nr_long_delays;
+        self.long_delay = other.long_delay.or(self.long_delay);
         self.rt_run_ns += other.rt_run_ns;
         self.nr_runs += other.nr_runs;
     }

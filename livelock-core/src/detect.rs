@@ -22,6 +22,8 @@ use crate::window::Window;
 pub enum NoProgressRule {
     /// Rule (i): much waste, and tokens far below the baseline.
     BelowBaseline,
+    /// Rule (i): much waste, a baseline, and throughput that falls as CPUs are added.
+    Retrograde,
     /// Rule (ii): nearly all waste, and next to no user time.
     WasteWithoutUser,
     /// Rule (i) with declared progress in the place of tokens and their baseline.
@@ -79,6 +81,8 @@ pub struct Observation {
     pub traced_share: Option<f64>,
     /// Share of the waste that does not rest on samples alone; `None` without waste.
     pub agreed_share: Option<f64>,
+    /// The same with waits for other CPUs, which end.
+    pub seen_twice_share: Option<f64>,
     /// Share of busy samples in spin functions, traced or not.
     pub sampled_spin: Option<f64>,
     /// Share of busy time that tracepoints call spin and ticks do not: a contradiction.
@@ -89,6 +93,8 @@ pub struct Observation {
     pub pi: Option<f64>,
     /// Their baseline.
     pub pi0: Option<f64>,
+    /// Whether throughput has been falling as CPUs were added; `None`: cannot tell.
+    pub retrograde: Option<bool>,
     /// State of progress.
     pub progress: ProgressState,
     /// The rule that found no progress, if one did.
@@ -99,6 +105,8 @@ pub struct Observation {
     pub stuck: Vec<StuckSpin>,
     /// The task that has waited longest to run, if longer than anybody should.
     pub starved: Option<StarvedTask>,
+    /// A real-time task that had a CPU nearly to itself, by samples.
+    pub rt_hog: Option<Pid>,
     /// System calls that succeeded, per busy second; `None` below probe level 1.
     pub ok_syscalls_per_busy_sec: Option<f64>,
     /// The lock that burned most.
@@ -136,6 +144,15 @@ impl Observation {
         self.declared == Some(DeclaredState::KeepsPace)
     }
 
+    /// Whether the waste does not rest on samples alone, waits for other CPUs included.
+    #[must_use]
+    pub fn is_seen_twice(&self) -> bool {
+        !self.stuck.is_empty()
+            || self
+                .seen_twice_share
+                .is_some_and(|share| share >= at::TRACED_SHARE_OF_WASTE)
+    }
+
     /// Whether the burn, if any, was seen by tracepoints or an open wait and not by samples alone.
     #[must_use]
     pub fn is_corroborated(&self) -> bool {
@@ -153,6 +170,7 @@ pub fn detect(
     books: Option<&TimeBooks>,
     tokens: &Tokens,
     pi0: Option<f64>,
+    retrograde: Option<bool>,
     host: &HostFacts,
 ) -> Observation {
     let mut seen = Observation {
@@ -162,6 +180,7 @@ pub fn detect(
         omega: books.and_then(TimeBooks::omega),
         traced_share: books.and_then(|b| share(b.traced_spin_ns, b.spin_ns())),
         agreed_share: books.and_then(|b| share(b.agreed_waste_ns(), b.waste_ns())),
+        seen_twice_share: books.and_then(|b| share(b.seen_twice_ns(), b.waste_ns())),
         sampled_spin: books
             .filter(|b| b.samples.nr_busy >= at::NR_MIN_SAMPLES)
             .and_then(|b| b.samples.share(b.samples.nr_spin)),
@@ -169,11 +188,13 @@ pub fn detect(
         user_share: books.and_then(TimeBooks::user_share),
         pi: books.and_then(|b| pi(tokens, b.busy_ns())),
         pi0,
+        retrograde,
         progress: ProgressState::Unknown,
         rule: None,
         no_progress: false,
         stuck: stuck_spins(window, host),
-        starved: window.starved.first().copied(),
+        starved: None,
+        rt_hog: None,
         ok_syscalls_per_busy_sec: ok_syscalls(window, books),
         top_lock: top_lock(window),
         declared: None,
@@ -196,6 +217,9 @@ fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
         && pi <= at::PI_COLLAPSED * pi0
     {
         return Some(NoProgressRule::BelowBaseline);
+    }
+    if seen.pi0.is_some() && omega >= at::OMEGA_WITH_BASELINE && seen.retrograde == Some(true) {
+        return Some(NoProgressRule::Retrograde);
     }
     seen.wastes_without_user(at::OMEGA_WITHOUT_BASELINE)
         .then_some(NoProgressRule::WasteWithoutUser)

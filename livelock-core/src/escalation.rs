@@ -59,5 +59,9 @@ fn is_suspicious(seen: &Observation) -> bool {
     };
     let is_busy_elsewhere = seen.busy.is_some_and(|busy| busy >= at::BUSY_FOR_LIVELOCK)
         && seen.user_share.is_none_or(|user| user < at::MAJORITY);
-    spins || is_busy_elsewhere || !seen.stuck.is_empty() || seen.starved.is_some()
+    spins
+        || is_busy_elsewhere
+        || !seen.stuck.is_empty()
+        || seen.starved.is_some()
+        || seen.rt_hog.is_some()
 }

@@ -26,5 +26,6 @@ pub mod names;
 pub mod remedies;
 pub mod spin_functions;
 pub mod thresholds;
+mod time_ledger;
 pub mod verdict;
 pub mod window;

@@ -118,6 +118,20 @@ pub const NR_MIN_SAMPLES: u64 = 10;
 /// Frames of a sample, innermost first, in which a spin function counts. Source: docs/detection.md (spin functions).
 pub const NR_SPIN_FRAMES: usize = 3;
 
+/// Windows from which the slope of throughput against busy CPUs is told: a minute of short ones.
+pub const NR_SLOPE_WINDOWS: usize = 60;
+
+/// Windows, and pairs of them, without which there is no slope. Source: docs/detection.md (six load levels).
+pub const NR_SLOPE_MIN: usize = 6;
+
+/// Busy CPUs between the least and the most busy window without which there is no slope: one CPU more or
+/// less is what "adding CPUs" means.
+pub const MIN_CPU_SPREAD: f64 = 1.0;
+
+/// Share of the pairs of windows in which throughput must fall as CPUs are added. Three quarters: half is
+/// chance, and neighbouring windows are not independent.
+pub const RETROGRADE_SHARE: f64 = 0.75;
+
 /// Quiet windows whose median is the baseline `pi0`. Source: docs/detection.md.
 pub const NR_BASELINE_WINDOWS: usize = 60;
 
@@ -265,6 +279,17 @@ pub const TIMERS_PER_SEC_AND_CPU: f64 = 10_000.0;
 
 /// Share of busy time that tracing may take before it is the cause of something.
 pub const TRACER_SHARE: f64 = 0.1;
+
+/// System calls that succeed per busy second under which nothing comes back to user mode: collapses measured
+/// by this project's lab make 61 to 1,200 a second on all CPUs, busy kernels 100,000 and more on each.
+pub const OK_SYSCALLS_PER_BUSY_SEC: f64 = 1000.0;
+
+/// Bytes of a loop up to which an atomic instruction in it is what it is about.
+pub const TIGHT_LOOP_BYTES: u32 = 128;
+
+/// `omega` of waste that only samples see, from which it is worth a status of its own. Half: a web server in a
+/// four-CPU guest shows 35 %.
+pub const OMEGA_SAMPLED_ONLY: f64 = 0.5;
 
 /// Share of system calls that ask to be tried again, from which somebody tries in vain. Source:
 /// docs/verdicts/thundering_herd.md.

@@ -14,6 +14,7 @@ use crate::declared::DeclaredProgress;
 use crate::event::LockKind;
 use crate::host::HostFacts;
 use crate::ids::{CpuId, Pid};
+pub use crate::time_ledger::TimeLedger;
 
 /// Value of [`Verdict::schema`].
 pub const SCHEMA: &str = "livelock.verdict/v1";
@@ -110,48 +111,14 @@ pub struct Progress {
     pub tokens_per_busy_sec: Option<f64>,
     /// Its median over quiet windows, `pi0`; `None` without a baseline.
     pub baseline_tokens_per_busy_sec: Option<f64>,
+    /// Tokens a second that one more busy CPU brought (Theil-Sen); `None` without a change in busy CPUs.
+    #[serde(default)]
+    pub throughput_slope: Option<f64>,
     /// Tokens per second of wall time by source.
     pub tokens_per_sec: BTreeMap<String, f64>,
     /// What was declared as progress, in the order of the command line; empty if nothing was.
     #[serde(default)]
     pub declared: Vec<DeclaredProgress>,
-}
-
-/// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TimeLedger {
-    /// Idle and waiting for I/O.
-    pub idle_pct: Option<f64>,
-    /// Part of idle in which the idle task polled: it keeps its hypervisor CPU. By samples.
-    pub polling_idle_pct: Option<f64>,
-    /// Lock waiters that had given their CPU back to the hypervisor. By samples.
-    pub halted_waiters_pct: Option<f64>,
-    /// Two standard errors of a share of 50 % told by samples, in points.
-    pub sampling_error_pct: Option<f64>,
-    /// User.
-    pub user_pct: Option<f64>,
-    /// Kernel work that is not one of the following.
-    pub kernel_pct: Option<f64>,
-    /// Spin seen by the contention tracepoints.
-    pub traced_spin_pct: Option<f64>,
-    /// Spin seen by samples only.
-    pub untraced_spin_pct: Option<f64>,
-    /// Reclaim and compaction that freed next to nothing.
-    pub vain_reclaim_pct: Option<f64>,
-    /// Receiving of packets that were thrown away.
-    pub vain_receive_pct: Option<f64>,
-    /// Hard interrupts.
-    pub hardirq_pct: Option<f64>,
-    /// Soft interrupts.
-    pub softirq_pct: Option<f64>,
-    /// Taken by the hypervisor.
-    pub steal_pct: Option<f64>,
-    /// This tool's own process; not part of busy.
-    pub own_pct: Option<f64>,
-    /// Wall time that no counter of `/proc/stat` has booked.
-    pub lost_ticks_pct: Option<f64>,
-    /// `traced / (traced + untraced)` spin; `None` without spin.
-    pub coverage_pct: Option<f64>,
 }
 
 /// A duration distribution in nanoseconds. Percentiles are interpolated in histogram buckets.

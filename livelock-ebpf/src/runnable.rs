@@ -10,7 +10,7 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use livelock_common::{ABSENT, RUNNABLE_SLOTS, RunnableSlot};
+use livelock_common::{ABSENT, LONG_DELAY_NS, RUNNABLE_SLOTS, RunnableSlot};
 
 use crate::activity::this;
 use crate::globals;
@@ -100,6 +100,12 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
             if now_ns > since_ns {
                 (*activity).nr_run_delays += 1;
                 (*activity).run_delay_ns += now_ns - since_ns;
+                if now_ns - since_ns >= LONG_DELAY_NS {
+                    (*activity).nr_long_delays += 1;
+                    (*activity).long_delay_ns = now_ns - since_ns;
+                    (*activity).long_delay_pid = pid;
+                    (*activity).long_delay_prio = (*slot).prio;
+                }
             }
         }
     }

@@ -15,7 +15,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("apt-get", "apt"),
     ("busybox", "busybox-static"),
     ("dpkg-deb", "dpkg"),
+    ("gcc", "gcc"),
+    ("make", "make"),
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("strip", "binutils"),
 ];
 
 /// What to type when `program` is missing.

@@ -3,6 +3,7 @@
 //! In: the loaded object, and the level wanted. Out: what each CPU counted. Refuses: failing the whole for a
 //! tracepoint that this kernel lacks; what it would have shown is then absent.
 
+use aya::maps::MapData;
 use aya::programs::BtfTracePoint;
 use aya::programs::tp_btf::BtfTracePointLink;
 use aya::{Btf, Ebpf};
@@ -30,6 +31,8 @@ pub(super) const PROGRAMS: [&str; 10] = [
 pub(super) struct Level1 {
     activity: MappedArray<CpuActivity>,
     runnable: MappedArray<RunnableSlot>,
+    /// Programs are loaded when first needed, and name their maps by these descriptors.
+    _maps: [MapData; 2],
     links: Vec<BtfTracePointLink>,
     is_loaded: bool,
 }
@@ -38,10 +41,12 @@ impl Level1 {
     pub(super) fn new(
         activity: MappedArray<CpuActivity>,
         runnable: MappedArray<RunnableSlot>,
+        maps: [MapData; 2],
     ) -> Self {
         Self {
             activity,
             runnable,
+            _maps: maps,
             links: Vec::new(),
             is_loaded: false,
         }

@@ -116,10 +116,9 @@ impl Capture {
         let stacks = Rings::new(map(&mut ebpf, "STACKS", nr)?);
         let samples = Rings::new(map(&mut ebpf, "SAMPLES", nr)?);
 
-        let level1 = Level1::new(
-            map(&mut ebpf, "ACTIVITY", nr)?,
-            map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?,
-        );
+        let (activity, activity_map) = kept_map(&mut ebpf, "ACTIVITY", nr)?;
+        let (runnable, runnable_map) = kept_map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?;
+        let level1 = Level1::new(activity, runnable, [activity_map, runnable_map]);
 
         let (sampler, sampler_links) = attach_sampler(&mut ebpf, config.sample_hz)?;
         // `contention_end` first: an end without a begin is counted and ignored, a begin without an
@@ -312,13 +311,23 @@ fn map<T: Copy>(
     name: &'static str,
     len: usize,
 ) -> Result<MappedArray<T>, CaptureError> {
+    // The mapping keeps the map alive; the programs hold it as well.
+    Ok(kept_map(ebpf, name, len)?.0)
+}
+
+/// A map whose descriptor must stay open, because programs that name it are yet to be loaded.
+fn kept_map<T: Copy>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    len: usize,
+) -> Result<(MappedArray<T>, MapData), CaptureError> {
     let data: MapData = match ebpf.take_map(name) {
         Some(Map::Array(data)) => data,
         _ => return Err(CaptureError::MissingMap(name)),
     };
-    // The mapping keeps the map alive; the programs hold it as well.
-    MappedArray::new(&data.fd().as_fd(), len)
-        .map_err(|source| CaptureError::Map { map: name, source })
+    let mapped = MappedArray::new(&data.fd().as_fd(), len)
+        .map_err(|source| CaptureError::Map { map: name, source })?;
+    Ok((mapped, data))
 }
 
 #[cfg(test)]

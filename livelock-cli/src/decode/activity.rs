@@ -56,6 +56,12 @@ pub(super) fn activity(raw: &CpuActivity) -> Activity {
             nr: raw.nr_run_delays,
             ns: raw.run_delay_ns,
         },
+        nr_long_delays: raw.nr_long_delays,
+        long_delay: (raw.nr_long_delays > 0).then_some(StarvedTask {
+            pid: Pid(raw.long_delay_pid),
+            age_ns: raw.long_delay_ns,
+            prio: (raw.long_delay_prio != ABSENT).then_some(raw.long_delay_prio),
+        }),
         rt_run_ns: raw.rt_run_ns,
         nr_runs: raw.nr_runs,
     }

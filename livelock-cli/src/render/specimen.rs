@@ -152,6 +152,9 @@ pub(crate) fn livelock() -> Verdict {
             kernel_pct: Some(4.9),
             traced_spin_pct: Some(93.4),
             untraced_spin_pct: Some(0.2),
+            vain_fault_pct: Some(0.0),
+            vain_retry_pct: Some(0.0),
+            ipi_wait_pct: Some(0.0),
             vain_reclaim_pct: Some(0.0),
             vain_receive_pct: Some(0.0),
             hardirq_pct: Some(0.1),
@@ -166,6 +169,7 @@ pub(crate) fn livelock() -> Verdict {
             reason: "0.4 % of busy time is user time while CPUs spin".to_owned(),
             tokens_per_busy_sec: Some(7.66),
             baseline_tokens_per_busy_sec: None,
+            throughput_slope: None,
             tokens_per_sec: BTreeMap::from([
                 ("context_switches".to_owned(), 52.0),
                 ("lock_handoffs".to_owned(), 61.0),

@@ -15,6 +15,9 @@ pub(super) const DETECTOR: Detector = Detector::place(
     &[
     ],
     &[
+        "handle_userfault", "do_user_addr_fault", "handle_mm_fault", "__handle_mm_fault",
+        "exc_page_fault", "asm_exc_page_fault", "fault_in_readable", "fault_in_writeable",
+        "fault_in_iov_iter_readable", "fixup_user_fault",
     ],
     REMEDIES,
 )
@@ -37,15 +40,12 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let activity = facts.activity?;
     let per_sec = facts.activity_rate(activity.nr_same_faults)?;
     let pid = activity.same_fault_pid?;
-    let owned = facts
-        .profile
-        .owners
-        .values()
-        .filter_map(|owners| owners.get(&pid))
-        .map(|owner| owner.nr)
-        .sum();
-    let share = facts.of_samples(owned);
-    if per_sec < at::SAME_FAULTS_PER_SEC || share <= 0.0 {
+    let sampled = facts
+        .samples(detector.class)
+        .map_or(0.0, |samples| facts.of_samples(samples.nr));
+    let repeated = activity.nr_same_faults as f64 / activity.nr_faults.max(1) as f64;
+    let share = sampled * repeated;
+    if per_sec < at::SAME_FAULTS_PER_SEC || repeated < at::MAJORITY || share < at::PLACE_SHARE {
         return None;
     }
     Some(Detection {

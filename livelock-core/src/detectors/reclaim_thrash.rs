@@ -35,7 +35,7 @@ const REMEDIES: &[super::Row] = &[
         "cat /proc/pressure/memory; grep -E 'pgscan|pgsteal|refault' /proc/vmstat",
     ),
     (
-        "keep the working set: vm.min_ttl_ms of the multi-generational LRU, systemd-oomd, swap or zswap",
+        "keep the working set: min_ttl_ms of the multi-generational LRU, systemd-oomd, swap or zswap",
         "thrash ends earlier if somebody is killed earlier, or if cold pages have a place to go",
         "cat /sys/kernel/mm/lru_gen/enabled /sys/kernel/mm/lru_gen/min_ttl_ms",
     ),

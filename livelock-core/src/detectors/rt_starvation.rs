@@ -5,7 +5,7 @@
 use super::facts::{Facts, signal};
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
-use crate::ledger::profile::Owner;
+use crate::ledger::profile::{MAX_RT_PRIO, Owner};
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -34,9 +34,6 @@ const REMEDIES: &[super::Row] = &[
         "perf trace -s -e sched_yield",
     ),
 ];
-
-/// Priorities below are real-time (`MAX_RT_PRIO`, include/linux/sched/prio.h).
-const MAX_RT_PRIO: u32 = 100;
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let starved = facts.starved?;
@@ -70,13 +67,13 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             Some(at::STARVED_NS as f64),
             EvidenceSource::Activity,
             format!(
-                "thread {} has been runnable for {:.1} s and got no CPU time; {who}",
+                "thread {} was runnable for {:.1} s and got no CPU time; {who}",
                 starved.pid.0,
                 starved.age_ns as f64 / 1e9
             ),
         )],
         summary: format!(
-            "thread {} is runnable and has not run for {:.1} s: {who}",
+            "thread {} was runnable and did not run for {:.1} s: {who}",
             starved.pid.0,
             starved.age_ns as f64 / 1e9
         ),

@@ -6,6 +6,7 @@ use super::facts::{Facts, sampled, signal};
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
 use crate::ledger::profile::HotSpot;
+use crate::ledger::waste::retries;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -35,18 +36,12 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let retries = |spot: &HotSpot| {
-        spot.facts
-            .is_some_and(|code| code.in_loop && (code.loop_has_pause || code.loop_has_atomic))
-    };
-    let is_known = |function: &str| crate::spin_functions::is_spin(function);
     let spots: Vec<&HotSpot> = facts
         .profile
         .hot
         .iter()
-        .filter(|(key, spot)| key.tgid.is_none() && retries(spot))
+        .filter(|(key, spot)| retries(key, spot))
         .map(|(_, spot)| spot)
-        .filter(|spot| !spot.function.as_deref().is_some_and(is_known))
         .collect();
     let nr: u64 = spots.iter().map(|spot| spot.nr).sum();
     let share = facts.of_samples(nr);

@@ -36,6 +36,7 @@ pub(super) struct Case<'a> {
     pub(super) span: &'a SpanTally,
     pub(super) history: &'a History,
     pub(super) run_begin: Option<MonotonicNs>,
+    pub(super) throughput_slope: Option<f64>,
     pub(super) level: Level,
 }
 
@@ -243,7 +244,7 @@ impl Case<'_> {
     pub(super) fn is_sampled_only(&self) -> bool {
         let (_, books) = self.span.books_at(self.level);
         self.span.oldest_stuck.is_none()
-            && share(books.agreed_waste_ns(), books.waste_ns())
+            && share(books.seen_twice_ns(), books.waste_ns())
                 .is_some_and(|s| s < at::TRACED_SHARE_OF_WASTE)
     }
 

@@ -85,7 +85,9 @@ fn of_business<'d>(case: &Case<'_>, detections: &'d [Detection]) -> Option<&'d D
 
 fn busy_class(case: &Case<'_>, books: &TimeBooks) -> CauseClass {
     let of_busy = |ns: u64| share(ns, books.busy_ns()).unwrap_or(0.0);
-    if of_busy(books.user_ns) >= at::MAJORITY {
+    if of_busy(books.untraced_spin_ns) >= at::OMEGA_DEGRADED {
+        CauseClass::UntracedSpin
+    } else if of_busy(books.user_ns) >= at::MAJORITY {
         CauseClass::UserCompute
     } else if of_busy(books.kernel_ns) >= at::MAJORITY {
         CauseClass::KernelWork

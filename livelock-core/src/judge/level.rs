@@ -35,7 +35,8 @@ impl Level {
         let (Some(omega), Some(busy)) = (seen.omega, seen.busy) else {
             return Self::Quiet;
         };
-        if omega * busy < at::CONTENDED_MIN_BURN {
+        let is_trifle = omega * busy < at::CONTENDED_MIN_BURN;
+        if is_trifle || (!seen.is_seen_twice() && omega < at::OMEGA_SAMPLED_ONLY) {
             Self::Quiet
         } else if omega >= at::OMEGA_DEGRADED {
             Self::Degraded

@@ -16,10 +16,12 @@ mod tally;
 
 use std::collections::VecDeque;
 
+use crate::activity::StarvedTask;
 use crate::detect::{self, Observation};
 use crate::host::{HostFacts, SpinlockFlavour};
 use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
+use crate::ledger::slope::Throughput;
 use crate::ledger::{samples, time};
 use crate::locks::{self, RecentStacks};
 use crate::names::Names;
@@ -39,9 +41,21 @@ pub struct Judge {
     stacks: RecentStacks,
     history: History,
     functions: Functions,
+    throughput: Throughput,
     run: SpanTally,
     recent: VecDeque<SpanTally>,
     declared: declared::Declared,
+}
+
+/// Who did not get to run. A long delay alone is what a task with a low weight may have to bear; with a real-time
+/// task that keeps a CPU it is starvation. A wait that is still open, and was confirmed, needs no second signal.
+fn starved(window: &Window, has_rt_hog: bool) -> Option<StarvedTask> {
+    let delayed = window
+        .activity
+        .as_ref()
+        .and_then(|activity| activity.long_delay);
+    let open = window.starved.first().copied();
+    open.or(delayed.filter(|_| has_rt_hog))
 }
 
 impl Judge {
@@ -67,6 +81,7 @@ impl Judge {
             stacks: RecentStacks::default(),
             history: History::default(),
             functions: Functions::default(),
+            throughput: Throughput::default(),
             run: SpanTally::default(),
             recent: VecDeque::new(),
             declared: declared::Declared::default(),
@@ -80,7 +95,24 @@ impl Judge {
         let books = time::book(window, &counts, &profile);
         let tokens = tokens(window);
         let pi0 = self.baseline.pi0();
-        let mut seen = detect::detect(window, books.as_ref(), &tokens, pi0, &self.host);
+        let mut seen = detect::detect(
+            window,
+            books.as_ref(),
+            &tokens,
+            pi0,
+            self.throughput.is_retrograde(),
+            &self.host,
+        );
+        seen.rt_hog = profile.rt_hog();
+        seen.starved = starved(window, seen.rt_hog.is_some());
+        if let Some(busy) = seen.busy.filter(|&busy| busy >= at::BASELINE_MIN_BUSY) {
+            let nr: u64 = tokens.values().sum();
+            let seconds = window.duration_ns() as f64 / 1e9;
+            self.throughput.learn(
+                busy * f64::from(window.nr_cpus_online),
+                nr as f64 / seconds.max(f64::MIN_POSITIVE),
+            );
+        }
         let declared = self.judge_declared(window, books.as_ref(), &mut seen);
         self.learn(&seen);
         self.history.observe(&seen);
@@ -134,6 +166,7 @@ impl Judge {
             span,
             history: &self.history,
             run_begin: self.run.begin,
+            throughput_slope: self.throughput.slope(),
             level,
         }
     }

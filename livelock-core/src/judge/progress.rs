@@ -25,6 +25,7 @@ pub(super) fn progress(case: &Case<'_>, status: Status) -> Progress {
         reason: declared::reason(case, status, state).unwrap_or_else(|| reason(case, state)),
         tokens_per_busy_sec: pi(&span.tokens, span.books.busy_ns()),
         baseline_tokens_per_busy_sec: span.pi0,
+        throughput_slope: case.throughput_slope,
         tokens_per_sec,
         declared: declared::report(case, status),
     }

@@ -6,5 +6,6 @@ pub mod functions;
 pub mod profile;
 pub mod progress;
 pub mod samples;
+pub mod slope;
 pub mod time;
 pub mod waste;

@@ -9,7 +9,10 @@ use crate::cause_class::CauseClass;
 use crate::code::{CodeFacts, CodeSpace};
 use crate::event::SampleEvent;
 use crate::ids::{CodeAddr, CpuId, Pid, Tgid};
+use crate::thresholds as at;
 
+/// Priorities below are real-time (`MAX_RT_PRIO`, include/linux/sched/prio.h).
+pub const MAX_RT_PRIO: u32 = 100;
 /// Instructions that a profile tells apart; the least sampled are dropped, since only concentration counts.
 const NR_HOT_KEPT: usize = 512;
 /// Tasks a CPU that a profile tells apart.
@@ -212,6 +215,20 @@ impl Profile {
         for (work, nr) in &later.work {
             bump(&mut self.work, work, *nr, NR_FUNCTIONS_KEPT);
         }
+    }
+
+    /// A real-time task that had a CPU nearly to itself.
+    #[must_use]
+    pub fn rt_hog(&self) -> Option<Pid> {
+        self.owners.values().find_map(|owners| {
+            let nr_cpu: u64 = owners.values().map(|owner| owner.nr).sum();
+            let hog = owners.iter().find(|(pid, owner)| {
+                let is_rt = owner.prio.is_some_and(|prio| prio < MAX_RT_PRIO);
+                is_rt && pid.0 != 0 && owner.nr as f64 >= at::BUSY_FOR_LIVELOCK * nr_cpu as f64
+            });
+            hog.filter(|_| nr_cpu >= at::NR_MIN_SAMPLES)
+                .map(|(pid, _)| *pid)
+        })
     }
 
     /// Samples of a class.

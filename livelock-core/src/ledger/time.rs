@@ -33,6 +33,13 @@ pub struct TimeBooks {
     pub untraced_spin_ns: u64,
     /// Of that, what a second signal speaks for.
     pub corroborated_ns: u64,
+    /// Of the untraced spin, waits for other CPUs to answer that counted calls speak for. They end, so that they
+    /// are waste, but no sign that nothing is achieved.
+    pub ipi_ns: u64,
+    /// Page faults that did not get past themselves.
+    pub fault_ns: u64,
+    /// Kernel loops that retry while nothing comes back to user mode.
+    pub retry_ns: u64,
     /// Reclaim and compaction that freed next to nothing.
     pub reclaim_ns: u64,
     /// Receiving of packets that were thrown away.
@@ -74,13 +81,19 @@ impl TimeBooks {
     /// Time spun away or otherwise in vain.
     #[must_use]
     pub const fn waste_ns(&self) -> u64 {
-        self.spin_ns() + self.reclaim_ns + self.receive_ns
+        self.spin_ns() + self.reclaim_ns + self.receive_ns + self.fault_ns + self.retry_ns
     }
 
     /// Waste that does not rest on samples alone.
     #[must_use]
     pub const fn agreed_waste_ns(&self) -> u64 {
-        self.traced_spin_ns + self.corroborated_ns + self.reclaim_ns + self.receive_ns
+        self.waste_ns() - self.untraced_spin_ns + self.corroborated_ns
+    }
+
+    /// Waste that two signals speak for, waits for other CPUs included.
+    #[must_use]
+    pub const fn seen_twice_ns(&self) -> u64 {
+        self.agreed_waste_ns() + self.ipi_ns
     }
 
     /// `waste / busy`; `None` if nothing was busy.
@@ -89,11 +102,16 @@ impl TimeBooks {
         share(self.waste_ns(), self.busy_ns())
     }
 
-    /// User share of busy time; `None` if nothing was busy, or nothing said what it was busy with.
+    /// User share of busy time; `None` if nothing was busy, or nothing said what it was busy with. Where no
+    /// tick arrived, samples may have: their timer is another one.
     #[must_use]
     pub fn user_share(&self) -> Option<f64> {
         if self.unticked_ns > 0 && self.user_ns == 0 {
-            return None;
+            let is_enough = self.samples.nr_busy >= NR_MIN_SAMPLES;
+            return self
+                .samples
+                .share(self.samples.nr_user)
+                .filter(|_| is_enough);
         }
         share(self.user_ns, self.busy_ns())
     }
@@ -115,6 +133,9 @@ impl TimeBooks {
         self.traced_spin_ns += other.traced_spin_ns;
         self.untraced_spin_ns += other.untraced_spin_ns;
         self.corroborated_ns += other.corroborated_ns;
+        self.ipi_ns += other.ipi_ns;
+        self.fault_ns += other.fault_ns;
+        self.retry_ns += other.retry_ns;
         self.reclaim_ns += other.reclaim_ns;
         self.receive_ns += other.receive_ns;
         self.hardirq_ns += other.hardirq_ns;
@@ -142,6 +163,9 @@ impl TimeBooks {
             traced_spin_pct: pct(self.traced_spin_ns),
             untraced_spin_pct: share(self.untraced_spin_ns, self.sampled_capacity_ns)
                 .and_then(|_| pct(self.untraced_spin_ns)),
+            vain_fault_pct: pct(self.fault_ns),
+            vain_retry_pct: pct(self.retry_ns),
+            ipi_wait_pct: pct(self.ipi_ns),
             vain_reclaim_pct: pct(self.reclaim_ns),
             vain_receive_pct: pct(self.receive_ns),
             hardirq_pct: known(self.hardirq_ns),
@@ -197,12 +221,18 @@ pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option
         let share = books.samples.nr_untraced_spin as f64 / nr_samples as f64;
         let untraced_ns = (books.busy_ns() as f64 * share) as u64;
         books.untraced_spin_ns += take_busy(&mut books, untraced_ns).0;
-        let agreed = waste::corroborated_share(window, profile, counts.nr_untraced_spin);
-        books.corroborated_ns = (books.untraced_spin_ns as f64 * agreed) as u64;
+        let of_untraced = |share: f64| (books.untraced_spin_ns as f64 * share) as u64;
+        let nr = counts.nr_untraced_spin;
+        let corroborated_ns = of_untraced(waste::corroborated_share(window, profile, nr));
+        let ipi_ns = of_untraced(waste::ipi_share(window, profile, nr));
+        books.corroborated_ns = corroborated_ns;
+        books.ipi_ns = ipi_ns.min(books.untraced_spin_ns - corroborated_ns);
     }
     let in_vain = waste::in_vain(window, profile, &books);
     books.reclaim_ns += take_busy(&mut books, in_vain.reclaim_ns).0;
     books.receive_ns += take_busy(&mut books, in_vain.receive_ns).0;
+    books.fault_ns += take_busy(&mut books, in_vain.fault_ns).0;
+    books.retry_ns += take_busy(&mut books, in_vain.retry_ns).0;
     Some(books)
 }
 

@@ -3,11 +3,14 @@
 //! In: counters, samples, time books. Out: whether it is waste, and how much. Refuses: to call anything waste
 //! that one signal alone says; samples or ticks say where the time went, counters that it was in vain.
 
+use std::collections::BTreeSet;
+
 use crate::activity::{HostCounter, HostCounters};
 use crate::cause_class::CauseClass;
 use crate::event::LockKind;
-use crate::ledger::profile::Profile;
+use crate::ledger::profile::{HotKey, HotSpot, Profile};
 use crate::ledger::time::{TimeBooks, share};
+use crate::spin_functions::is_spin;
 use crate::thresholds as at;
 use crate::window::Window;
 
@@ -18,6 +21,10 @@ pub struct InVain {
     pub reclaim_ns: u64,
     /// Receiving packets.
     pub receive_ns: u64,
+    /// In page faults.
+    pub fault_ns: u64,
+    /// In kernel loops that retry.
+    pub retry_ns: u64,
 }
 
 /// Whether pages scanned, reclaimed and read back in `wall_ns` show reclaim that does not pay.
@@ -90,7 +97,62 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
         } else {
             0
         },
+        fault_ns: of_busy(sampled(CauseClass::FaultLoop) * repeated_faults(window)),
+        retry_ns: if nothing_returns(window, books) {
+            of_busy(retry_share(profile))
+        } else {
+            0
+        },
     }
+}
+
+/// Share of the faults that are the one before over again; 0 if they are too few to matter, or not counted.
+fn repeated_faults(window: &Window) -> f64 {
+    let Some(activity) = &window.activity else {
+        return 0.0;
+    };
+    let per_sec = activity.nr_same_faults as f64 * 1e9 / window.duration_ns().max(1) as f64;
+    let repeated = share(activity.nr_same_faults, activity.nr_faults).unwrap_or(0.0);
+    if per_sec >= at::SAME_FAULTS_PER_SEC && repeated >= at::MAJORITY {
+        repeated
+    } else {
+        0.0
+    }
+}
+
+/// Whether next to no system call succeeds (probe level 1 counts them).
+fn nothing_returns(window: &Window, books: &TimeBooks) -> bool {
+    let Some(activity) = &window.activity else {
+        return false;
+    };
+    let busy_secs = books.busy_ns() as f64 / 1e9;
+    (activity.all_syscalls().nr_ok() as f64) < at::OK_SYSCALLS_PER_BUSY_SEC * busy_secs
+}
+
+/// Whether code at `spot` retries: a tight kernel loop with a pause or an atomic instruction, and none of the
+/// locks that samples know by name.
+#[must_use]
+pub fn retries(key: &HotKey, spot: &HotSpot) -> bool {
+    let is_lock = spot.function.as_deref().is_some_and(is_spin);
+    let loops = spot.facts.is_some_and(|code| {
+        let is_tight = code
+            .loop_len_bytes
+            .is_some_and(|len| len <= at::TIGHT_LOOP_BYTES);
+        code.in_loop && (code.loop_has_pause || (code.loop_has_atomic && is_tight))
+    });
+    key.tgid.is_none() && !is_lock && loops
+}
+
+/// Share of busy samples in such loops; 0 if only one CPU is in them.
+#[must_use]
+pub fn retry_share(profile: &Profile) -> f64 {
+    let spots = || profile.hot.iter().filter(|(key, spot)| retries(key, spot));
+    let cpus: BTreeSet<_> = spots().flat_map(|(_, spot)| &spot.cpus).collect();
+    let nr: u64 = spots().map(|(_, spot)| spot.nr).sum();
+    if cpus.len() < 2 || profile.nr_busy < at::NR_MIN_SAMPLES {
+        return 0.0;
+    }
+    profile.share(nr).unwrap_or(0.0)
 }
 
 /// Untraced spin that a second signal speaks for, as share of all untraced spin.
@@ -101,12 +163,7 @@ pub fn corroborated_share(window: &Window, profile: &Profile, nr_untraced_spin: 
             .class(class)
             .map_or(0, |samples| samples.nr_untraced_spin)
     };
-    let calls = window.host.get(HostCounter::CallInterrupts).unwrap_or(0);
-    let calls_per_sec = calls as f64 * 1e9 / window.duration_ns().max(1) as f64;
     let mut nr = 0;
-    if calls_per_sec >= at::CALLS_PER_SEC {
-        nr += nr_of(CauseClass::IpiStorm);
-    }
     let waits_on = |kinds: &[LockKind]| {
         window
             .locks
@@ -118,6 +175,19 @@ pub fn corroborated_share(window: &Window, profile: &Profile, nr_untraced_spin: 
     }
     if waits_on(&[LockKind::Mutex]) {
         nr += nr_of(CauseClass::MutexSpin);
+    }
+    share(nr, nr_untraced_spin).unwrap_or(0.0)
+}
+
+/// Untraced spin that waits for other CPUs to answer, and that counted calls speak for, likewise.
+#[must_use]
+pub fn ipi_share(window: &Window, profile: &Profile, nr_untraced_spin: u64) -> f64 {
+    let calls = window.host.get(HostCounter::CallInterrupts).unwrap_or(0);
+    let per_sec = calls as f64 * 1e9 / window.duration_ns().max(1) as f64;
+    let samples = profile.class(CauseClass::IpiStorm);
+    let nr = samples.map_or(0, |samples| samples.nr_untraced_spin);
+    if per_sec < at::CALLS_PER_SEC {
+        return 0.0;
     }
     share(nr, nr_untraced_spin).unwrap_or(0.0)
 }

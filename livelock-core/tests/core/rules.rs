@@ -232,9 +232,15 @@ fn waste_short_of_the_rules_is_contended() {
 
 #[test]
 fn without_any_tick_the_user_share_is_unknown_not_zero() {
-    let blind = Load {
+    let sampled = Load {
         ticks_lost: 1.0,
         ..compute()
+    };
+    let user_pct = after(4, 8, sampled).user_pct.expect("samples tell it");
+    assert!(user_pct > 90.0, "{user_pct}");
+    let blind = Load {
+        samples: Samples::default(),
+        ..sampled
     };
     let verdict = after(4, 8, blind);
     assert_eq!(verdict.status, Status::Busy);

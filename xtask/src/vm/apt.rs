@@ -58,6 +58,11 @@ impl Apt {
         tools::output(self.command("apt-cache").args(["pkgnames", prefix]))
     }
 
+    /// What the index says of `package`: fields, one stanza a version.
+    pub(crate) fn show(&self, package: &str) -> anyhow::Result<String> {
+        tools::output(self.command("apt-cache").args(["show", package]))
+    }
+
     /// Downloads `package` and unpacks it into `into`, without installing it.
     pub(crate) fn unpack(&self, package: &str, into: &Path) -> anyhow::Result<()> {
         let debs = self.dir.join("debs").join(package);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::kernels::{self, DEFAULT_KERNELS, KERNELS};
-use super::{fetch, run, scenario};
+use super::{fetch, module, run, scenario, truth};
 
 /// What can be done with guests.
 #[derive(Debug, clap::Subcommand)]
@@ -18,11 +18,16 @@ pub(crate) enum Command {
         /// Fetch the newest package even if a kernel is there
         #[arg(long)]
         refresh: bool,
+        /// Also fetch the headers and build the ground-truth module
+        #[arg(long)]
+        truth: bool,
     },
     /// Run a command or a script in a guest; its exit code is the exit code
     Run(run::Args),
     /// Run a scenario of the lab in a guest and diagnose it
     Scenario(scenario::Args),
+    /// Let the ground-truth module make a pathology in a guest, diagnose it, and compare
+    Truth(truth::Args),
 }
 
 /// Runs a command.
@@ -33,7 +38,11 @@ pub(crate) fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
                 println!("{:<9}{:<18}{}", kernel.name, kernel.suite, kernel.note);
             }
         }
-        Command::Fetch { kernels, refresh } => {
+        Command::Fetch {
+            kernels,
+            refresh,
+            truth,
+        } => {
             let defaults = DEFAULT_KERNELS
                 .iter()
                 .map(|name| (*name).to_owned())
@@ -44,12 +53,16 @@ pub(crate) fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
                 kernels.clone()
             };
             for name in names {
-                let vmlinuz = fetch::vmlinuz(kernels::by_name(&name)?, *refresh)?;
-                println!("{}", vmlinuz.display());
+                let kernel = kernels::by_name(&name)?;
+                println!("{}", fetch::vmlinuz(kernel, *refresh)?.display());
+                if *truth {
+                    println!("{}", module::build(kernel)?.display());
+                }
             }
         }
         Command::Run(args) => return run::run(args),
         Command::Scenario(args) => return scenario::run(args),
+        Command::Truth(args) => return truth::run(args),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -43,6 +43,17 @@ pub(crate) fn vmlinuz(kernel: &Kernel, refresh: bool) -> anyhow::Result<PathBuf>
     find_vmlinuz(&dir)
 }
 
+/// The release of a fetched kernel, as `uname -r` will say it in the guest.
+pub(crate) fn release(kernel: &Kernel) -> anyhow::Result<String> {
+    vmlinuz(kernel, false)?;
+    let dir = paths::vm_dir("kernels")?.join(kernel.name);
+    ["lib/modules", "usr/lib/modules"]
+        .iter()
+        .flat_map(|modules| entries(&dir.join(modules)))
+        .find_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .with_context(|| format!("{} holds no modules, so no release", dir.display()))
+}
+
 /// Signed packages keep the image under `boot`, the newer `linux-binary` ones beside the modules.
 fn find_vmlinuz(root: &Path) -> anyhow::Result<PathBuf> {
     let boot = entries(&root.join("boot"));
@@ -66,7 +77,7 @@ fn find_vmlinuz(root: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Paths in a folder, none if it cannot be read.
-fn entries(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn entries(dir: &Path) -> Vec<PathBuf> {
     fs::read_dir(dir)
         .map(|entries| {
             entries

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use super::boot::{self, Machine};
 use super::console::{self, Results};
-use super::{build, fetch, initramfs, kernels};
+use super::{build, fetch, initramfs, kernels, module};
 
 /// Wall time that is left for boot and for sending the results, so that the guest's own time limit
 /// strikes first and the results still arrive. A boot takes about 10 s on two cores.
@@ -44,17 +44,27 @@ pub(crate) struct Content {
     pub(crate) extra: Vec<PathBuf>,
 }
 
-/// Boots, runs `script`, and brings back the guest's `/result` folder.
-pub(crate) fn run(machine: &Machine, content: &Content, script: &str) -> anyhow::Result<Results> {
+/// Boots, runs `script`, and brings back the guest's `/result` folder. With `has_module` the guest has
+/// the ground-truth module; loading it is up to the script.
+pub(crate) fn run(
+    machine: &Machine,
+    content: &Content,
+    has_module: bool,
+    script: &str,
+) -> anyhow::Result<Results> {
     let limit_secs = machine.timeout_secs.saturating_sub(BOOT_RESERVE_SECS);
     ensure!(
         limit_secs > 0,
         "--timeout {} leaves no time beside the boot; give it more than {BOOT_RESERVE_SECS}",
         machine.timeout_secs
     );
-    let vmlinuz = fetch::vmlinuz(kernels::by_name(&machine.kernel)?, false)?;
+    let kernel = kernels::by_name(&machine.kernel)?;
+    let vmlinuz = fetch::vmlinuz(kernel, false)?;
     let mut programs = build::programs(content.no_build)?;
     programs.extend(content.extra.iter().cloned());
+    if has_module {
+        programs.push(module::build(kernel)?);
+    }
     let initramfs = initramfs::pack(&programs, script, limit_secs)?;
     let (log_path, log) = boot_to_init(machine, &vmlinuz, &initramfs)?;
     console::parse(&log).with_context(|| {

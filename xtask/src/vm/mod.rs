@@ -6,11 +6,17 @@ pub(crate) mod boot;
 pub(crate) mod build;
 pub(crate) mod console;
 mod cpio;
+mod diagnosis;
 pub(crate) mod fetch;
 pub(crate) mod guest;
+mod headers;
 pub(crate) mod initramfs;
+mod kbuild;
 pub(crate) mod kernels;
+mod measured;
+mod module;
 mod run;
 mod scenario;
+mod truth;
 
 pub(crate) use args::{Command, dispatch};

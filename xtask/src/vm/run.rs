@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 
 use super::boot::Machine;
 use super::guest::{self, Content};
+use super::module::Load;
 
 /// What a shell reports for a command that SIGKILL ended.
 const KILLED: u8 = 128 + 9;
@@ -23,6 +24,8 @@ pub(crate) struct Args {
     machine: Machine,
     #[command(flatten)]
     content: Content,
+    #[command(flatten)]
+    load: Load,
     /// Run this shell script instead of a command
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     script: Option<PathBuf>,
@@ -47,7 +50,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             format!("exec {}\n", words.join(" "))
         }
     };
-    let results = guest::run(&args.machine, &args.content, &script)?;
+    let script = args.load.script() + &script;
+    let has_module = args.load.mode.is_some();
+    let results = guest::run(&args.machine, &args.content, has_module, &script)?;
     io::stderr()
         .write_all(results.bytes("stderr"))
         .context("failed to write")?;

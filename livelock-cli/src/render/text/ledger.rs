@@ -35,6 +35,8 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     ];
     // Most hosts have none of it.
     for (name, value) in [
+        ("vain faults", time.vain_fault_pct),
+        ("vain retries", time.vain_retry_pct),
         ("vain reclaim", time.vain_reclaim_pct),
         ("vain receive", time.vain_receive_pct),
     ] {

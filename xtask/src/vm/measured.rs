@@ -1,0 +1,200 @@
+//! What the module's books say of the time between two readings.
+//!
+//! In: two documents `livelock.truth/v1`, the earlier first. Out: shares and rates. Refuses: documents
+//! of different modes, and readings without time between them.
+
+use anyhow::{Context as _, ensure};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is read of a document; it holds more.
+#[derive(Debug, Deserialize)]
+struct Books {
+    mode: String,
+    now_ns: u64,
+    nr_ops: u64,
+    locks: Vec<Lock>,
+    paths: Vec<Path>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lock {
+    name: String,
+    nr_acquired: u64,
+    nr_handoffs: u64,
+    nr_failed_trylocks: u64,
+    nr_retries: u64,
+    wait: Times,
+    hold: Times,
+}
+
+/// Closed intervals, and how far the open ones have come.
+#[derive(Debug, Deserialize)]
+struct Times {
+    total_ns: u64,
+    open_ns: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Path {
+    function: String,
+    hold_ns: u64,
+    hold_open_ns: u64,
+}
+
+/// One interval, measured by the module itself.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Measured {
+    elapsed_ns: u64,
+    ops_per_sec: f64,
+    locks: Vec<MeasuredLock>,
+    /// The path that held for most of the time; none if nothing is held in this mode.
+    longest_holder: Option<LongestHolder>,
+}
+
+/// Whom a verdict should name as the holder.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct LongestHolder {
+    function: String,
+    /// Of all hold time in the interval.
+    share_pct: f64,
+}
+
+/// One lock in that interval.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct MeasuredLock {
+    name: String,
+    /// Of the time of all CPUs.
+    wait_pct: f64,
+    /// Of the time of all CPUs.
+    hold_pct: f64,
+    acquired_per_sec: f64,
+    handoffs_per_sec: f64,
+    failed_trylocks_per_sec: f64,
+    retries_per_sec: f64,
+}
+
+impl Times {
+    /// All time so far. A wait that is open at one reading and closed at the next is counted once.
+    fn so_far_ns(&self) -> u64 {
+        self.total_ns.saturating_add(self.open_ns)
+    }
+}
+
+/// Compares two readings in a guest with `nr_cpus`.
+pub(crate) fn between(before: &Value, after: &Value, nr_cpus: u32) -> anyhow::Result<Measured> {
+    let before = Books::deserialize(before).context("failed to read the books before")?;
+    let after = Books::deserialize(after).context("failed to read the books after")?;
+    ensure!(
+        before.mode == after.mode && before.locks.len() == after.locks.len(),
+        "the books are of different modes, {} and {}",
+        before.mode,
+        after.mode
+    );
+    let elapsed_ns = after.now_ns.saturating_sub(before.now_ns);
+    ensure!(
+        elapsed_ns > 0 && nr_cpus > 0,
+        "there is no time between the books"
+    );
+    let per_sec = |from: u64, to: u64| to.saturating_sub(from) as f64 * 1e9 / elapsed_ns as f64;
+    let pct = |from: &Times, to: &Times| {
+        let spent_ns = to.so_far_ns().saturating_sub(from.so_far_ns());
+        spent_ns as f64 * 100.0 / (elapsed_ns as f64 * f64::from(nr_cpus))
+    };
+    let locks = before.locks.iter().zip(&after.locks);
+    Ok(Measured {
+        elapsed_ns,
+        ops_per_sec: per_sec(before.nr_ops, after.nr_ops),
+        locks: locks
+            .map(|(from, to)| MeasuredLock {
+                name: to.name.clone(),
+                wait_pct: pct(&from.wait, &to.wait),
+                hold_pct: pct(&from.hold, &to.hold),
+                acquired_per_sec: per_sec(from.nr_acquired, to.nr_acquired),
+                handoffs_per_sec: per_sec(from.nr_handoffs, to.nr_handoffs),
+                failed_trylocks_per_sec: per_sec(from.nr_failed_trylocks, to.nr_failed_trylocks),
+                retries_per_sec: per_sec(from.nr_retries, to.nr_retries),
+            })
+            .collect(),
+        longest_holder: longest_holder(&before.paths, &after.paths),
+    })
+}
+
+fn longest_holder(before: &[Path], after: &[Path]) -> Option<LongestHolder> {
+    let so_far_ns = |path: &Path| path.hold_ns.saturating_add(path.hold_open_ns);
+    let held: Vec<(u64, &Path)> = before
+        .iter()
+        .zip(after)
+        .map(|(from, to)| (so_far_ns(to).saturating_sub(so_far_ns(from)), to))
+        .collect();
+    let total_ns: u64 = held.iter().map(|(held_ns, _)| held_ns).sum();
+    let (held_ns, path) = held.into_iter().max_by_key(|(held_ns, _)| *held_ns)?;
+    (held_ns > 0).then(|| LongestHolder {
+        function: path.function.clone(),
+        share_pct: held_ns as f64 * 100.0 / total_ns as f64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn books(now_ns: u64, count: u64, wait: (u64, u64), holds: [u64; 2]) -> Value {
+        json!({
+            "schema": "livelock.truth/v1",
+            "mode": "named-holder",
+            "now_ns": now_ns,
+            "nr_ops": count,
+            "locks": [{
+                "name": "truth_named_lock",
+                "nr_acquired": count, "nr_handoffs": count / 2,
+                "nr_failed_trylocks": 0, "nr_retries": 0,
+                "wait": {"total_ns": wait.0, "open_ns": wait.1},
+                "hold": {"total_ns": holds[0] + holds[1], "open_ns": 0},
+            }],
+            "paths": [
+                {"function": "truth_holder_path", "hold_ns": holds[0], "hold_open_ns": 0},
+                {"function": "truth_waiter_path", "hold_ns": holds[1], "hold_open_ns": 0},
+            ],
+        })
+    }
+
+    #[test]
+    fn shares_are_of_all_cpus_and_rates_of_a_second() {
+        let before = books(1_000_000_000, 100, (0, 500_000_000), [0, 0]);
+        let after = books(3_000_000_000, 500, (6_000_000_000, 500_000_000), [300, 100]);
+        let measured = between(&before, &after, 4).unwrap();
+        assert_eq!(measured.elapsed_ns, 2_000_000_000);
+        assert_eq!(measured.ops_per_sec, 200.0);
+        let lock = &measured.locks[0];
+        // 6 s of 8 CPU seconds: the wait that was open before has closed, another one is open.
+        assert_eq!(lock.wait_pct, 75.0);
+        assert_eq!(lock.handoffs_per_sec, 100.0);
+        let holder = measured.longest_holder.unwrap();
+        assert_eq!(holder.function, "truth_holder_path");
+        assert_eq!(holder.share_pct, 75.0);
+    }
+
+    #[test]
+    fn a_mode_that_holds_nothing_has_no_holder() {
+        let measured = between(
+            &books(1, 0, (0, 0), [0, 0]),
+            &books(2, 0, (0, 0), [0, 0]),
+            4,
+        );
+        assert_eq!(measured.unwrap().longest_holder, None);
+    }
+
+    #[test]
+    fn books_that_do_not_belong_together_are_refused() {
+        let one = books(1, 0, (0, 0), [0, 0]);
+        let mut other = books(2, 0, (0, 0), [0, 0]);
+        assert!(between(&one, &one, 4).is_err());
+        assert!(between(&one, &other, 0).is_err());
+        other["mode"] = json!("spin-hot");
+        assert!(between(&one, &other, 4).is_err());
+        assert!(between(&Value::Null, &one, 4).is_err());
+    }
+}
