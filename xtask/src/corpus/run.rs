@@ -18,6 +18,7 @@ use super::score;
 use super::script;
 use crate::vm::boot::{self, Machine};
 use crate::vm::console::{Piece, Reader, Results};
+use crate::vm::guest::alarm_lines;
 use crate::vm::{fetch, initramfs, kernels};
 
 /// Boots of one kernel after which what is left is not measured.
@@ -100,9 +101,10 @@ pub(super) fn run(cell: &Cell, programs: &[PathBuf], tasks: Vec<Task>) -> Vec<Ob
         match guest(&mut progress, programs, &todo) {
             Ok(Ending::ByItself) => {}
             Ok(Ending::NeverStarted) => eprintln!("corpus: the kernel died while booting"),
-            Ok(Ending::Died) => {
+            Ok(Ending::Died { alarm }) => {
                 let culprit = progress.todo().first().copied().unwrap_or(first);
-                progress.give_up(culprit, "the guest died or fell silent during it");
+                let alarm = alarm.as_deref().unwrap_or("its kernel said nothing");
+                progress.give_up(culprit, &format!("the guest died or fell silent: {alarm}"));
             }
             Err(err) => {
                 for index in progress.todo() {
@@ -121,8 +123,11 @@ pub(super) fn run(cell: &Cell, programs: &[PathBuf], tasks: Vec<Task>) -> Vec<Ob
 enum Ending {
     /// By the end of its script.
     ByItself,
-    /// Without a word, after its first process ran.
-    Died,
+    /// In another way, after its first process ran.
+    Died {
+        /// What its kernel complained of first, after the last result.
+        alarm: Option<String>,
+    },
     /// Before its first process ran.
     NeverStarted,
 }
@@ -229,7 +234,7 @@ fn guest(
             "corpus: the guest ended early ({end:?}); see {}",
             path.display()
         );
-        Ending::Died
+        Ending::Died { alarm: log.alarm }
     })
 }
 
@@ -244,6 +249,8 @@ struct Log {
     finished: BTreeSet<usize>,
     has_started: bool,
     is_done: bool,
+    /// First complaint of the kernel since the last result.
+    alarm: Option<String>,
 }
 
 impl Log {
@@ -274,12 +281,19 @@ impl Log {
             Ok(Some(Piece::File(name, content))) => self.file(&name, content, progress),
             Ok(Some(Piece::Start)) => self.has_started = true,
             Ok(Some(Piece::Done)) => self.is_done = true,
-            Ok(None) => return false,
+            Ok(None) => {
+                // A line of data starts with a mark and is never a complaint.
+                if self.alarm.is_none() && !line.starts_with(b"@@") {
+                    self.alarm = alarm_lines(line).pop();
+                }
+                return false;
+            }
             Err(err) => {
                 eprintln!("corpus: warning: {err:#}");
                 return false;
             }
         }
+        self.alarm = None;
         true
     }
 
@@ -354,6 +368,13 @@ mod tests {
         assert_eq!(progress.todo(), [2]);
         assert!(!log.read(&path, &mut progress).unwrap());
         assert!(log.has_started && !log.is_done);
+        log.line(b"@@:bug: AAAA", &mut progress);
+        assert_eq!(log.alarm, None);
+        log.line(
+            b"[9] watchdog: BUG: soft lockup - CPU#1 stuck for 22s!\r",
+            &mut progress,
+        );
+        assert!(log.alarm.unwrap().contains("soft lockup - CPU#1"));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }
