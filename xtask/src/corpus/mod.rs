@@ -6,6 +6,7 @@
 mod args;
 mod baseline;
 mod catalogue;
+mod log;
 mod observation;
 mod place;
 mod plan;
