@@ -121,6 +121,10 @@ pub struct CpuActivity {
     pub errnos: [u64; NR_ERRNOS],
     /// Runs of these programs.
     pub nr_runs: u64,
+    /// Time in those runs that were timed.
+    pub timed_ns: u64,
+    /// How many those were.
+    pub nr_timed: u64,
     /// Keeps the size a multiple of the alignment.
-    pub pad: [u64; 1],
+    pub pad: [u64; 7],
 }

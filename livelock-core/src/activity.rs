@@ -196,6 +196,8 @@ pub struct Activity {
     pub rt_run_ns: u64,
     /// Runs of the programs that counted all this.
     pub nr_runs: u64,
+    /// What they cost, by timing some of them.
+    pub self_ns: u64,
 }
 
 impl Activity {
@@ -233,6 +235,7 @@ impl Activity {
                 .filter(|_| self.nr_long_delays > before.nr_long_delays),
             rt_run_ns: self.rt_run_ns.saturating_sub(before.rt_run_ns),
             nr_runs: self.nr_runs.saturating_sub(before.nr_runs),
+            self_ns: self.self_ns.saturating_sub(before.self_ns),
         }
     }
 
@@ -262,6 +265,7 @@ impl Activity {
         self.long_delay = other.long_delay.or(self.long_delay);
         self.rt_run_ns += other.rt_run_ns;
         self.nr_runs += other.nr_runs;
+        self.self_ns += other.self_ns;
     }
 
     /// Sums over all system calls.

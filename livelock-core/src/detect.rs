@@ -77,6 +77,8 @@ pub struct Observation {
     pub busy: Option<f64>,
     /// `waste / busy`.
     pub omega: Option<f64>,
+    /// The same without waits for other CPUs to answer, which end: what may show that nothing is achieved.
+    pub stall_omega: Option<f64>,
     /// Share of the waste that tracepoints saw; `None` without waste.
     pub traced_share: Option<f64>,
     /// Share of the waste that does not rest on samples alone; `None` without waste.
@@ -130,7 +132,7 @@ impl Observation {
         let reaches = |seen: Option<f64>, least: f64| seen.is_some_and(|seen| seen >= least);
         !self.is_capped()
             && reaches(self.busy, at::BUSY_FOR_LIVELOCK)
-            && reaches(self.omega, omega)
+            && reaches(self.stall_omega, omega)
             && self
                 .user_share
                 .is_some_and(|user| user <= at::USER_SHARE_COLLAPSED)
@@ -178,6 +180,7 @@ pub fn detect(
         end: window.end,
         busy: books.and_then(TimeBooks::busy_share),
         omega: books.and_then(TimeBooks::omega),
+        stall_omega: books.and_then(|b| share(b.waste_ns() - b.ipi_ns, b.busy_ns())),
         traced_share: books.and_then(|b| share(b.traced_spin_ns, b.spin_ns())),
         agreed_share: books.and_then(|b| share(b.agreed_waste_ns(), b.waste_ns())),
         seen_twice_share: books.and_then(|b| share(b.seen_twice_ns(), b.waste_ns())),
@@ -208,7 +211,7 @@ pub fn detect(
 /// The rule of docs/detection.md, with one condition more: samples alone are one signal. Rule (ii) holds with
 /// a baseline as well, since the hand-offs of a contended lock are tokens that a quiet baseline lacks.
 fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
-    let omega = seen.omega?;
+    let omega = seen.stall_omega?;
     if seen.busy? < at::BUSY_FOR_LIVELOCK || !seen.is_corroborated() || seen.is_contradicted() {
         return None;
     }

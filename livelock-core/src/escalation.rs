@@ -45,12 +45,22 @@ pub fn cost_pct(window: &Window) -> f64 {
 /// The same in nanoseconds.
 #[must_use]
 pub fn cost_ns(window: &Window) -> u64 {
-    let nr_runs = window.activity.as_ref().map_or(0, |a| a.nr_runs);
-    nr_runs.saturating_mul(at::ACTIVITY_RUN_NS)
+    window
+        .activity
+        .as_ref()
+        .map_or(0, |activity| activity.self_ns)
 }
 
-/// Spinning worth a word, a wait that does not end, CPUs that are busy but hardly with user code.
+/// Spinning worth a word, a wait that does not end, CPUs that are busy but hardly with user code. But not what
+/// level 0 has explained already: in a storm of traced locks, every further program only adds to it.
 fn is_suspicious(seen: &Observation) -> bool {
+    let is_explained = seen
+        .stall_omega
+        .is_some_and(|omega| omega >= at::OMEGA_WITH_BASELINE)
+        && seen.is_corroborated();
+    if is_explained {
+        return false;
+    }
     let spins = match (seen.omega, seen.busy) {
         (Some(omega), Some(busy)) => {
             omega >= at::OMEGA_CONTENDED && omega * busy >= at::CONTENDED_MIN_BURN

@@ -24,6 +24,7 @@ pub mod lock_dictionary;
 pub mod locks;
 pub mod names;
 pub mod remedies;
+pub mod scope;
 pub mod spin_functions;
 pub mod thresholds;
 mod time_ledger;

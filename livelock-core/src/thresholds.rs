@@ -254,7 +254,7 @@ pub const HOT_INSTRUCTION_SHARE: f64 = 0.3;
 pub const NR_HOT_SAMPLES: u64 = 3;
 
 /// Instructions of a window whose code is looked at: spin loops have few.
-pub const NR_HOT_LOOKED_AT: usize = 64;
+pub const NR_HOT_LOOKED_AT: usize = 16;
 
 /// Hand-off gap in nanoseconds from which the lock is held for long: a hundred cache-line transfers
 /// between sockets.
@@ -268,14 +268,14 @@ pub const SAME_FAULTS_PER_SEC: f64 = 1000.0;
 pub const REFAULT_SHARE: f64 = 0.5;
 
 /// Packets a second below which nobody is flooded.
-pub const PACKETS_PER_SEC: f64 = 10_000.0;
+pub const PACKETS_PER_SEC: f64 = 1000.0;
 
 /// Share of the datagrams received that reach a socket, at or under which receiving is in vain. Source:
 /// docs/verdicts/receive_livelock.md.
 pub const DELIVERED_SHARE: f64 = 0.1;
 
-/// Timer interrupts a second and CPU that no tick makes: ten times the fastest tick (1000 Hz).
-pub const TIMERS_PER_SEC_AND_CPU: f64 = 10_000.0;
+/// Timer interrupts a second and CPU that no tick makes: five times the fastest tick (1000 Hz).
+pub const TIMERS_PER_SEC_AND_CPU: f64 = 5000.0;
 
 /// Share of busy time that tracing may take before it is the cause of something.
 pub const TRACER_SHARE: f64 = 0.1;
@@ -298,9 +298,12 @@ pub const RETRY_SHARE: f64 = 0.5;
 /// Windows with a starved task, of [`NR_RULE_WINDOWS`], that make a host starved.
 pub const NR_STARVED_HITS: usize = 2;
 
-/// Cost in nanoseconds of one run of a program of probe level 1, with what its tracepoint adds to the
-/// path. Measured on a two-CPU guest.
-pub const ACTIVITY_RUN_NS: u64 = 150;
+/// Cost in nanoseconds that the tracepoint adds around one run of a program of probe level 1: the kernel leaves
+/// its fast path for system calls, and the program itself is timed. Our estimate.
+pub const ACTIVITY_ENTRY_NS: u64 = 100;
+
+/// Cost in nanoseconds of a run where none was timed yet. Our estimate.
+pub const ACTIVITY_UNTIMED_NS: u64 = 300;
 
 /// Windows for which probe level 1 is given up after it has passed the tool's budget.
 pub const NR_BARRED_WINDOWS: u32 = 10;

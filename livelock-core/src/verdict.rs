@@ -14,6 +14,7 @@ use crate::declared::DeclaredProgress;
 use crate::event::LockKind;
 use crate::host::HostFacts;
 use crate::ids::{CpuId, Pid};
+use crate::scope::Scope;
 pub use crate::time_ledger::TimeLedger;
 
 /// Value of [`Verdict::schema`].
@@ -334,6 +335,9 @@ pub struct Verdict {
     pub window: Span,
     /// Host.
     pub host: HostFacts,
+    /// The part of it that was judged; all shares are of its CPUs.
+    #[serde(default)]
+    pub scope: Scope,
     /// Busy share of all online CPUs.
     pub busy_pct: Option<f64>,
     /// Share of all online CPUs spent spinning, traced and untraced.

@@ -16,6 +16,10 @@ use crate::globals;
 use crate::mask::masked;
 use crate::state::{ACTIVITY, this_cpu};
 
+/// Results below are addresses, not errors (`MAX_ERRNO`, include/linux/err.h).
+const MAX_ERRNO: i64 = 4095;
+/// One system call in this many is timed, to know what level 1 costs. A power of two.
+const TIMED_ONE_IN: u64 = 64;
 const PAGE_SHIFT: u32 = 12;
 const SYSCALL_MASK: i32 = NR_SYSCALLS as i32 - 1;
 const ERRNO_MASK: i32 = NR_ERRNOS as i32 - 1;
@@ -43,6 +47,14 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     if activity.is_null() || offset == ABSENT {
         return 0;
     }
+    // SAFETY: this CPU's element.
+    let is_timed = unsafe { (*activity).nr_runs & (TIMED_ONE_IN - 1) == 0 };
+    let started_ns = if is_timed {
+        // SAFETY: no preconditions.
+        unsafe { bpf_ktime_get_ns() }
+    } else {
+        0
+    };
     let regs = ctx.arg::<u64>(0);
     let ret = ctx.arg::<i64>(1);
     let mut number = 0u64;
@@ -59,7 +71,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
         let at = (&raw mut (*activity).syscalls)
             .cast::<SyscallResults>()
             .add(masked::<SYSCALL_MASK>(index));
-        if ret > 0 || ret < -4095 {
+        if !(-MAX_ERRNO..=0).contains(&ret) {
             (*at).nr_positive += 1;
         } else if ret == 0 {
             (*at).nr_zero += 1;
@@ -74,6 +86,10 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
                 let at = masked::<ERRNO_MASK>(code as u64);
                 *(&raw mut (*activity).errnos).cast::<u64>().add(at) += 1;
             }
+        }
+        if is_timed {
+            (*activity).timed_ns += bpf_ktime_get_ns() - started_ns;
+            (*activity).nr_timed += 1;
         }
     }
     0
@@ -113,11 +129,7 @@ pub fn softirq_exit(ctx: BtfTracePointContext) -> i32 {
         }
         let interrupted_ns = (*activity).hardirq_ns - (*activity).hardirq_before_ns;
         let whole_ns = bpf_ktime_get_ns() - begin_ns;
-        let own_ns = if whole_ns > interrupted_ns {
-            whole_ns - interrupted_ns
-        } else {
-            0
-        };
+        let own_ns = whole_ns.saturating_sub(interrupted_ns);
         *(&raw mut (*activity).softirq_ns)
             .cast::<u64>()
             .add(vector as usize) += own_ns;

@@ -16,6 +16,9 @@ use crate::activity::this;
 use crate::globals;
 use crate::state::RUNNABLE;
 
+/// One switch in this many is timed, to know what level 1 costs. A power of two.
+const TIMED_ONE_IN: u64 = 64;
+
 /// Priorities below are real-time (`MAX_RT_PRIO`, include/linux/sched/prio.h).
 const MAX_RT_PRIO: u32 = 100;
 
@@ -94,6 +97,7 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
         if last_ns != 0 && word(prev, globals::TASK_PRIO.load()) < MAX_RT_PRIO {
             (*activity).rt_run_ns += now_ns - last_ns;
         }
+        let is_timed = (*activity).nr_switches & (TIMED_ONE_IN - 1) == 0;
         if pid != 0 && !slot.is_null() && (*slot).pid == pid && (*slot).since_ns != 0 {
             let since_ns = (*slot).since_ns;
             (*slot).since_ns = 0;
@@ -107,6 +111,10 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
                     (*activity).long_delay_prio = (*slot).prio;
                 }
             }
+        }
+        if is_timed {
+            (*activity).timed_ns += bpf_ktime_get_ns() - now_ns;
+            (*activity).nr_timed += 1;
         }
     }
     0

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use livelock_core::scope::Scope;
+
 use super::declare::Declared;
 use super::parse_span;
+use crate::host::cpus_of_list;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,6 +83,10 @@ pub(super) struct DiagnoseArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
+    /// Judge these CPUs only, e.g. 0-3,8
+    #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
+    pub(super) cpu: Option<Scope>,
+
     #[command(flatten)]
     pub(super) declared: Declared,
 }
@@ -101,6 +108,10 @@ pub(super) struct WatchArgs {
     /// How long to observe; until stopped if not given
     #[arg(short, long, value_name = "TIME", value_parser = parse_span)]
     pub(super) duration: Option<Duration>,
+
+    /// Judge these CPUs only, e.g. 0-3,8
+    #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
+    pub(super) cpu: Option<Scope>,
 
     #[command(flatten)]
     pub(super) declared: Declared,
@@ -124,6 +135,10 @@ pub(super) struct ExportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
+    /// Judge these CPUs only, e.g. 0-3,8
+    #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
+    pub(super) cpu: Option<Scope>,
+
     #[command(flatten)]
     pub(super) declared: Declared,
 }
@@ -134,6 +149,15 @@ pub(super) struct DoctorArgs {
     #[arg(long)]
     pub(super) json: bool,
 }
+
+fn cpu_list(text: &str) -> Result<Scope, CpuListError> {
+    cpus_of_list(text).map(Scope::of_cpus).ok_or(CpuListError)
+}
+
+/// Not a list of CPUs.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("not a list of CPUs: type numbers and ranges, such as 0-3,8")]
+pub(super) struct CpuListError;
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

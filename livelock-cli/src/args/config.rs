@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use livelock_core::scope::Scope;
 
 use super::cli::{Cli, Command, ExportFormat};
 use super::declare::Declared;
@@ -75,6 +76,8 @@ pub struct Session {
     pub window: Duration,
     /// Length of the whole; `None`: until stopped.
     pub duration: Option<Duration>,
+    /// What part of the host is judged.
+    pub scope: Scope,
     /// Declared progress.
     pub declared: Vec<Declaration>,
 }
@@ -159,13 +162,13 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 return Err(ConfigError::TooLong { duration });
             }
             Job::Diagnose {
-                session: session(args.window, Some(duration), args.declared)?,
+                session: session(args.window, Some(duration), args.cpu, args.declared)?,
                 format: args.format,
                 output: output(args.output),
             }
         }
         Command::Watch(args) => Job::Watch {
-            session: session(args.window, args.duration, args.declared)?,
+            session: session(args.window, args.duration, args.cpu, args.declared)?,
             format: match (args.plain, args.json) {
                 (_, true) => WatchFormat::Json,
                 (true, false) => WatchFormat::Plain,
@@ -174,7 +177,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
         },
         Command::Export(args) => match args.format {
             ExportFormat::Jsonl => Job::Export {
-                session: session(args.window, args.duration, args.declared)?,
+                session: session(args.window, args.duration, args.cpu, args.declared)?,
                 output: output(args.output),
             },
         },
@@ -191,6 +194,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
 fn session(
     window: Duration,
     duration: Option<Duration>,
+    cpu: Option<Scope>,
     declared: Declared,
 ) -> Result<Session, ConfigError> {
     if !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
@@ -203,6 +207,7 @@ fn session(
         _ => Ok(Session {
             window,
             duration,
+            scope: cpu.unwrap_or_default(),
             declared: declared.0,
         }),
     }

@@ -1,5 +1,6 @@
 //! What is accepted, what is refused and with which words, and the help.
 
+use livelock_core::scope::Scope;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,7 @@ fn the_default_is_five_seconds_of_text() {
     let session = Session {
         window: Duration::from_millis(500),
         duration: Some(Duration::from_secs(5)),
+        scope: Scope::default(),
         declared: Vec::new(),
     };
     let job = Job::Diagnose {
@@ -142,4 +144,21 @@ proptest! {
     fn any_text_is_survived(text in "\\PC*") {
         let _ = parse_span(&text);
     }
+}
+
+#[test]
+fn a_scope_is_a_list_of_cpus() {
+    let config = parsed("livelock diagnose --cpu 0-1,3").expect("valid");
+    let Job::Diagnose { session, .. } = config.job else {
+        panic!("not diagnose");
+    };
+    let cpus: Vec<u32> = session
+        .scope
+        .cpus
+        .into_iter()
+        .flatten()
+        .map(|c| c.0)
+        .collect();
+    assert_eq!(cpus, [0, 1, 3]);
+    assert!(refused("livelock diagnose --cpu x").contains("0-3,8"));
 }

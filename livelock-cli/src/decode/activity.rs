@@ -6,7 +6,7 @@
 use livelock_common::{ABSENT, CpuActivity, RunnableSlot};
 use livelock_core::activity::{Activity, CountedTime, SoftirqVector, StarvedTask, SyscallResults};
 use livelock_core::ids::{MonotonicNs, Pid};
-use livelock_core::thresholds::STARVED_NS;
+use livelock_core::thresholds::{ACTIVITY_ENTRY_NS, ACTIVITY_UNTIMED_NS, STARVED_NS};
 
 pub(super) fn activity(raw: &CpuActivity) -> Activity {
     let softirqs = SoftirqVector::ALL
@@ -41,6 +41,10 @@ pub(super) fn activity(raw: &CpuActivity) -> Activity {
         .filter(|(_, results)| results.nr() > 0)
         .collect();
     let errnos = (0u32..).zip(raw.errnos).filter(|(_, nr)| *nr > 0).collect();
+    let timed_ns = raw.timed_ns.checked_div(raw.nr_timed);
+    let run_ns = timed_ns
+        .unwrap_or(ACTIVITY_UNTIMED_NS)
+        .saturating_add(ACTIVITY_ENTRY_NS);
     Activity {
         softirqs,
         hardirqs,
@@ -64,6 +68,7 @@ pub(super) fn activity(raw: &CpuActivity) -> Activity {
         }),
         rt_run_ns: raw.rt_run_ns,
         nr_runs: raw.nr_runs,
+        self_ns: raw.nr_runs.saturating_mul(run_ns),
     }
 }
 

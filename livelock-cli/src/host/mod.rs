@@ -21,7 +21,7 @@ mod tests;
 pub use blind_spots::{Probes, blind_spots};
 pub use capabilities::{Capabilities, Capability};
 pub use cpuid::{HypervisorLeaf, KvmLeaf, hypervisor_leaf};
-pub use cpulist::parse_cpulist;
+pub use cpulist::{cpus_of_list, parse_cpulist};
 pub use hypervisor::{HypervisorClues, hypervisor_name};
 pub use kernel_version::KernelVersion;
 pub use kmsg::{BootLog, PvMessage, parse_boot_log};

@@ -6,6 +6,7 @@ use livelock_core::declared::{DeclaredProgress, DeclaredState};
 use livelock_core::event::LockKind;
 use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use livelock_core::ids::{CpuId, Pid};
+use livelock_core::scope::Scope;
 use livelock_core::verdict::*;
 
 use super::WindowSummary;
@@ -139,6 +140,7 @@ pub(crate) fn livelock() -> Verdict {
             first_verdict_ns: Some(1_500_000_000),
         },
         host: host(),
+        scope: Scope::default(),
         busy_pct: Some(99.6),
         burn_pct: Some(93.4),
         user_pct: Some(0.4),

@@ -5,6 +5,7 @@
 use anyhow::Context;
 use livelock_core::event::Event;
 use livelock_core::ids::MonotonicNs;
+use livelock_core::scope::Scope;
 use livelock_core::window::{Window, WindowBuilder};
 
 use super::governor::Governor;
@@ -28,13 +29,17 @@ pub(super) struct Pipeline {
 
 impl Pipeline {
     /// Attaches, and takes the first snapshot.
-    pub(super) fn start(config: &CaptureConfig, nr_cpus_online: u32) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        config: &CaptureConfig,
+        nr_cpus_online: u32,
+        scope: Scope,
+    ) -> anyhow::Result<Self> {
         let counters = HostCounters::open()?;
         let capture = Capture::start(config)?;
         let mut pipeline = Self {
             capture,
             counters,
-            builder: WindowBuilder::new(nr_cpus_online),
+            builder: WindowBuilder::new(nr_cpus_online).within(scope),
             governor: Governor::default(),
             starvation: Starvation::default(),
             raw: Vec::new(),

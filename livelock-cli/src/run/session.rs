@@ -7,12 +7,15 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use livelock_core::code::Code;
+use livelock_core::code::{Code, CodeSpace};
 use livelock_core::declared::{DeclaredReading, default_stall_ns};
 use livelock_core::detect::Observation;
 use livelock_core::escalation::Escalation;
 use livelock_core::host::HostFacts;
 use livelock_core::judge::Judge;
+use livelock_core::names::Names;
+use livelock_core::scope::Scope;
+use livelock_core::spin_functions::{is_idle, is_spin};
 use livelock_core::verdict::BlindSpot;
 use livelock_core::window::Window;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,7 +30,7 @@ use crate::capture::CaptureConfig;
 use crate::code::LiveCode;
 use crate::declared::{Declaration, Found};
 use crate::exit::Exit;
-use crate::host::{Probes, blind_spots, survey};
+use crate::host::{Probes, blind_spots, cpus_of_list, survey};
 use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
 use crate::render::EndedBy;
 
@@ -36,6 +39,9 @@ const SAMPLE_HZ: u64 = 99;
 
 /// Time between two drains: half of what fills a ring at 50,000 waits a second and CPU.
 const DRAIN_EVERY: Duration = Duration::from_millis(25);
+
+/// Windows after which code is read anew.
+const FORGET_CODE_EVERY: u64 = 10;
 
 /// Nice value of this process: on a host that has no CPU to spare, the one that watches must run.
 const NICE: libc::c_int = -20;
@@ -100,6 +106,10 @@ pub(super) async fn observe(
             return Ok(Outcome::Refused(Exit::NotObservable));
         }
     };
+    if let Err(message) = online(&session.scope) {
+        eprintln!("error: {message}");
+        return Ok(Outcome::Refused(Exit::Usage));
+    }
     let found = match Found::of(&session.declared, session.window) {
         Ok(found) => found,
         Err(error) => {
@@ -115,7 +125,7 @@ pub(super) async fn observe(
         slice_mask: Governor::default().slice_mask,
     };
     let attached = found.attach().and_then(|sources| {
-        let pipeline = Pipeline::start(&config, host.nr_cpus_online)?;
+        let pipeline = Pipeline::start(&config, host.nr_cpus_online, session.scope.clone())?;
         Ok((sources, pipeline))
     });
     let (mut sources, mut pipeline) = match attached {
@@ -164,7 +174,7 @@ pub(super) async fn observe(
             }
             loaded = &mut symbols, if bench.is_none() => {
                 log::info!("symbols read after {} ms", entered.elapsed().as_millis());
-                let mut fresh = seat(loaded, &host, &pipeline);
+                let mut fresh = seat(loaded, &host, &pipeline, &session.scope);
                 expect_progress(&mut fresh.2.judge, session, &first);
                 if listener.begin(&fresh.0, &fresh.1)? == Written::PipeClosed {
                     break EndedBy::ClosedPipe;
@@ -181,7 +191,8 @@ pub(super) async fn observe(
     let mut bench = match bench {
         Some(bench) => bench,
         None => {
-            let (facts, spots, mut bench) = seat((&mut symbols).await, &host, &pipeline);
+            let (facts, spots, mut bench) =
+                seat((&mut symbols).await, &host, &pipeline, &session.scope);
             expect_progress(&mut bench.judge, session, &first);
             listener.begin(&facts, &spots)?;
             bench
@@ -209,8 +220,15 @@ fn judge_all(
     while let Some((window, readings)) = waiting.pop_front() {
         *nr_windows += 1;
         let mut window = window;
-        explain_hot(&mut window, &bench.code.with_names(&bench.names));
-        bench.code.forget();
+        explain_hot(
+            &mut window,
+            &bench.code.with_names(&bench.names),
+            &bench.names,
+        );
+        // Code changes rarely (processes end, static keys flip), and reading it is not free.
+        if nr_windows.is_multiple_of(FORGET_CODE_EVERY) {
+            bench.code.forget();
+        }
         bench.judge.declare(readings);
         let observation = bench.judge.observe(&window, &bench.names);
         bench.level = bench.escalation.next(&window, &observation);
@@ -228,11 +246,33 @@ fn judge_all(
     Ok(Written::Yes)
 }
 
+/// Whether all CPUs of the scope are online; `Err` says which is not.
+fn online(scope: &Scope) -> Result<(), String> {
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    let (Some(wanted), Some(online)) = (&scope.cpus, cpus_of_list(&text)) else {
+        return Ok(());
+    };
+    match wanted.difference(&online).next() {
+        Some(cpu) => Err(format!(
+            "CPU {} is not online: type --cpu with some of {}",
+            cpu.0,
+            text.trim()
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Looks at the code of the instructions that were sampled most.
-fn explain_hot(window: &mut Window, code: &impl Code) {
+fn explain_hot(window: &mut Window, code: &impl Code, names: &impl Names) {
     let hot = window.hot_instructions();
+    // The loops of known locks need no decoder.
+    let is_known = |addr| {
+        let function = names.function(addr);
+        function.is_some_and(|function| is_spin(&function.name) || is_idle(&function.name))
+    };
     let facts = hot
         .into_iter()
+        .filter(|&(space, addr)| space != CodeSpace::Kernel || !is_known(addr))
         .filter_map(|(space, addr)| Some((space, addr, code.facts(space, addr)?)));
     window.code = facts.collect();
 }
@@ -242,6 +282,7 @@ fn seat(
     loaded: Result<Result<KernelSymbols, SymbolsError>, tokio::task::JoinError>,
     host: &Observable,
     pipeline: &Pipeline,
+    scope: &Scope,
 ) -> (HostFacts, Vec<BlindSpot>, Bench) {
     let symbols = loaded.unwrap_or(Err(SymbolsError::Empty));
     let found = survey(Ok(&host.btf), symbols.as_ref(), pipeline.sampler());
@@ -250,7 +291,7 @@ fn seat(
         level: 0,
     };
     let spots = blind_spots(&found.facts, probes);
-    let judge = Judge::new(found.facts.clone(), spots.clone());
+    let judge = Judge::within(scope.clone(), found.facts.clone(), spots.clone());
     let names = LiveNames::new(
         symbols.ok(),
         Some(host.btf.clone()),

@@ -17,7 +17,6 @@ pub(super) const DETECTOR: Detector = Detector::place(
     ],
     &[
         "mutex_spin_on_owner", "mutex_optimistic_spin", "__mutex_lock", "__mutex_lock_slowpath",
-        "osq_lock",
     ],
     REMEDIES,
 )

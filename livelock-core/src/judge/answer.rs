@@ -20,6 +20,7 @@ use crate::ledger::time::share;
 use crate::locks;
 use crate::names::Names;
 use crate::remedies;
+use crate::scope::Scope;
 use crate::thresholds as at;
 use crate::verdict::{
     BlindSpot, Confidence, EvidenceSource, LockReport, SCHEMA, SelfCost, Span, StackSampling,
@@ -32,6 +33,9 @@ const SYSCALL_RESULTS: &str = "syscall-results";
 /// Everything that a verdict is made from.
 pub(super) struct Case<'a> {
     pub(super) host: &'a HostFacts,
+    pub(super) scope: &'a Scope,
+    /// CPUs in the scope.
+    pub(super) nr_cpus: u32,
     pub(super) blind_spots: &'a [BlindSpot],
     pub(super) span: &'a SpanTally,
     pub(super) history: &'a History,
@@ -56,7 +60,7 @@ impl Case<'_> {
     pub(super) fn verdict(&self, names: &dyn Names) -> Verdict {
         let span = self.span;
         let status = self.status();
-        let locks = locks::reports(&span.locks, span.wall_ns, self.host.nr_cpus_online, names);
+        let locks = locks::reports(&span.locks, span.wall_ns, self.nr_cpus, names);
         let detections = detectors::detect(&self.facts(&locks));
         let (class, found) = choose::class(self, status, &locks, &detections);
         let mut evidence = evidence::for_it(self, status, &locks);
@@ -72,13 +76,14 @@ impl Case<'_> {
             cause: cause::cause(self, status, (class, found), &locks, &detections),
             window: self.window(status),
             host: self.host.clone(),
+            scope: self.scope.clone(),
             busy_pct: pct(span.books.busy_share()),
             burn_pct: pct(share(span.books.waste_ns(), span.books.capacity_ns)),
             user_pct: pct(span.books.user_share()),
             omega: span.books.omega(),
             time: self.time(),
             activity: span.activity.as_ref().and_then(|activity| {
-                let nr_cpus = self.host.nr_cpus_online;
+                let nr_cpus = self.nr_cpus;
                 activity_report::report(
                     activity,
                     span.activity_ns,
@@ -188,7 +193,7 @@ impl Case<'_> {
         Facts {
             books: &span.books,
             wall_ns: span.wall_ns,
-            nr_cpus: self.host.nr_cpus_online,
+            nr_cpus: self.nr_cpus,
             profile: &span.profile,
             counters: &span.counters,
             nr_pages: span.nr_pages,

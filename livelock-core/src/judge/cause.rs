@@ -21,7 +21,7 @@ pub(super) fn cause(
     Cause {
         class,
         summary: match found {
-            Some(found) if !is_of_locks(case, found) => told(case, status, found),
+            Some(found) if !is_of_locks(case, status, found) => told(case, status, found),
             _ => summary(case, status, class, locks),
         },
         also: detections
@@ -37,7 +37,10 @@ pub(super) fn cause(
 }
 
 /// Whether tracepoints saw most of it, so that locks and paths can be named.
-fn is_of_locks(case: &Case<'_>, found: &Detection) -> bool {
+fn is_of_locks(case: &Case<'_>, status: Status, found: &Detection) -> bool {
+    if !matches!(status, Status::Livelock | Status::Contended) {
+        return false;
+    }
     let (_, books) = case.span.books_at(case.level);
     matches!(found.nature, Nature::Place | Nature::Mechanism)
         && books.traced_spin_ns > 0
@@ -62,7 +65,7 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
         return cannot_tell(case);
     }
     let (_, books) = case.span.books_at(case.level);
-    let nr_cpus = case.host.nr_cpus_online;
+    let nr_cpus = case.nr_cpus;
     let user = books.user_share().map_or_else(
         || "an unknown share".to_owned(),
         |user| format!("{:.1} %", 100.0 * user),

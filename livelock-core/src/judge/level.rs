@@ -36,11 +36,18 @@ impl Level {
             return Self::Quiet;
         };
         let is_trifle = omega * busy < at::CONTENDED_MIN_BURN;
-        if is_trifle || (!seen.is_seen_twice() && omega < at::OMEGA_SAMPLED_ONLY) {
+        // One signal, on a host that is not even full, is no reason to disturb anybody.
+        let is_doubtful = !seen.is_seen_twice()
+            && (omega < at::OMEGA_SAMPLED_ONLY || busy < at::BUSY_FOR_LIVELOCK);
+        if is_trifle || is_doubtful {
             Self::Quiet
         } else if omega >= at::OMEGA_DEGRADED {
             Self::Degraded
-        } else if omega >= at::OMEGA_CONTENDED {
+        } else if seen
+            .stall_omega
+            .is_some_and(|omega| omega >= at::OMEGA_CONTENDED)
+        {
+            // Waits for other CPUs are worth a word only if they cost much: every unmap makes some.
             Self::Contended
         } else {
             Self::Quiet
@@ -94,7 +101,7 @@ impl History {
         }
         self.recent.push_back(Recent {
             level: Level::of_window(seen),
-            omega: seen.omega.unwrap_or(0.0),
+            omega: seen.stall_omega.unwrap_or(0.0),
             is_near: seen.no_progress || seen.wastes_without_user(at::OMEGA_NEAR),
         });
         self.follow_stuck(seen);

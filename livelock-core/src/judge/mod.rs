@@ -25,6 +25,7 @@ use crate::ledger::slope::Throughput;
 use crate::ledger::{samples, time};
 use crate::locks::{self, RecentStacks};
 use crate::names::Names;
+use crate::scope::Scope;
 use crate::thresholds as at;
 use crate::verdict::{BlindSpot, Verdict};
 use crate::window::Window;
@@ -36,6 +37,7 @@ use tally::SpanTally;
 #[derive(Clone, Debug)]
 pub struct Judge {
     host: HostFacts,
+    scope: Scope,
     blind_spots: Vec<BlindSpot>,
     baseline: Baseline,
     stacks: RecentStacks,
@@ -62,7 +64,13 @@ impl Judge {
     /// A judge who has seen nothing of `host`. Test-and-set spinlocks are added to `blind_spots` if the
     /// host has them and they are not named.
     #[must_use]
-    pub fn new(host: HostFacts, mut blind_spots: Vec<BlindSpot>) -> Self {
+    pub fn new(host: HostFacts, blind_spots: Vec<BlindSpot>) -> Self {
+        Self::within(Scope::default(), host, blind_spots)
+    }
+
+    /// A judge of a part of `host`.
+    #[must_use]
+    pub fn within(scope: Scope, host: HostFacts, mut blind_spots: Vec<BlindSpot>) -> Self {
         const TEST_AND_SET: &str = "test-and-set-spinlocks";
         let named = blind_spots.iter().any(|spot| spot.id == TEST_AND_SET);
         if host.spinlocks == SpinlockFlavour::TestAndSet && !named {
@@ -76,6 +84,7 @@ impl Judge {
         }
         Self {
             host,
+            scope,
             blind_spots,
             baseline: Baseline::default(),
             stacks: RecentStacks::default(),
@@ -162,6 +171,8 @@ impl Judge {
     fn case<'a>(&'a self, span: &'a SpanTally, level: level::Level) -> Case<'a> {
         Case {
             host: &self.host,
+            scope: &self.scope,
+            nr_cpus: self.scope.nr_cpus(self.host.nr_cpus_online),
             blind_spots: &self.blind_spots,
             span,
             history: &self.history,

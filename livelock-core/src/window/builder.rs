@@ -15,6 +15,7 @@ use crate::event::{
     SampleEvent, SampleMode, StackEvent, UnfoldedWait, WaitEvent,
 };
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
+use crate::scope::Scope;
 
 /// Cumulative facts at one moment.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +41,9 @@ struct OpenSpin {
 #[derive(Clone, Debug, Default)]
 pub struct WindowBuilder {
     nr_cpus_online: u32,
+    scope: Scope,
+    /// Open waits folded, those outside the scope included: the books are for the whole host.
+    nr_in_flight: u64,
     last: Snapshots,
     last_open: OpenSpin,
     now: Snapshots,
@@ -63,8 +67,22 @@ impl WindowBuilder {
         }
     }
 
+    /// Restricts everything but the books, and the counters that only the whole host has, to `scope`.
+    #[must_use]
+    pub fn within(mut self, scope: Scope) -> Self {
+        self.nr_cpus_online = scope.nr_cpus(self.nr_cpus_online);
+        self.scope = scope;
+        self
+    }
+
     /// Books one event into the present window.
     pub fn fold(&mut self, event: Event) {
+        if matches!(event, Event::InFlight(_)) {
+            self.nr_in_flight += 1;
+        }
+        if !self.is_in_scope(&event) {
+            return;
+        }
         match event {
             Event::LockTotals(totals) => self.totals.push(totals),
             Event::Wait(wait) => self.waits.push(wait),
@@ -97,6 +115,21 @@ impl WindowBuilder {
             }
             Event::Undecodable(nr) => self.now.nr_undecodable = self.now.nr_undecodable.max(nr),
         }
+    }
+
+    /// Counters of the programs stay whole until the books are closed.
+    fn is_in_scope(&self, event: &Event) -> bool {
+        let cpu = match event {
+            Event::LockTotals(totals) => totals.cpu,
+            Event::Wait(wait) => wait.cpu,
+            Event::Stack(stack) => stack.id.cpu,
+            Event::Sample(sample) => sample.cpu,
+            Event::InFlight(wait) => wait.cpu,
+            Event::Unfolded(wait) => wait.cpu,
+            Event::CpuTimes { cpu, .. } | Event::Activity { cpu, .. } => *cpu,
+            _ => return true,
+        };
+        self.scope.has(cpu)
     }
 
     /// Takes the folded snapshots and open waits as where the first window starts; drops the rest,
@@ -163,7 +196,8 @@ impl WindowBuilder {
 
         // A CPU whose snapshot is missing keeps the older one: the next difference spans both windows.
         let last = std::mem::take(&mut self.last);
-        let counters = differences(&last.counters, &now.counters, counters_since);
+        let mut counters = differences(&last.counters, &now.counters, counters_since);
+        counters.retain(|cpu, _| self.scope.has(*cpu));
         let times = differences(&last.times, &now.times, |new, old| {
             zip_times(new, old, u64::saturating_sub)
         });
@@ -192,12 +226,21 @@ impl WindowBuilder {
                 sum.merge(&other);
                 sum
             });
+        // Where the tool itself runs is not known; within a scope its time is not told apart.
+        let own = own.map(|own| match self.scope.cpus {
+            Some(_) => OwnProcess {
+                user_ns: 0,
+                system_ns: 0,
+                ..own
+            },
+            None => own,
+        });
         self.last_open = self.open_to_keep(&now, open);
         self.last = newest(last, now);
         let accounting = accounting::balance(
             self.last.counters.values(),
             self.last.nr_recursion_misses,
-            in_flight.len() as u64,
+            std::mem::take(&mut self.nr_in_flight),
             self.last.nr_undecodable,
         );
         Window {
@@ -229,7 +272,8 @@ impl WindowBuilder {
     fn burn(&self, now: &Snapshots, open: &OpenSpin) -> (BTreeMap<CpuId, u64>, Option<u64>) {
         let mut by_cpu_ns = BTreeMap::new();
         let mut sum_ns = 0i128;
-        for (cpu, counters) in &now.counters {
+        let in_scope = now.counters.iter().filter(|(cpu, _)| self.scope.has(**cpu));
+        for (cpu, counters) in in_scope {
             let Some(before) = self.last.counters.get(cpu) else {
                 continue;
             };

@@ -3,13 +3,19 @@
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod classes;
+#[cfg(test)]
 mod declared;
+#[cfg(test)]
+mod escalation;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod scoped;
 #[cfg(test)]
 mod sustained;
 #[cfg(test)]

@@ -84,7 +84,10 @@ fn host(verdict: &Verdict) -> String {
     let host = &verdict.host;
     let mut parts = vec![
         clean(&host.hostname),
-        format!("{} CPUs", host.nr_cpus_online),
+        match &verdict.scope.cpus {
+            Some(cpus) => format!("{} of its {} CPUs", cpus.len(), host.nr_cpus_online),
+            None => format!("{} CPUs", host.nr_cpus_online),
+        },
         format!("Linux {} {}", clean(&host.kernel_release), host.arch),
     ];
     parts.extend(
