@@ -3,6 +3,7 @@
 //! In: arguments. Out: built, fetched or measured things under `target/`. Refuses: product logic.
 
 mod bench;
+mod corpus;
 mod ebpf;
 mod lint;
 mod paths;
@@ -28,6 +29,8 @@ enum Command {
     /// Measure what livelock costs
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Diagnose every scenario of the lab in guests, and score the verdicts
+    Corpus(corpus::Args),
     /// Build the kernel programs, or check that the committed ones are fresh
     Ebpf(ebpf::Args),
     /// Check formatting, lints on host and BPF targets, and the house's own rules
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     }
     let outcome = match Args::parse().command {
         Command::Bench(command) => bench::dispatch(&command),
+        Command::Corpus(args) => corpus::run(&args),
         Command::Ebpf(args) => ebpf::run(&args),
         Command::Lint => lint::run(),
         Command::Test(args) => test::run(&args),

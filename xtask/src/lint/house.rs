@@ -14,8 +14,8 @@ const MAX_LINES: usize = 400;
 /// Files that may be longer, and why.
 const LONG_FILES: &[(&str, &str)] = &[];
 
-/// Folders without sources of ours.
-const SKIPPED: &[&str] = &["target", "corpus", "artifacts"];
+/// Folders without sources of ours, by the end of their path.
+const SKIPPED: &[&str] = &["target", "fuzz/corpus", "fuzz/artifacts"];
 
 /// Checks every Rust file.
 pub(super) fn check(root: &Path) -> anyhow::Result<()> {
@@ -54,7 +54,10 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         let kind = entry
             .file_type()
             .with_context(|| format!("failed to look at {}", path.display()))?;
-        if kind.is_dir() && !name.starts_with('.') && !SKIPPED.contains(&&*name) {
+        if kind.is_dir()
+            && !name.starts_with('.')
+            && !SKIPPED.iter().any(|skipped| path.ends_with(skipped))
+        {
             collect(&path, files)?;
         } else if kind.is_file() && name.ends_with(".rs") {
             files.push(path);

@@ -50,20 +50,48 @@ pub(crate) struct Machine {
     pub(crate) timeout_secs: u64,
 }
 
+/// How a guest came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It powered off.
+    PoweredOff,
+    /// Whoever watched it gave it up.
+    GivenUp,
+}
+
 /// Boots `vmlinuz` with `initramfs` and returns the console log once the guest has powered off.
 pub(crate) fn boot(machine: &Machine, vmlinuz: &Path, initramfs: &[u8]) -> anyhow::Result<PathBuf> {
+    let limit = Duration::from_secs(machine.timeout_secs);
+    let begin = Instant::now();
+    let mut go_on = |_: &Path| Ok(begin.elapsed() < limit);
+    match boot_while(machine, vmlinuz, initramfs, &mut go_on)? {
+        (log, End::PoweredOff) => Ok(log),
+        (log, End::GivenUp) => bail!(
+            "the guest did not end within {} s; see {}, or allow more with --timeout",
+            limit.as_secs(),
+            log.display()
+        ),
+    }
+}
+
+/// As [`boot`], for as long as `go_on` says so. It is called all the time, with the console log.
+pub(crate) fn boot_while(
+    machine: &Machine,
+    vmlinuz: &Path,
+    initramfs: &[u8],
+    go_on: &mut dyn FnMut(&Path) -> anyhow::Result<bool>,
+) -> anyhow::Result<(PathBuf, End)> {
     let run_name = run_name(&machine.kernel);
     let log = paths::vm_dir("logs")?.join(format!("{run_name}.log"));
     let initrd = paths::vm_dir("run")?.join(format!("{run_name}.cpio"));
     fs::write(&initrd, initramfs)
         .with_context(|| format!("failed to write {}", initrd.display()))?;
-    let outcome = start(machine, vmlinuz, &initrd, &log)
-        .and_then(|qemu| wait(qemu, Duration::from_secs(machine.timeout_secs), &log));
+    let outcome = start(machine, vmlinuz, &initrd, &log).and_then(|qemu| wait(qemu, &log, go_on));
     // The log is kept, the initramfs is not: it is made in milliseconds and holds whole programs.
     let removed = fs::remove_file(&initrd);
-    outcome?;
+    let end = outcome?;
     removed.with_context(|| format!("failed to remove {}", initrd.display()))?;
-    Ok(log)
+    Ok((log, end))
 }
 
 fn start(machine: &Machine, vmlinuz: &Path, initrd: &Path, log: &Path) -> anyhow::Result<Child> {
@@ -120,24 +148,24 @@ fn start(machine: &Machine, vmlinuz: &Path, initrd: &Path, log: &Path) -> anyhow
     command.spawn().map_err(|err| tools::start_error(QEMU, err))
 }
 
-fn wait(mut qemu: Child, limit: Duration, log: &Path) -> anyhow::Result<()> {
-    let begin = Instant::now();
+fn wait(
+    mut qemu: Child,
+    log: &Path,
+    go_on: &mut dyn FnMut(&Path) -> anyhow::Result<bool>,
+) -> anyhow::Result<End> {
     loop {
         if let Some(status) = qemu.try_wait().context("failed to wait for QEMU")? {
             if !status.success() {
                 let errors = fs::read_to_string(log.with_extension("qemu")).unwrap_or_default();
                 bail!("{QEMU} ended with {status}: {}", errors.trim());
             }
-            return Ok(());
+            return Ok(End::PoweredOff);
         }
-        if begin.elapsed() >= limit {
+        let verdict = go_on(log);
+        if !matches!(verdict, Ok(true)) {
             qemu.kill().context("failed to end QEMU")?;
             qemu.wait().context("failed to wait for QEMU")?;
-            bail!(
-                "the guest did not end within {} s; see {}, or allow more with --timeout",
-                limit.as_secs(),
-                log.display()
-            );
+            return verdict.map(|_| End::GivenUp);
         }
         thread::sleep(POLL_PERIOD);
     }

@@ -21,6 +21,11 @@ pub(crate) struct Results {
 }
 
 impl Results {
+    /// Takes a file in; a later one of the same name replaces it.
+    pub(crate) fn insert(&mut self, name: String, content: Vec<u8>) {
+        self.files.insert(name, content);
+    }
+
     /// Bytes of a file; nothing if the guest did not write it.
     pub(crate) fn bytes(&self, name: &str) -> &[u8] {
         self.files.get(name).map_or(&[], Vec::as_slice)
@@ -44,25 +49,41 @@ pub(crate) fn has_started(log: &[u8]) -> bool {
         .any(|line| line.trim_ascii_end() == START.as_bytes())
 }
 
-/// Reads a console log.
-pub(crate) fn parse(log: &[u8]) -> anyhow::Result<Results> {
-    let mut results = Results::default();
-    let mut open: Option<(String, usize, String)> = None;
-    for line in log.split(|&byte| byte == b'\n') {
+/// What a line of the log completes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// The guest's first process runs.
+    Start,
+    /// A file, byte for byte.
+    File(String, Vec<u8>),
+    /// The guest has reported all.
+    Done,
+}
+
+/// Reads a console log line by line, also while it is being written.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    open: Option<(String, usize, String)>,
+}
+
+impl Reader {
+    /// Takes one line. After an error the reader is ready for the next file.
+    pub(crate) fn line(&mut self, line: &[u8]) -> anyhow::Result<Option<Piece>> {
         let line = String::from_utf8_lossy(line);
-        let line = line.trim_end_matches('\r');
+        let line = line.trim_end_matches(['\r', '\n']);
         if let Some(header) = line.strip_prefix(BEGIN) {
             let (name, nr_bytes) = header
                 .rsplit_once(' ')
                 .context("a marker line is cut off")?;
             let nr_bytes = nr_bytes.parse().context("a marker line has no size")?;
-            open = Some((name.to_owned(), nr_bytes, String::new()));
+            self.open = Some((name.to_owned(), nr_bytes, String::new()));
         } else if let Some(data) = line.strip_prefix(DATA) {
-            if let Some((_, _, text)) = &mut open {
+            if let Some((_, _, text)) = &mut self.open {
                 text.push_str(data);
             }
         } else if line.strip_prefix(END).is_some() {
-            let (name, nr_bytes, text) = open.take().context("a file ends that never began")?;
+            let (name, nr_bytes, text) =
+                self.open.take().context("a file ends that never began")?;
             let content =
                 decode_base64(&text).with_context(|| format!("file {name} is garbled"))?;
             ensure!(
@@ -70,9 +91,27 @@ pub(crate) fn parse(log: &[u8]) -> anyhow::Result<Results> {
                 "file {name} has {} bytes instead of {nr_bytes}",
                 content.len()
             );
-            results.files.insert(name, content);
+            return Ok(Some(Piece::File(name, content)));
+        } else if line == START {
+            return Ok(Some(Piece::Start));
         } else if line == DONE {
-            return Ok(results);
+            return Ok(Some(Piece::Done));
+        }
+        Ok(None)
+    }
+}
+
+/// Reads a console log.
+pub(crate) fn parse(log: &[u8]) -> anyhow::Result<Results> {
+    let mut results = Results::default();
+    let mut reader = Reader::default();
+    for line in log.split(|&byte| byte == b'\n') {
+        match reader.line(line)? {
+            Some(Piece::File(name, content)) => {
+                results.insert(name, content);
+            }
+            Some(Piece::Done) => return Ok(results),
+            Some(Piece::Start) | None => {}
         }
     }
     bail!("the guest did not report its results to the end")
@@ -138,6 +177,28 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(message.contains("6 bytes instead of 12"), "{message}");
+    }
+
+    #[test]
+    fn a_reader_goes_on_after_a_garbled_file() {
+        let mut reader = Reader::default();
+        let lines = [
+            "@@livelock-vm begin a 3",
+            "@@:AQ==",
+            "@@livelock-vm end a",
+            "@@livelock-vm begin b 3",
+            "@@:AQID",
+            "@@livelock-vm end b\r",
+        ];
+        let pieces: Vec<_> = lines
+            .iter()
+            .map(|line| reader.line(line.as_bytes()))
+            .collect();
+        assert!(pieces[2].is_err());
+        assert_eq!(
+            pieces[5].as_ref().unwrap(),
+            &Some(Piece::File("b".to_owned(), vec![1, 2, 3]))
+        );
     }
 
     #[test]

@@ -2,17 +2,17 @@
 
 mod apt;
 mod args;
-mod boot;
-mod build;
-mod console;
+pub(crate) mod boot;
+pub(crate) mod build;
+pub(crate) mod console;
 mod cpio;
 mod diagnosis;
-mod fetch;
-mod guest;
+pub(crate) mod fetch;
+pub(crate) mod guest;
 mod headers;
-mod initramfs;
+pub(crate) mod initramfs;
 mod kbuild;
-mod kernels;
+pub(crate) mod kernels;
 mod measured;
 mod module;
 mod run;

@@ -1,0 +1,263 @@
+//! One scenario, diagnosed once.
+//!
+//! In: the files that the guest sent. Out: what of the verdict is scored. Refuses: to take a verdict
+//! for one on a scenario that had ended, or never begun.
+
+use livelock_core::verdict::{CauseClass, Confidence, Status, Verdict};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::catalogue::Kind;
+use super::plan::Task;
+use crate::vm::console::Results;
+
+/// A task and what came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Observation {
+    pub(super) scenario: String,
+    pub(super) run: u32,
+    /// Class that the catalogue gives.
+    pub(super) class: CauseClass,
+    pub(super) kind: Kind,
+    /// Worst status that the catalogue allows.
+    pub(super) expected_status: Status,
+    /// A positive that these spinlocks cannot make: it must not be called a live lock.
+    pub(super) is_control: bool,
+    pub(super) outcome: Outcome,
+}
+
+/// What came of a task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// There is a verdict on it.
+    Measured(Box<Measured>),
+    /// There is none.
+    NotMeasured {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What of a verdict is scored or read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Measured {
+    pub(super) status: Status,
+    pub(super) confidence: Confidence,
+    pub(super) class: CauseClass,
+    pub(super) summary: String,
+    pub(super) duration_ns: u64,
+    pub(super) nr_windows: u32,
+    pub(super) nr_no_progress: u32,
+    pub(super) first_verdict_ns: Option<u64>,
+    pub(super) busy_pct: Option<f64>,
+    pub(super) burn_pct: Option<f64>,
+    /// User share of busy time.
+    pub(super) user_pct: Option<f64>,
+    pub(super) omega: Option<f64>,
+    /// What the tool cost, in percent of the guest's CPUs.
+    pub(super) own_cost_pct: f64,
+    /// Probe level at the end.
+    pub(super) level: u8,
+    /// First lock.
+    pub(super) lock: Option<String>,
+    /// Functions of the path that waits most for it, innermost first.
+    pub(super) callers: Vec<String>,
+    /// Waits that the books do not explain; 0 if they close.
+    pub(super) unaccounted: i64,
+    /// What the lab achieved while it was observed, and before.
+    pub(super) ops_per_sec: Option<f64>,
+    /// The lab's threads began to work only during the diagnosis.
+    pub(super) is_late: bool,
+}
+
+/// Reads the files of one scenario.
+pub(super) fn observe(task: &Task, is_control: bool, files: &Results) -> Observation {
+    let outcome = measure(files).map_or_else(
+        |reason| Outcome::NotMeasured { reason },
+        |measured| Outcome::Measured(Box::new(measured)),
+    );
+    with_outcome(task, is_control, outcome)
+}
+
+/// A task that was never begun, or not to its end.
+pub(super) fn not_measured(task: &Task, is_control: bool, reason: &str) -> Observation {
+    let reason = reason.to_owned();
+    with_outcome(task, is_control, Outcome::NotMeasured { reason })
+}
+
+fn with_outcome(task: &Task, is_control: bool, outcome: Outcome) -> Observation {
+    Observation {
+        scenario: task.scenario.name.clone(),
+        run: task.run,
+        class: task.scenario.class,
+        kind: task.scenario.kind,
+        expected_status: task.scenario.expected_status,
+        is_control,
+        outcome,
+    }
+}
+
+fn measure(files: &Results) -> Result<Measured, String> {
+    let Some(code) = files.number::<i32>("exit_code") else {
+        return Err(format!(
+            "the lab did not start: {}",
+            last_line(files, "lab_stderr")
+        ));
+    };
+    if files.text("outlived").is_none() {
+        return Err(format!(
+            "the lab ended during the diagnosis: {}",
+            last_line(files, "lab_stderr")
+        ));
+    }
+    if files.bytes("verdict").is_empty() {
+        return Err(format!(
+            "diagnose ended with {code} and no verdict: {}",
+            last_line(files, "diagnose_stderr")
+        ));
+    }
+    let verdict: Verdict = serde_json::from_slice(files.bytes("verdict"))
+        .map_err(|err| format!("the verdict cannot be read: {err}"))?;
+    let lab: Value = serde_json::from_slice(files.bytes("lab")).unwrap_or(Value::Null);
+    let observed_secs = files
+        .number::<f64>("end_of_diagnosis")
+        .zip(files.number::<f64>("begin"))
+        .map(|(end, begin)| end - begin);
+    let lab_secs = lab["duration_ns"].as_f64().map(|ns| ns / 1e9);
+    let is_late = lab_secs
+        .zip(observed_secs)
+        .is_some_and(|(lab, observed)| lab < observed);
+    Ok(from_verdict(verdict, lab["ops_per_sec"].as_f64(), is_late))
+}
+
+fn from_verdict(verdict: Verdict, ops_per_sec: Option<f64>, is_late: bool) -> Measured {
+    let first_lock = verdict.locks.first();
+    Measured {
+        status: verdict.status,
+        confidence: verdict.confidence,
+        class: verdict.cause.class,
+        duration_ns: verdict.window.duration_ns,
+        nr_windows: verdict.window.nr_windows,
+        nr_no_progress: verdict.window.nr_no_progress,
+        first_verdict_ns: verdict.window.first_verdict_ns,
+        busy_pct: verdict.busy_pct,
+        burn_pct: verdict.burn_pct,
+        user_pct: verdict.user_pct,
+        omega: verdict.omega,
+        own_cost_pct: verdict.self_cost.cpu_pct,
+        level: verdict.self_cost.level,
+        lock: first_lock.map(|lock| lock.name.clone()),
+        callers: first_lock
+            .and_then(|lock| lock.waiters.first())
+            .map(|side| side.stack.iter().map(|frame| function(frame)).collect())
+            .unwrap_or_default(),
+        unaccounted: verdict.accounting.unaccounted,
+        ops_per_sec,
+        is_late,
+        summary: verdict.cause.summary,
+    }
+}
+
+/// The name in `name+0xoffset`.
+fn function(frame: &str) -> String {
+    frame
+        .split_once('+')
+        .map_or(frame, |(name, _)| name)
+        .to_owned()
+}
+
+/// The last words of a program, which are its error if it has one.
+fn last_line(files: &Results, name: &str) -> String {
+    let text = files.text(name).unwrap_or_default();
+    text.lines()
+        .next_back()
+        .unwrap_or("it said nothing")
+        .to_owned()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+
+    use super::super::catalogue::tests::scenario;
+    use super::*;
+
+    const VERDICT: &[u8] = include_bytes!("../../../docs/examples/headline-verdict.json");
+
+    fn files(entries: &[(&str, &[u8])]) -> Results {
+        let mut files = Results::default();
+        for (name, content) in entries {
+            files.insert((*name).to_owned(), content.to_vec());
+        }
+        files
+    }
+
+    fn outcome(entries: &[(&str, &[u8])]) -> Outcome {
+        let task = Task {
+            run: 1,
+            scenario: Arc::new(scenario(
+                "fd-table",
+                CauseClass::SpinCollapse,
+                Kind::Positive,
+            )),
+        };
+        observe(&task, false, &files(entries)).outcome
+    }
+
+    fn reason(entries: &[(&str, &[u8])]) -> String {
+        match outcome(entries) {
+            Outcome::NotMeasured { reason } => reason,
+            Outcome::Measured(measured) => panic!("measured: {measured:?}"),
+        }
+    }
+
+    const WHOLE: &[(&str, &[u8])] = &[
+        ("exit_code", b"11\n"),
+        ("outlived", b"1\n"),
+        ("verdict", VERDICT),
+        (
+            "lab",
+            br#"{"duration_ns": 7000000000, "ops_per_sec": 162.5}"#,
+        ),
+        ("begin", b"12.50\n"),
+        ("end_of_diagnosis", b"18.25\n"),
+    ];
+
+    #[test]
+    fn what_is_scored_comes_out_of_the_verdict() {
+        let Outcome::Measured(measured) = outcome(WHOLE) else {
+            panic!("not measured");
+        };
+        assert_eq!(measured.status, Status::Livelock);
+        assert_eq!(measured.lock.as_deref(), Some("files_struct.file_lock"));
+        assert_eq!(measured.callers[..2], ["_raw_spin_lock", "alloc_fd"]);
+        assert_eq!(measured.first_verdict_ns, Some(2_190_148_850));
+        assert_eq!(measured.ops_per_sec, Some(162.5));
+        assert!(!measured.is_late);
+    }
+
+    #[test]
+    fn a_lab_that_begins_late_is_told() {
+        let mut entries = WHOLE.to_vec();
+        entries[3].1 = br#"{"duration_ns": 5000000000}"#;
+        let Outcome::Measured(measured) = outcome(&entries) else {
+            panic!("not measured");
+        };
+        assert!(measured.is_late);
+    }
+
+    #[test]
+    fn what_is_missing_is_the_reason() {
+        let words = b"livelock-lab: pwrite-disk: no disk; mount one\n";
+        assert!(reason(&[("lab_stderr", words)]).contains("no disk; mount one"));
+        assert!(reason(&[("exit_code", b"0"), ("verdict", VERDICT)]).contains("during"));
+        assert!(reason(&[("exit_code", b"137"), ("outlived", b"1")]).contains("137"));
+        let broken = &[
+            ("exit_code", &b"0"[..]),
+            ("outlived", b"1"),
+            ("verdict", b"{"),
+        ];
+        assert!(reason(broken).contains("cannot be read"));
+    }
+}

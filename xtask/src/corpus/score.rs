@@ -1,0 +1,283 @@
+//! How good the verdicts are.
+//!
+//! In: observations. Out: counts and the ratios they make. Refuses: a ratio of nothing, which is null.
+
+use livelock_core::verdict::{CauseClass, Status};
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::Kind;
+use super::observation::{Measured, Observation, Outcome};
+use super::place;
+
+/// Which of these applies to one lock depends on how long CPUs lose their lock holders: on the time
+/// slices of the emulator. They are one answer.
+const ONE_LOCK: &[CauseClass] = &[
+    CauseClass::SpinCollapse,
+    CauseClass::HolderPreemption,
+    CauseClass::LongHold,
+];
+
+/// Classes of business: a verdict must tell them also where it accuses nobody.
+const BUSINESS: &[CauseClass] = &[
+    CauseClass::UserSpin,
+    CauseClass::LegitimatePolling,
+    CauseClass::UserCompute,
+    CauseClass::KernelWork,
+    CauseClass::None,
+];
+
+/// Events that one may have seen none of, 95 times in 100: the rule of three.
+const RULE_OF_THREE: f64 = 3.0;
+
+const NS_PER_HOUR: f64 = 3.6e12;
+
+/// Was the status right?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Grade {
+    /// Yes.
+    Right,
+    /// A positive that was not given its status.
+    Missed,
+    /// A live lock where there is none.
+    FalseLiveLock,
+    /// Worse than the catalogue allows.
+    TooBad,
+    /// The tool could not tell.
+    CannotTell,
+    /// There is no verdict.
+    NotMeasured,
+}
+
+/// Judges the status of one observation.
+pub(super) fn grade(observation: &Observation) -> Grade {
+    let Outcome::Measured(measured) = &observation.outcome else {
+        return Grade::NotMeasured;
+    };
+    let (status, expected) = (measured.status, observation.expected_status);
+    let is_live_lock = status == Status::Livelock;
+    if status == Status::CannotTell {
+        return Grade::CannotTell;
+    }
+    if observation.is_control {
+        return if is_live_lock {
+            Grade::FalseLiveLock
+        } else {
+            Grade::Right
+        };
+    }
+    match observation.kind {
+        Kind::Positive if status == expected => Grade::Right,
+        Kind::Positive if is_live_lock => Grade::FalseLiveLock,
+        Kind::Positive => Grade::Missed,
+        Kind::Boundary | Kind::LookAlike if severity(status) <= severity(expected) => Grade::Right,
+        Kind::LookAlike if is_live_lock => Grade::FalseLiveLock,
+        Kind::Boundary | Kind::LookAlike => Grade::TooBad,
+    }
+}
+
+/// Statuses by how bad they are.
+const fn severity(status: Status) -> u8 {
+    match status {
+        Status::Healthy | Status::CannotTell => 0,
+        Status::Busy => 1,
+        Status::Contended => 2,
+        Status::Starved => 3,
+        Status::Livelock => 4,
+    }
+}
+
+/// Was the class right? None where it is not judged: without an accusation, unless the class is one of
+/// business, and in a control.
+pub(super) fn class_is_right(observation: &Observation) -> Option<bool> {
+    let measured = accused_or_business(observation)?;
+    let (class, expected) = (measured.class, observation.class);
+    Some(class == expected || (ONE_LOCK.contains(&class) && ONE_LOCK.contains(&expected)))
+}
+
+/// Was the first lock the right one? None where it is not judged: as for the class, and for scenarios
+/// that are not about a lock.
+pub(super) fn place_is_right(observation: &Observation) -> Option<bool> {
+    place::is_right(&observation.scenario, accused_or_business(observation)?)
+}
+
+fn accused_or_business(observation: &Observation) -> Option<&Measured> {
+    let Outcome::Measured(measured) = &observation.outcome else {
+        return None;
+    };
+    let is_accused = severity(measured.status) >= severity(Status::Contended);
+    let is_business = observation.kind == Kind::LookAlike && BUSINESS.contains(&observation.class);
+    (!observation.is_control && (is_accused || is_business)).then_some(measured)
+}
+
+/// A part of a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Share {
+    pub(super) nr: u32,
+    pub(super) of: u32,
+    /// `nr / of`.
+    pub(super) ratio: Option<f64>,
+}
+
+impl Share {
+    fn count(items: impl Iterator<Item = bool>) -> Self {
+        let (mut nr, mut of) = (0, 0);
+        for is_counted in items {
+            of += 1;
+            nr += u32::from(is_counted);
+        }
+        Self::new(nr, of)
+    }
+
+    fn new(nr: u32, of: u32) -> Self {
+        let ratio = (of > 0).then(|| f64::from(nr) / f64::from(of));
+        Self { nr, of, ratio }
+    }
+}
+
+/// The figures of some observations.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Score {
+    pub(super) measured: Share,
+    pub(super) cannot_tell: Share,
+    /// Live-lock positives that were called so.
+    pub(super) recall: Share,
+    /// Positives of another status that were given it.
+    pub(super) starved_recall: Share,
+    /// Verdicts "live lock" on live-lock positives, of these and those that are wrong anywhere.
+    /// Boundaries that may be called a live lock are in neither.
+    pub(super) precision: Share,
+    pub(super) false_live_locks: Share,
+    /// Boundaries that were called a live lock and may not be.
+    pub(super) overstated_live_locks: u32,
+    /// Verdicts worse than allowed that are not a live lock.
+    pub(super) too_bad: u32,
+    pub(super) boundary_right: Share,
+    pub(super) look_alike_right: Share,
+    /// With test-and-set spinlocks: positives that were not called a live lock.
+    pub(super) control_right: Share,
+    /// Observation time of look-alikes.
+    pub(super) negative_hours: f64,
+    pub(super) false_live_locks_per_hour: Option<f64>,
+    /// Upper bound at 95 % where none was seen.
+    pub(super) false_live_locks_per_hour_below: Option<f64>,
+    /// Windows of look-alikes that showed no progress.
+    pub(super) negative_windows_without_progress: Share,
+    /// Over the positives that were right.
+    pub(super) detect_median_ns: Option<u64>,
+    pub(super) detect_p95_ns: Option<u64>,
+    pub(super) class_accuracy: Share,
+    pub(super) place_at_1: Share,
+    pub(super) own_cost_median_pct: Option<f64>,
+    pub(super) own_cost_max_pct: Option<f64>,
+    /// Observations whose books close.
+    pub(super) books_closed: Share,
+}
+
+/// Scores observations; those that were not measured count nowhere else.
+pub(super) fn score(observations: &[Observation]) -> Score {
+    let measured: Vec<(&Observation, &Measured, Grade)> = observations
+        .iter()
+        .filter_map(|observation| match &observation.outcome {
+            Outcome::Measured(measured) => Some((observation, &**measured, grade(observation))),
+            Outcome::NotMeasured { .. } => None,
+        })
+        .collect();
+    let of_kind = |kind| {
+        measured
+            .iter()
+            .filter(move |(observation, ..)| observation.kind == kind && !observation.is_control)
+    };
+    let right = |&(_, _, grade): &(_, _, Grade)| grade == Grade::Right;
+    let is_expected_live_lock =
+        |observation: &Observation| observation.expected_status == Status::Livelock;
+    let live_locks = || of_kind(Kind::Positive).filter(|item| is_expected_live_lock(item.0));
+    let starved = || of_kind(Kind::Positive).filter(|item| !is_expected_live_lock(item.0));
+
+    let recall = Share::count(live_locks().map(right));
+    let overstated_live_locks = count(of_kind(Kind::Boundary), |(_, measured, grade)| {
+        *grade == Grade::TooBad && measured.status == Status::Livelock
+    });
+    let false_live_locks =
+        Share::count(of_kind(Kind::LookAlike).map(|(_, _, grade)| *grade == Grade::FalseLiveLock));
+    let nr_wrong = overstated_live_locks
+        + count(measured.iter(), |(_, _, grade)| {
+            *grade == Grade::FalseLiveLock
+        });
+    let negative_ns: u64 = of_kind(Kind::LookAlike)
+        .map(|(_, measured, _)| measured.duration_ns)
+        .sum();
+    let negative_hours = negative_ns as f64 / NS_PER_HOUR;
+    let has_negatives = negative_ns > 0;
+    let mut detect_ns: Vec<u64> = of_kind(Kind::Positive)
+        .filter(|item| right(item))
+        .filter_map(|(_, measured, _)| measured.first_verdict_ns)
+        .collect();
+    detect_ns.sort_unstable();
+    let mut costs: Vec<f64> = measured
+        .iter()
+        .map(|(_, measured, _)| measured.own_cost_pct)
+        .collect();
+    costs.sort_unstable_by(f64::total_cmp);
+
+    Score {
+        measured: Share::new(measured.len() as u32, observations.len() as u32),
+        cannot_tell: Share::count(
+            measured
+                .iter()
+                .map(|(_, _, grade)| *grade == Grade::CannotTell),
+        ),
+        recall,
+        starved_recall: Share::count(starved().map(right)),
+        precision: Share::new(recall.nr, recall.nr + nr_wrong),
+        false_live_locks,
+        overstated_live_locks,
+        too_bad: count(measured.iter(), |(_, measured, grade)| {
+            *grade == Grade::TooBad && measured.status != Status::Livelock
+        }),
+        boundary_right: Share::count(of_kind(Kind::Boundary).map(right)),
+        look_alike_right: Share::count(of_kind(Kind::LookAlike).map(right)),
+        control_right: Share::count(
+            measured
+                .iter()
+                .filter(|(observation, ..)| observation.is_control)
+                .map(right),
+        ),
+        negative_hours,
+        false_live_locks_per_hour: has_negatives
+            .then(|| f64::from(false_live_locks.nr) / negative_hours),
+        false_live_locks_per_hour_below: (has_negatives && false_live_locks.nr == 0)
+            .then(|| RULE_OF_THREE / negative_hours),
+        negative_windows_without_progress: Share::new(
+            of_kind(Kind::LookAlike)
+                .map(|item| item.1.nr_no_progress)
+                .sum(),
+            of_kind(Kind::LookAlike).map(|item| item.1.nr_windows).sum(),
+        ),
+        detect_median_ns: percentile(&detect_ns, 50),
+        detect_p95_ns: percentile(&detect_ns, 95),
+        class_accuracy: Share::count(observations.iter().filter_map(class_is_right)),
+        place_at_1: Share::count(observations.iter().filter_map(place_is_right)),
+        own_cost_median_pct: percentile(&costs, 50),
+        own_cost_max_pct: costs.last().copied(),
+        books_closed: Share::count(
+            measured
+                .iter()
+                .map(|(_, measured, _)| measured.unaccounted == 0),
+        ),
+    }
+}
+
+fn count<T>(items: impl Iterator<Item = T>, is_counted: impl Fn(&T) -> bool) -> u32 {
+    Share::count(items.map(|item| is_counted(&item))).nr
+}
+
+/// The smallest value that at least `percent` of the sorted values do not exceed.
+fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+#[cfg(test)]
+#[path = "score_tests.rs"]
+pub(super) mod tests;

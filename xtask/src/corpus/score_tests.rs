@@ -1,0 +1,231 @@
+//! Scores of known confusion matrices. In: made-up observations. Out: figures worked out by hand.
+//! Refuses: nothing.
+
+use livelock_core::verdict::Confidence;
+
+use super::*;
+
+/// A verdict on 5 s of 10 windows.
+pub(in crate::corpus) fn measured(status: Status) -> Measured {
+    Measured {
+        status,
+        confidence: Confidence::High,
+        class: CauseClass::SpinCollapse,
+        summary: "spins".to_owned(),
+        duration_ns: 5_000_000_000,
+        nr_windows: 10,
+        nr_no_progress: 0,
+        first_verdict_ns: None,
+        busy_pct: None,
+        burn_pct: None,
+        user_pct: None,
+        omega: None,
+        own_cost_pct: 2.0,
+        level: 0,
+        lock: Some("files_struct.file_lock".to_owned()),
+        callers: Vec::new(),
+        unaccounted: 0,
+        ops_per_sec: None,
+        is_late: false,
+    }
+}
+
+pub(in crate::corpus) fn observation(
+    kind: Kind,
+    expected_status: Status,
+    status: Status,
+) -> Observation {
+    Observation {
+        scenario: "fd-table".to_owned(),
+        run: 1,
+        class: CauseClass::SpinCollapse,
+        kind,
+        expected_status,
+        is_control: false,
+        outcome: Outcome::Measured(Box::new(measured(status))),
+    }
+}
+
+fn lost(kind: Kind, expected_status: Status) -> Observation {
+    Observation {
+        outcome: Outcome::NotMeasured {
+            reason: "the guest died".to_owned(),
+        },
+        ..observation(kind, expected_status, Status::Busy)
+    }
+}
+
+fn edit(observation: &mut Observation) -> &mut Measured {
+    match &mut observation.outcome {
+        Outcome::Measured(measured) => measured,
+        Outcome::NotMeasured { reason } => panic!("{reason}"),
+    }
+}
+
+const STATUSES: [Status; 6] = [
+    Status::Healthy,
+    Status::Busy,
+    Status::Contended,
+    Status::Starved,
+    Status::Livelock,
+    Status::CannotTell,
+];
+
+fn grades(kind: Kind, expected: Status) -> [Grade; 6] {
+    STATUSES.map(|status| grade(&observation(kind, expected, status)))
+}
+
+#[test]
+fn a_positive_must_have_its_status() {
+    use Grade::{CannotTell, FalseLiveLock, Missed, Right};
+    assert_eq!(
+        grades(Kind::Positive, Status::Livelock),
+        [Missed, Missed, Missed, Missed, Right, CannotTell]
+    );
+    assert_eq!(
+        grades(Kind::Positive, Status::Starved),
+        [Missed, Missed, Missed, Right, FalseLiveLock, CannotTell]
+    );
+}
+
+#[test]
+fn others_must_not_be_worse_than_allowed() {
+    use Grade::{CannotTell, FalseLiveLock, Right, TooBad};
+    assert_eq!(
+        grades(Kind::Boundary, Status::Livelock),
+        [Right, Right, Right, Right, Right, CannotTell]
+    );
+    assert_eq!(
+        grades(Kind::Boundary, Status::Contended),
+        [Right, Right, Right, TooBad, TooBad, CannotTell]
+    );
+    assert_eq!(
+        grades(Kind::LookAlike, Status::Busy),
+        [Right, Right, TooBad, TooBad, FalseLiveLock, CannotTell]
+    );
+}
+
+#[test]
+fn a_control_may_be_anything_but_a_live_lock() {
+    let mut control = observation(Kind::Positive, Status::Livelock, Status::Contended);
+    control.is_control = true;
+    assert_eq!(grade(&control), Grade::Right);
+    edit(&mut control).status = Status::Livelock;
+    assert_eq!(grade(&control), Grade::FalseLiveLock);
+    let score = score(&[control]);
+    assert_eq!(score.recall.of, 0);
+    assert_eq!((score.control_right.nr, score.control_right.of), (0, 1));
+    assert_eq!(score.precision.ratio, Some(0.0));
+}
+
+/// 5 positives: 3 found, 1 missed, 1 not told; 1 lost. 4 look-alikes: 1 false, 1 too bad.
+/// 2 boundaries: 1 overstated, 1 allowed live lock, which counts nowhere.
+fn matrix() -> Vec<Observation> {
+    let live_lock = |status| observation(Kind::Positive, Status::Livelock, status);
+    let look_alike = |status| observation(Kind::LookAlike, Status::Busy, status);
+    let mut all = vec![
+        live_lock(Status::Livelock),
+        live_lock(Status::Livelock),
+        live_lock(Status::Livelock),
+        live_lock(Status::Contended),
+        live_lock(Status::CannotTell),
+        lost(Kind::Positive, Status::Livelock),
+        look_alike(Status::Livelock),
+        look_alike(Status::Contended),
+        look_alike(Status::Busy),
+        look_alike(Status::Healthy),
+        observation(Kind::Boundary, Status::Contended, Status::Livelock),
+        observation(Kind::Boundary, Status::Livelock, Status::Livelock),
+        observation(Kind::Positive, Status::Starved, Status::Starved),
+        observation(Kind::Positive, Status::Starved, Status::Busy),
+    ];
+    for (observation, ms) in all.iter_mut().zip([4000, 1000, 2000]) {
+        edit(observation).first_verdict_ns = Some(ms * 1_000_000);
+    }
+    edit(&mut all[6]).nr_no_progress = 7;
+    edit(&mut all[0]).own_cost_pct = 9.0;
+    edit(&mut all[1]).unaccounted = 1;
+    all
+}
+
+#[test]
+fn a_known_matrix_has_its_figures() {
+    let score = score(&matrix());
+    let pair = |share: Share| (share.nr, share.of);
+    assert_eq!(pair(score.measured), (13, 14));
+    assert_eq!(pair(score.cannot_tell), (1, 13));
+    assert_eq!(pair(score.recall), (3, 5));
+    assert_eq!(score.recall.ratio, Some(0.6));
+    assert_eq!(pair(score.starved_recall), (1, 2));
+    assert_eq!(pair(score.precision), (3, 5));
+    assert_eq!(pair(score.false_live_locks), (1, 4));
+    assert_eq!((score.overstated_live_locks, score.too_bad), (1, 1));
+    assert_eq!(pair(score.boundary_right), (1, 2));
+    assert_eq!(pair(score.look_alike_right), (2, 4));
+    assert_eq!(pair(score.negative_windows_without_progress), (7, 40));
+    assert_eq!(pair(score.books_closed), (12, 13));
+    // 4 look-alikes of 5 s.
+    assert!((score.negative_hours - 20.0 / 3600.0).abs() < 1e-12);
+    let per_hour = score.false_live_locks_per_hour.unwrap();
+    assert!((per_hour - 180.0).abs() < 1e-9, "{per_hour}");
+    assert_eq!(score.false_live_locks_per_hour_below, None);
+    assert_eq!(score.detect_median_ns, Some(2_000_000_000));
+    assert_eq!(score.detect_p95_ns, Some(4_000_000_000));
+    assert_eq!(score.own_cost_median_pct, Some(2.0));
+    assert_eq!(score.own_cost_max_pct, Some(9.0));
+}
+
+#[test]
+fn nothing_has_no_ratio() {
+    let score = score(&[lost(Kind::LookAlike, Status::Busy)]);
+    assert_eq!(score.recall.ratio, None);
+    assert_eq!(score.precision.ratio, None);
+    assert_eq!(score.false_live_locks_per_hour, None);
+    assert_eq!(score.false_live_locks_per_hour_below, None);
+    assert_eq!(score.detect_median_ns, None);
+    assert_eq!((score.measured.nr, score.measured.of), (0, 1));
+}
+
+#[test]
+fn no_false_live_lock_is_a_bound_and_no_promise() {
+    let quiet = vec![observation(Kind::LookAlike, Status::Busy, Status::Busy); 720];
+    let score = score(&quiet);
+    assert_eq!(score.false_live_locks_per_hour, Some(0.0));
+    let below = score.false_live_locks_per_hour_below.unwrap();
+    assert!((below - 3.0).abs() < 1e-9, "{below}");
+}
+
+#[test]
+fn classes_are_judged_where_somebody_is_accused() {
+    let mut seen = observation(Kind::Positive, Status::Livelock, Status::Contended);
+    assert_eq!(class_is_right(&seen), Some(true));
+    edit(&mut seen).class = CauseClass::HolderPreemption;
+    assert_eq!(class_is_right(&seen), Some(true));
+    edit(&mut seen).class = CauseClass::FutexBucket;
+    assert_eq!(class_is_right(&seen), Some(false));
+    edit(&mut seen).status = Status::Busy;
+    assert_eq!(class_is_right(&seen), None);
+    seen.class = CauseClass::FutexBucket;
+    edit(&mut seen).status = Status::Livelock;
+    edit(&mut seen).class = CauseClass::SpinCollapse;
+    assert_eq!(class_is_right(&seen), Some(false));
+}
+
+#[test]
+fn business_is_judged_without_an_accusation() {
+    let mut busy = observation(Kind::LookAlike, Status::Busy, Status::Busy);
+    assert_eq!(class_is_right(&busy), None);
+    busy.class = CauseClass::UserCompute;
+    assert_eq!(class_is_right(&busy), Some(false));
+    edit(&mut busy).class = CauseClass::UserCompute;
+    assert_eq!(class_is_right(&busy), Some(true));
+}
+
+#[test]
+fn percentiles_are_values_that_were_seen() {
+    assert_eq!(percentile::<u64>(&[], 50), None);
+    assert_eq!(percentile(&[7], 95), Some(7));
+    assert_eq!(percentile(&[1, 2, 3, 4], 50), Some(2));
+    let hundred: Vec<u32> = (1..=100).collect();
+    assert_eq!(percentile(&hundred, 95), Some(95));
+}

@@ -1,0 +1,245 @@
+//! The report as people read it, in Markdown, so that it can go into a page as it is.
+//!
+//! In: a [`Report`]. Out: one table of figures, one of the verdicts that were wrong, one of what was
+//! not measured. Refuses: a rate of false alarms without the hours behind it.
+
+use std::fmt::{self, Write as _};
+
+use super::catalogue::word;
+use super::observation::Outcome;
+use super::report::{Judged, Report};
+use super::score::{Grade, Score, Share};
+
+/// The whole report.
+pub(super) fn render(report: &Report) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    let mut columns: Vec<(String, &Score)> = report
+        .cells
+        .iter()
+        .map(|cell| {
+            (
+                format!("{}, {} CPUs", cell.kernel, cell.nr_cpus),
+                &cell.score,
+            )
+        })
+        .collect();
+    if let (Some(all), true) = (&report.all, columns.len() > 1) {
+        columns.push(("all".to_owned(), all));
+    }
+    write!(out, "| figure |")?;
+    for (name, _) in &columns {
+        write!(out, " {name} |")?;
+    }
+    write!(out, "\n|---|")?;
+    for _ in &columns {
+        write!(out, "---|")?;
+    }
+    writeln!(out)?;
+    for (name, value) in ROWS {
+        write!(out, "| {name} |")?;
+        for (_, score) in &columns {
+            write!(out, " {} |", value(score))?;
+        }
+        writeln!(out)?;
+    }
+    wrong(report, &mut out)?;
+    not_measured(report, &mut out)?;
+    Ok(out)
+}
+
+/// Text of one figure.
+type Figure = fn(&Score) -> String;
+
+/// Figures, in the order in which they are asked about.
+const ROWS: &[(&str, Figure)] = &[
+    ("measured", |score| share(score.measured)),
+    ("recall of live locks", |score| share(score.recall)),
+    ("recall of starvation", |score| share(score.starved_recall)),
+    ("precision of live locks", |score| share(score.precision)),
+    ("look-alikes right", |score| share(score.look_alike_right)),
+    ("false live locks", |score| share(score.false_live_locks)),
+    ("hours of look-alikes", |score| {
+        format!("{:.3} h", score.negative_hours)
+    }),
+    ("false live locks per hour", per_hour),
+    ("look-alike windows without progress", |score| {
+        share(score.negative_windows_without_progress)
+    }),
+    ("boundaries right", |score| share(score.boundary_right)),
+    ("boundaries called a live lock that may not be", |score| {
+        score.overstated_live_locks.to_string()
+    }),
+    ("worse than allowed, no live lock", |score| {
+        score.too_bad.to_string()
+    }),
+    ("could not tell", |score| share(score.cannot_tell)),
+    ("control: not called a live lock", |score| {
+        share(score.control_right)
+    }),
+    ("told after, median", |score| secs(score.detect_median_ns)),
+    ("told after, 95th percentile", |score| {
+        secs(score.detect_p95_ns)
+    }),
+    ("class right", |score| share(score.class_accuracy)),
+    ("first lock right", |score| share(score.place_at_1)),
+    ("own cost, median", |score| pct(score.own_cost_median_pct)),
+    ("own cost, largest", |score| pct(score.own_cost_max_pct)),
+    ("books closed", |score| share(score.books_closed)),
+];
+
+fn share(share: Share) -> String {
+    share.ratio.map_or_else(
+        || "–".to_owned(),
+        |ratio| format!("{:.1} % ({} of {})", ratio * 1e2, share.nr, share.of),
+    )
+}
+
+fn per_hour(score: &Score) -> String {
+    match (
+        score.false_live_locks_per_hour,
+        score.false_live_locks_per_hour_below,
+    ) {
+        (Some(_), Some(below)) => format!("0 (below {below:.0} at 95 %)"),
+        (Some(rate), None) => format!("{rate:.1}"),
+        (None, _) => "–".to_owned(),
+    }
+}
+
+fn secs(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "–".to_owned(), |ns| format!("{:.1} s", ns as f64 / 1e9))
+}
+
+fn pct(pct: Option<f64>) -> String {
+    pct.map_or_else(|| "–".to_owned(), |pct| format!("{pct:.1} %"))
+}
+
+fn whole(pct: Option<f64>) -> String {
+    pct.map_or_else(|| "–".to_owned(), |pct| format!("{pct:.0}"))
+}
+
+fn judged(report: &Report) -> impl Iterator<Item = (String, &Judged)> {
+    report.cells.iter().flat_map(|cell| {
+        cell.observations
+            .iter()
+            .map(|judged| (format!("{}, {} CPUs", cell.kernel, cell.nr_cpus), judged))
+    })
+}
+
+fn wrong(report: &Report, out: &mut String) -> fmt::Result {
+    let mut has_header = false;
+    for (guest, judged) in judged(report) {
+        let Outcome::Measured(measured) = &judged.observation.outcome else {
+            continue;
+        };
+        let mut faults = Vec::new();
+        if judged.grade != Grade::Right {
+            faults.push(word(judged.grade).replace('_', " "));
+        }
+        if judged.class_is_right == Some(false) {
+            faults.push("class".to_owned());
+        }
+        if judged.place_is_right == Some(false) {
+            faults.push("lock".to_owned());
+        }
+        if measured.is_late {
+            faults.push("the load began late".to_owned());
+        }
+        if faults.is_empty() {
+            continue;
+        }
+        if !has_header {
+            has_header = true;
+            writeln!(
+                out,
+                "\n| guest | scenario | expected | wrong | verdict | busy / burn / user % | summary |\n|---|---|---|---|---|---|---|"
+            )?;
+        }
+        let observation = &judged.observation;
+        writeln!(
+            out,
+            "| {guest} | `{}` ({}) | {} {} | {} | {} {} | {} | {} |",
+            observation.scenario,
+            word(observation.kind),
+            word(observation.expected_status),
+            word(observation.class),
+            faults.join(", "),
+            word(measured.status),
+            word(measured.class),
+            [measured.busy_pct, measured.burn_pct, measured.user_pct]
+                .map(whole)
+                .join(" / "),
+            measured.summary.replace('|', "\\|"),
+        )?;
+    }
+    Ok(())
+}
+
+fn not_measured(report: &Report, out: &mut String) -> fmt::Result {
+    let mut has_header = false;
+    for (guest, judged) in judged(report) {
+        let Outcome::NotMeasured { reason } = &judged.observation.outcome else {
+            continue;
+        };
+        if !has_header {
+            has_header = true;
+            writeln!(out, "\n| guest | not measured | reason |\n|---|---|---|")?;
+        }
+        let scenario = &judged.observation.scenario;
+        writeln!(
+            out,
+            "| {guest} | `{scenario}` | {} |",
+            reason.replace('|', "\\|")
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use livelock_core::verdict::Status;
+
+    use super::super::catalogue::Kind;
+    use super::super::score::tests::observation;
+    use super::*;
+
+    #[test]
+    fn figures_come_with_their_counts_and_faults_with_their_verdict() {
+        let mut report = Report::new(5, false);
+        let mut lost = observation(Kind::LookAlike, Status::Busy, Status::Busy);
+        lost.scenario = "compute".to_owned();
+        lost.outcome = Outcome::NotMeasured {
+            reason: "a | b".to_owned(),
+        };
+        report.add(
+            "6.1",
+            4,
+            vec![
+                observation(Kind::Positive, Status::Livelock, Status::Livelock),
+                observation(Kind::Positive, Status::Livelock, Status::Contended),
+                lost,
+            ],
+        );
+        let text = render(&report).unwrap();
+        assert!(
+            text.contains("| recall of live locks | 50.0 % (1 of 2) |"),
+            "{text}"
+        );
+        assert!(text.contains("| false live locks per hour | – |"), "{text}");
+        assert!(
+            text.contains(
+                "| 6.1, 4 CPUs | `fd-table` (positive) | livelock spin_collapse | missed | contended spin_collapse | – / – / – | spins |"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains(r"| 6.1, 4 CPUs | `compute` | a \| b |"),
+            "{text}"
+        );
+        let widths: Vec<_> = text
+            .lines()
+            .take(5)
+            .map(|line| line.matches('|').count())
+            .collect();
+        assert_eq!(widths, [3; 5]);
+    }
+}
