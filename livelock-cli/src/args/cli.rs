@@ -87,6 +87,10 @@ pub(super) struct DiagnoseArgs {
     #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
     pub(super) cpu: Option<Scope>,
 
+    /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
+    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
+    pub(super) max_level: u8,
+
     #[command(flatten)]
     pub(super) declared: Declared,
 }
@@ -113,6 +117,10 @@ pub(super) struct WatchArgs {
     #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
     pub(super) cpu: Option<Scope>,
 
+    /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
+    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
+    pub(super) max_level: u8,
+
     #[command(flatten)]
     pub(super) declared: Declared,
 }
@@ -138,6 +146,10 @@ pub(super) struct ExportArgs {
     /// Judge these CPUs only, e.g. 0-3,8
     #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
     pub(super) cpu: Option<Scope>,
+
+    /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
+    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
+    pub(super) max_level: u8,
 
     #[command(flatten)]
     pub(super) declared: Declared,

@@ -78,6 +78,8 @@ pub struct Session {
     pub duration: Option<Duration>,
     /// What part of the host is judged.
     pub scope: Scope,
+    /// Highest probe level.
+    pub max_level: u8,
     /// Declared progress.
     pub declared: Vec<Declaration>,
 }
@@ -162,13 +164,23 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 return Err(ConfigError::TooLong { duration });
             }
             Job::Diagnose {
-                session: session(args.window, Some(duration), args.cpu, args.declared)?,
+                session: session(
+                    args.window,
+                    Some(duration),
+                    (args.cpu, args.max_level),
+                    args.declared,
+                )?,
                 format: args.format,
                 output: output(args.output),
             }
         }
         Command::Watch(args) => Job::Watch {
-            session: session(args.window, args.duration, args.cpu, args.declared)?,
+            session: session(
+                args.window,
+                args.duration,
+                (args.cpu, args.max_level),
+                args.declared,
+            )?,
             format: match (args.plain, args.json) {
                 (_, true) => WatchFormat::Json,
                 (true, false) => WatchFormat::Plain,
@@ -177,7 +189,12 @@ fn job(command: Command) -> Result<Job, ConfigError> {
         },
         Command::Export(args) => match args.format {
             ExportFormat::Jsonl => Job::Export {
-                session: session(args.window, args.duration, args.cpu, args.declared)?,
+                session: session(
+                    args.window,
+                    args.duration,
+                    (args.cpu, args.max_level),
+                    args.declared,
+                )?,
                 output: output(args.output),
             },
         },
@@ -194,7 +211,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
 fn session(
     window: Duration,
     duration: Option<Duration>,
-    cpu: Option<Scope>,
+    (cpu, max_level): (Option<Scope>, u8),
     declared: Declared,
 ) -> Result<Session, ConfigError> {
     if !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
@@ -208,6 +225,7 @@ fn session(
             window,
             duration,
             scope: cpu.unwrap_or_default(),
+            max_level,
             declared: declared.0,
         }),
     }

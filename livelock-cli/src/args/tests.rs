@@ -26,6 +26,7 @@ fn the_default_is_five_seconds_of_text() {
         window: Duration::from_millis(500),
         duration: Some(Duration::from_secs(5)),
         scope: Scope::default(),
+        max_level: 1,
         declared: Vec::new(),
     };
     let job = Job::Diagnose {

@@ -56,6 +56,7 @@ pub(super) fn activity(raw: &CpuActivity) -> Activity {
         nr_reclaim_retries: raw.nr_reclaim_retries,
         max_no_progress_loops: raw.max_no_progress_loops,
         nr_packets_dropped: raw.nr_packets_dropped,
+        nr_packets_processed: 0,
         nr_switches: raw.nr_switches,
         run_delays: CountedTime {
             nr: raw.nr_run_delays,

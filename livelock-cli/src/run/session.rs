@@ -166,7 +166,7 @@ pub(super) async fn observe(
                     break EndedBy::ClosedPipe;
                 }
                 if let Some(bench) = &bench {
-                    pipeline.set_level(bench.level);
+                    pipeline.set_level(bench.level.min(session.max_level));
                 }
                 if is_last {
                     break EndedBy::Duration;
