@@ -61,7 +61,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "pipe-resize",
         description: "many threads resize one pipe and compute in between: its mutex is contended, user code progresses",
-        class: Class::LockContention,
+        class: Class::MutexSpin,
         expected_status: Status::Contended,
         kind: Kind::LookAlike,
         needs: Needs::NOTHING,

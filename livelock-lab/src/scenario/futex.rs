@@ -39,7 +39,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "futex-chain",
         description: "futex wake past 400 sleepers of one word: a long walk under a spinlock",
-        class: Class::LongHold,
+        class: Class::FutexBucket,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
         needs: Needs::COLLAPSE,

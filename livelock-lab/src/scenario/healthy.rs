@@ -100,7 +100,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     look_alike(
         "sched-yield",
-        Class::KernelWork,
+        Class::UserCompute,
         Status::Busy,
         sched_yield,
         "computes and yields in turn",

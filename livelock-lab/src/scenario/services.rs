@@ -33,7 +33,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "database",
         description: "search and change a tree of pages in one file, with a log that is synced",
-        class: Class::KernelWork,
+        class: Class::UserCompute,
         expected_status: Status::Contended,
         kind: Kind::LookAlike,
         needs: Needs::NOTHING,
