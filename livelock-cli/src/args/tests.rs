@@ -23,7 +23,7 @@ fn refused(line: &str) -> String {
 fn the_default_is_five_seconds_of_text() {
     let config = parsed("livelock diagnose").expect("valid");
     let session = Session {
-        window: Duration::from_millis(500),
+        window: Duration::from_millis(400),
         duration: Some(Duration::from_secs(5)),
         scope: Scope::default(),
         max_level: 1,
