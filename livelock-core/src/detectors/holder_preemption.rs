@@ -2,12 +2,11 @@
 //!
 //! In: hand-off gaps of a host time slice, with steal or lost ticks. Out: a detection. Refuses: gaps on a host that gets all its time; those are long holds.
 
-use super::facts::{Facts, signal};
-use super::{Detection, Detector, Nature};
+use super::facts::Facts;
+use super::shared::slow_hand_offs;
+use super::{Detection, Detector};
 use crate::cause_class::CauseClass;
-use crate::event::LockKind;
 use crate::thresholds as at;
-use crate::verdict::EvidenceSource;
 
 /// The class.
 #[rustfmt::skip] // lists of names
@@ -35,30 +34,14 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let (share, lock) = facts.kind_share(&[LockKind::Spinlock, LockKind::Rwlock]);
-    let lock = lock.filter(|_| share >= at::PLACE_SHARE)?;
-    let gap_ns = lock.handoff_gap_ns?.p50;
-    if gap_ns < at::GAP_NOT_RUNNING_NS || !facts.is_overcommitted {
-        return None;
-    }
-    Some(Detection {
-        class: detector.class,
-        nature: Nature::Mechanism,
-        share,
-        evidence: vec![signal(
-            "handoff_gap_time_slice",
-            (gap_ns as f64, "ns"),
-            Some(at::GAP_NOT_RUNNING_NS as f64),
-            EvidenceSource::ContentionTracepoints,
-            format!(
-                "half of the hand-offs take over {:.1} ms, and the hypervisor takes CPUs away: the next in line is not running",
-                gap_ns as f64 / 1e6
-            ),
-        )],
-        summary: format!(
-            "{:.1} CPUs spin on {} while the next in line is not running",
-            facts.cpus(share),
-            lock.name
-        ),
+    let found = slow_hand_offs(
+        detector,
+        facts,
+        "handoff_gap_time_slice",
+        at::GAP_NOT_RUNNING_NS,
+    )?;
+    facts.is_overcommitted.then(|| Detection {
+        summary: format!("{} while the next in line is not running", found.summary),
+        ..found
     })
 }

@@ -2,12 +2,11 @@
 //!
 //! In: hand-off gaps far beyond a cache-line transfer, on a host that gets all its time. Out: a detection. Refuses: overcommitted guests, where a gap says nothing about the holder's code.
 
-use super::facts::{Facts, signal};
-use super::{Detection, Detector, Nature};
+use super::facts::Facts;
+use super::shared::slow_hand_offs;
+use super::{Detection, Detector};
 use crate::cause_class::CauseClass;
-use crate::event::LockKind;
 use crate::thresholds as at;
-use crate::verdict::EvidenceSource;
 
 /// The class.
 #[rustfmt::skip] // lists of names
@@ -35,30 +34,9 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let (share, lock) = facts.kind_share(&[LockKind::Spinlock, LockKind::Rwlock]);
-    let lock = lock.filter(|_| share >= at::PLACE_SHARE)?;
-    let gap_ns = lock.handoff_gap_ns?.p50;
-    if gap_ns < at::GAP_LONG_HOLD_NS || facts.is_overcommitted {
-        return None;
-    }
-    Some(Detection {
-        class: detector.class,
-        nature: Nature::Mechanism,
-        share,
-        evidence: vec![signal(
-            "handoff_gap_long",
-            (gap_ns as f64, "ns"),
-            Some(at::GAP_LONG_HOLD_NS as f64),
-            EvidenceSource::ContentionTracepoints,
-            format!(
-                "half of the hand-offs take over {:.2} ms, and the host gets all its time: the holder holds for that long",
-                gap_ns as f64 / 1e6
-            ),
-        )],
-        summary: format!(
-            "{:.1} CPUs spin on {} because it is held for long",
-            facts.cpus(share),
-            lock.name
-        ),
+    let found = slow_hand_offs(detector, facts, "handoff_gap_long", at::GAP_LONG_HOLD_NS)?;
+    (!facts.is_overcommitted).then(|| Detection {
+        summary: format!("{} because it is held for long", found.summary),
+        ..found
     })
 }

@@ -2,12 +2,11 @@
 //!
 //! In: spin phases of mutexes. Out: a detection. Refuses: sleep phases, and spin phases in which the task was switched out.
 
-use super::facts::{Facts, sampled};
-use super::shared::top_functions;
-use super::{Detection, Detector, Nature};
+use super::facts::Facts;
+use super::shared::spin_on_owner;
+use super::{Detection, Detector};
 use crate::cause_class::CauseClass;
 use crate::event::LockKind;
-use crate::thresholds as at;
 
 /// The class.
 #[rustfmt::skip] // lists of names
@@ -36,26 +35,10 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let (traced, lock) = facts.kind_share(&[LockKind::Mutex, LockKind::Rtmutex]);
-    let untraced = facts
-        .samples(detector.class)
-        .map_or(0.0, |samples| facts.of_samples(samples.nr_untraced_spin));
-    let share = (traced + untraced).min(1.0);
-    if share < at::PLACE_SHARE {
-        return None;
-    }
-    let evidence = if untraced > 0.0 {
-        let functions = top_functions(detector, facts);
-        vec![sampled(facts, &functions, untraced, at::PLACE_SHARE)]
-    } else {
-        Vec::new()
-    };
-    let on = lock.map_or("a mutex", |lock| lock.name.as_str());
-    Some(Detection {
-        class: detector.class,
-        nature: Nature::Mechanism,
-        share,
-        evidence,
-        summary: format!("{:.1} CPUs spin on the owner of {on}", facts.cpus(share)),
-    })
+    spin_on_owner(
+        detector,
+        facts,
+        &[LockKind::Mutex, LockKind::Rtmutex],
+        "a mutex",
+    )
 }

@@ -6,6 +6,7 @@
 use super::facts::{Facts, sampled, signal};
 use super::registry::lock_belongs;
 use super::{Detection, Detector, Nature};
+use crate::event::LockKind;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -82,6 +83,64 @@ pub(super) fn place_or_work(
         }
         _ => place,
     }
+}
+
+/// CPUs spin on the owner of a lock of `kinds`, traced or not.
+pub(super) fn spin_on_owner(
+    detector: &Detector,
+    facts: &Facts<'_>,
+    kinds: &[LockKind],
+    what: &str,
+) -> Option<Detection> {
+    let (traced, lock) = facts.kind_share(kinds);
+    let samples = facts.samples(detector.class);
+    let untraced = samples.map_or(0.0, |s| facts.of_samples(s.nr_untraced_spin));
+    let share = (traced + untraced).min(1.0);
+    if share < at::PLACE_SHARE {
+        return None;
+    }
+    let evidence = if untraced > 0.0 {
+        let functions = top_functions(detector, facts);
+        vec![sampled(facts, &functions, untraced, at::PLACE_SHARE)]
+    } else {
+        Vec::new()
+    };
+    let on = lock.map_or(what, |lock| lock.name.as_str());
+    Some(Detection {
+        class: detector.class,
+        nature: Nature::Mechanism,
+        share,
+        evidence,
+        summary: format!("{:.1} CPUs spin on the owner of {on}", facts.cpus(share)),
+    })
+}
+
+/// CPUs spin on a lock that is handed on only every `limit_ns` or more.
+pub(super) fn slow_hand_offs(
+    detector: &Detector,
+    facts: &Facts<'_>,
+    name: &str,
+    limit_ns: u64,
+) -> Option<Detection> {
+    let (share, lock) = facts.kind_share(&[LockKind::Spinlock, LockKind::Rwlock]);
+    let lock = lock.filter(|_| share >= at::PLACE_SHARE)?;
+    let gap_ns = lock.handoff_gap_ns?.p50;
+    (gap_ns >= limit_ns).then(|| Detection {
+        class: detector.class,
+        nature: Nature::Mechanism,
+        share,
+        evidence: vec![signal(
+            name,
+            (gap_ns as f64, "ns"),
+            Some(limit_ns as f64),
+            EvidenceSource::ContentionTracepoints,
+            format!(
+                "half of the hand-offs take over {:.2} ms",
+                gap_ns as f64 / 1e6
+            ),
+        )],
+        summary: format!("{:.1} CPUs spin on {}", facts.cpus(share), lock.name),
+    })
 }
 
 /// Names of the class's functions that were sampled most.

