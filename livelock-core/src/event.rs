@@ -114,6 +114,18 @@ pub enum ObjectKind {
     SignalStruct,
 }
 
+impl ObjectKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::TaskStruct,
+        Self::MmStruct,
+        Self::FilesStruct,
+        Self::FsStruct,
+        Self::SighandStruct,
+        Self::SignalStruct,
+    ];
+}
+
 /// A lock's place in a structure of the waiting task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectPlace {

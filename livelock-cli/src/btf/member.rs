@@ -108,7 +108,12 @@ impl Btf {
     /// there, e.g. `mmap_lock`; a lock inside a lock is named too (`mmap_lock.wait_lock`).
     #[must_use]
     pub fn member_at(&self, structure: &str, offset_bytes: u32) -> Option<String> {
-        let StructId(id) = self.struct_by_name(structure)?;
+        self.member_of_id(self.struct_by_name(structure)?, offset_bytes)
+    }
+
+    /// [`Self::member_at`] for who has looked the structure up already.
+    #[must_use]
+    pub fn member_of_id(&self, StructId(id): StructId, offset_bytes: u32) -> Option<String> {
         let mut visits = MAX_VISITS;
         let place = self.descend(id, u64::from(offset_bytes), MAX_DEPTH, &mut visits)?;
         (!place.path.is_empty()).then_some(place.path)

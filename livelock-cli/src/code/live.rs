@@ -13,6 +13,7 @@ use livelock_core::names::Names;
 
 use super::error::CodeSource;
 use super::facts::{Bytes, facts_at};
+use super::isa::Isa;
 use super::kcore::Kcore;
 use super::reader::{Question, Reader};
 
@@ -42,6 +43,7 @@ impl LiveCode {
             Ok(kcore) => (Some(kcore), None),
             Err(error) => (None, Some(error)),
         };
+        warm_up();
         Self {
             reader: Reader::start(kcore).map(Mutex::new),
             kernel_refusal,
@@ -92,6 +94,16 @@ impl LiveCode {
         };
         facts_at(&code, question.start_addr, addr.0).ok_or(CodeSource::Undecodable { addr: addr.0 })
     }
+}
+
+/// Decodes a pause loop: the decoder for x86 builds its tables when first used, the one for Arm has none.
+fn warm_up() {
+    let pause_loop = Bytes {
+        isa: Isa::X86_64,
+        base_addr: 0,
+        bytes: &[0xf3, 0x90, 0xeb, 0xfc],
+    };
+    let _ = facts_at(&pause_loop, Some(0), 0);
 }
 
 impl Code for NamedCode<'_> {

@@ -11,7 +11,7 @@ use livelock_core::ids::{CgroupId, CodeAddr, LockAddr};
 use livelock_core::names::{FunctionName, Names};
 
 use super::{CgroupPaths, Function, KernelSymbols};
-use crate::btf::Btf;
+use crate::btf::{Btf, StructId};
 
 const MAX_MEMBERS: usize = 1024;
 
@@ -20,6 +20,7 @@ const MAX_MEMBERS: usize = 1024;
 pub struct LiveNames {
     symbols: Option<KernelSymbols>,
     btf: Option<Arc<Btf>>,
+    structures: HashMap<ObjectKind, StructId>,
     members: Mutex<HashMap<ObjectPlace, Option<String>>>,
     cgroups: Mutex<Option<CgroupPaths>>,
 }
@@ -32,21 +33,30 @@ impl LiveNames {
         btf: Option<Arc<Btf>>,
         cgroups: Option<CgroupPaths>,
     ) -> Self {
+        // A structure's name costs a pass over all types, its members do not.
+        let structures = btf.iter().flat_map(|btf| {
+            let id = |object| Some((object, btf.struct_by_name(structure(object))?));
+            ObjectKind::ALL.into_iter().filter_map(id)
+        });
         Self {
             symbols,
+            structures: structures.collect(),
             btf,
             members: Mutex::default(),
             cgroups: Mutex::new(cgroups),
         }
     }
 
+    /// The symbol table, if it could be had.
+    #[must_use]
+    pub fn symbols(&self) -> Option<&KernelSymbols> {
+        self.symbols.as_ref()
+    }
+
     fn look_up_member(&self, place: ObjectPlace) -> Option<String> {
-        let structure = structure(place.object);
-        let path = self
-            .btf
-            .as_ref()?
-            .member_at(structure, place.offset_bytes)?;
-        Some(format!("{structure}.{path}"))
+        let id = *self.structures.get(&place.object)?;
+        let path = self.btf.as_ref()?.member_of_id(id, place.offset_bytes)?;
+        Some(format!("{}.{path}", structure(place.object)))
     }
 }
 

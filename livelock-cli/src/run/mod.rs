@@ -10,6 +10,7 @@ mod host;
 mod log;
 mod output;
 mod pipeline;
+mod prepare;
 mod progress;
 mod session;
 mod stream;

@@ -4,6 +4,7 @@
 //! Refuses: to lose the last window; a signal ends the session, not the books.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -25,13 +26,14 @@ use super::governor::Governor;
 use super::host::{Observable, examine};
 use super::output::Written;
 use super::pipeline::Pipeline;
+use super::prepare::{Prepared, Preparing};
 use crate::args::Session;
 use crate::capture::CaptureConfig;
 use crate::code::LiveCode;
 use crate::declared::{Declaration, Found};
 use crate::exit::Exit;
 use crate::host::{Probes, blind_spots, cpus_of_list, survey};
-use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
+use crate::names::{LiveNames, SymbolsError};
 use crate::render::EndedBy;
 
 /// Samples per second and CPU; not 100, to stay out of step with timers of the kernel.
@@ -98,7 +100,7 @@ pub(super) async fn observe(
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     rise();
-    let mut symbols = tokio::task::spawn_blocking(KernelSymbols::load);
+    let mut preparing = Preparing::start();
     let host = match examine() {
         Ok(host) => host,
         Err(message) => {
@@ -117,6 +119,7 @@ pub(super) async fn observe(
             return Ok(Outcome::Refused(Exit::Usage));
         }
     };
+    preparing.give(Arc::clone(&host.btf));
     log::info!("host examined after {} ms", entered.elapsed().as_millis());
     let config = CaptureConfig {
         offsets: host.offsets,
@@ -172,9 +175,9 @@ pub(super) async fn observe(
                     break EndedBy::Duration;
                 }
             }
-            loaded = &mut symbols, if bench.is_none() => {
-                log::info!("symbols read after {} ms", entered.elapsed().as_millis());
-                let mut fresh = seat(loaded, &host, &pipeline, &session.scope);
+            prepared = preparing.wait(), if bench.is_none() => {
+                log::info!("prepared after {} ms", entered.elapsed().as_millis());
+                let mut fresh = seat(prepared, &host, &pipeline, &session.scope);
                 expect_progress(&mut fresh.2.judge, session, &first);
                 if listener.begin(&fresh.0, &fresh.1)? == Written::PipeClosed {
                     break EndedBy::ClosedPipe;
@@ -192,7 +195,7 @@ pub(super) async fn observe(
         Some(bench) => bench,
         None => {
             let (facts, spots, mut bench) =
-                seat((&mut symbols).await, &host, &pipeline, &session.scope);
+                seat(preparing.wait().await, &host, &pipeline, &session.scope);
             expect_progress(&mut bench.judge, session, &first);
             listener.begin(&facts, &spots)?;
             bench
@@ -277,30 +280,34 @@ fn explain_hot(window: &mut Window, code: &impl Code, names: &impl Names) {
     window.code = facts.collect();
 }
 
-/// The judge and the names, once the symbols are there (or are known not to be).
+/// The judge and what it needs, once that is there.
 fn seat(
-    loaded: Result<Result<KernelSymbols, SymbolsError>, tokio::task::JoinError>,
+    prepared: Prepared,
     host: &Observable,
     pipeline: &Pipeline,
     scope: &Scope,
 ) -> (HostFacts, Vec<BlindSpot>, Bench) {
-    let symbols = loaded.unwrap_or(Err(SymbolsError::Empty));
-    let found = survey(Ok(&host.btf), symbols.as_ref(), pipeline.sampler());
+    let Prepared {
+        names,
+        symbols_error,
+        code,
+    } = prepared;
+    let why = symbols_error.unwrap_or(SymbolsError::Empty);
+    let found = survey(
+        Ok(&host.btf),
+        names.symbols().ok_or(&why),
+        pipeline.sampler(),
+    );
     let probes = Probes {
-        has_function_names: symbols.is_ok(),
+        has_function_names: names.symbols().is_some(),
         level: 0,
     };
     let spots = blind_spots(&found.facts, probes);
     let judge = Judge::within(scope.clone(), found.facts.clone(), spots.clone());
-    let names = LiveNames::new(
-        symbols.ok(),
-        Some(host.btf.clone()),
-        CgroupPaths::of_this_host(),
-    );
     let bench = Bench {
         judge,
         names,
-        code: LiveCode::open(),
+        code,
         escalation: Escalation::default(),
         level: 0,
     };
