@@ -1,0 +1,65 @@
+//! What judging needs, made ready while the kernel programs are being verified.
+//!
+//! In: the BTF of the running kernel. Out: [`Prepared`]. Refuses: to leave a first use, with all that it
+//! builds, to the first windows: on a host without a CPU to spare it would show up in what they measure.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+
+use crate::btf::Btf;
+use crate::code::LiveCode;
+use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
+
+/// Names and code of this host.
+pub(super) struct Prepared {
+    pub(super) names: LiveNames,
+    /// Why functions have no names, if so.
+    pub(super) symbols_error: Option<SymbolsError>,
+    pub(super) code: LiveCode,
+}
+
+/// The thread that prepares.
+pub(super) struct Preparing {
+    btf: SyncSender<Arc<Btf>>,
+    task: JoinHandle<Prepared>,
+}
+
+impl Prepared {
+    fn new(symbols: Result<KernelSymbols, SymbolsError>, btf: Option<Arc<Btf>>) -> Self {
+        let (symbols, symbols_error) = match symbols {
+            Ok(symbols) => (Some(symbols), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            names: LiveNames::new(symbols, btf, CgroupPaths::of_this_host()),
+            symbols_error,
+            code: LiveCode::open(),
+        }
+    }
+}
+
+impl Preparing {
+    /// Starts reading symbols, which needs no BTF.
+    pub(super) fn start() -> Self {
+        let (btf, given) = sync_channel(1);
+        let task = spawn_blocking(move || {
+            let symbols = KernelSymbols::load();
+            Prepared::new(symbols, given.recv().ok())
+        });
+        Self { btf, task }
+    }
+
+    /// Gives what was read meanwhile.
+    pub(super) fn give(&self, btf: Arc<Btf>) {
+        // A thread that is gone does not need it.
+        let _ = self.btf.send(btf);
+    }
+
+    /// What was prepared; can be waited for again if the wait is given up.
+    pub(super) async fn wait(&mut self) -> Prepared {
+        let done: Result<Prepared, JoinError> = (&mut self.task).await;
+        done.unwrap_or_else(|_| Prepared::new(Err(SymbolsError::Empty), None))
+    }
+}
