@@ -72,7 +72,7 @@ pub(super) struct DiagnoseArgs {
     pub(super) duration: Duration,
 
     /// Length of a window
-    #[arg(short, long, value_name = "TIME", default_value = "400ms", value_parser = parse_span)]
+    #[arg(short, long, value_name = "TIME", default_value = "300ms", value_parser = parse_span)]
     pub(super) window: Duration,
 
     /// Format of the report

@@ -23,7 +23,7 @@ fn refused(line: &str) -> String {
 fn the_default_is_five_seconds_of_text() {
     let config = parsed("livelock diagnose").expect("valid");
     let session = Session {
-        window: Duration::from_millis(400),
+        window: Duration::from_millis(300),
         duration: Some(Duration::from_secs(5)),
         scope: Scope::default(),
         max_level: 1,
@@ -88,7 +88,7 @@ fn refusals_say_what_to_type() {
     insta::assert_snapshot!(
         [
             "livelock diagnose --duration 5",
-            "livelock diagnose --duration 1s",
+            "livelock diagnose --duration 800ms",
             "livelock diagnose --window 50ms",
             "livelock diagnose --duration 48h",
             "livelock watch --plain --json",

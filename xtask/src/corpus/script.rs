@@ -75,7 +75,7 @@ observe() {{
 	sleep {DELAY_SECS}
 	if alive $lab; then
 		cut -d' ' -f1 /proc/uptime >begin
-		timeout -s KILL {limit_secs} livelock diagnose --duration {diagnose_secs}s --window 400ms \
+		timeout -s KILL {limit_secs} livelock diagnose --duration {diagnose_secs}s --window 300ms \
 			--format json --output verdict >/dev/null 2>diagnose_stderr
 		echo $? >exit_code
 		cut -d' ' -f1 /proc/uptime >end_of_diagnosis
