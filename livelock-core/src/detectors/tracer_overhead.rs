@@ -1,6 +1,7 @@
 //! This tool, or another tracer.
 //!
-//! In: what this tool costs, samples in tracing functions. Out: a detection. Refuses: tracing that costs next to nothing.
+//! In: what this tool costs, samples in tracing functions. Out: a detection. Refuses: tracing that costs next to
+//! nothing, be it all that an idle host does.
 
 use super::facts::{Facts, sampled, signal};
 use super::{Detection, Detector, Nature};
@@ -42,9 +43,11 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let sampled_share = facts
         .samples(detector.class)
         .map_or(0.0, |samples| facts.of_samples(samples.nr));
-    let own = facts.self_pct / 100.0 / facts.books.busy_share().unwrap_or(1.0).max(0.01);
+    let busy = facts.books.busy_share().unwrap_or(1.0).max(0.01);
+    let own = facts.self_pct / 100.0 / busy;
     let share = sampled_share.max(own).min(1.0);
-    if share < at::TRACER_SHARE {
+    // On an idle host the tool that looks is most of what runs.
+    if share < at::TRACER_SHARE || share * busy < at::CONTENDED_MIN_BURN {
         return None;
     }
     Some(Detection {

@@ -70,6 +70,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let report = report(args, &results);
     let line = serde_json::to_string(&report).context("failed to write the report")?;
     println!("{line}");
+    if report.lab.is_null() {
+        let why = report.lab_stderr.as_deref().unwrap_or("it said nothing");
+        eprintln!("vm: the load did not run, so the diagnosis is of an idle guest: {why}");
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -332,3 +332,22 @@ fn a_work_item_that_keeps_its_cpu_is_named() {
     expect(&verdict, Status::Busy, CauseClass::WorkqueueHog);
     assert!(verdict.cause.summary.contains("drain_everything"));
 }
+
+#[test]
+fn on_an_idle_host_the_tracer_is_no_cause() {
+    let traced = |idle| Second {
+        places: vec![
+            Place::kernel(60, &["bpf_prog_deadbeef", "do_syscall_64"]),
+            Place::user(30),
+        ],
+        idle,
+        ..Second::default()
+    };
+    let names_it = |verdict: &Verdict| {
+        let also = verdict.cause.also.iter().map(|also| also.class);
+        also.chain([verdict.cause.class])
+            .any(|class| class == CauseClass::TracerOverhead)
+    };
+    assert!(names_it(&judge(&traced(0.1))));
+    assert!(!names_it(&judge(&traced(0.97))));
+}
