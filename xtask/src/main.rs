@@ -6,6 +6,7 @@ mod bench;
 mod corpus;
 mod ebpf;
 mod lint;
+mod negatives;
 mod paths;
 mod test;
 mod tools;
@@ -35,6 +36,8 @@ enum Command {
     Ebpf(ebpf::Args),
     /// Check formatting, lints on host and BPF targets, and the house's own rules
     Lint,
+    /// Watch healthy loads of real programs on this machine, and count false alarms
+    Negatives(negatives::Args),
     /// Run every check and test; the command of the README and of CI
     Test(test::Args),
     /// Boot stock kernels in QEMU and run things in them
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Corpus(args) => corpus::run(&args),
         Command::Ebpf(args) => ebpf::run(&args),
         Command::Lint => lint::run(),
+        Command::Negatives(args) => negatives::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Vm(command) => vm::dispatch(&command),
     };

@@ -31,6 +31,16 @@ pub(crate) fn install_hint(program: &str) -> String {
     }
 }
 
+/// Whether `program` (a path, or a name on PATH) is there.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let mut dirs = std::env::var_os("PATH")
+        .map(|path| std::env::split_paths(&path).collect())
+        .unwrap_or_else(Vec::new);
+    // Where Debian has daemons.
+    dirs.push("/usr/sbin".into());
+    dirs.into_iter().any(|dir| dir.join(program).is_file())
+}
+
 /// Context for a failed start: the hint if the program is missing.
 pub(crate) fn start_error(program: &str, err: io::Error) -> anyhow::Error {
     if err.kind() == io::ErrorKind::NotFound {

@@ -1,7 +1,7 @@
 //! What the tool costs on the slow path of a contended lock, and what its user side costs.
 
 mod args;
-mod build;
+pub(crate) mod build;
 mod cost;
 mod figure;
 mod floor;

@@ -1,0 +1,120 @@
+//! `negatives`: healthy loads of real programs on this machine's kernel, watched window by window.
+//!
+//! In: arguments. Out: a table of windows, hours and false alarms. Refuses: to make a load itself, to judge
+//! anything, and to run without the programs that a load needs.
+
+mod loads;
+mod observe;
+mod table;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+
+use crate::bench::build;
+use crate::{paths, tools};
+use loads::{LOADS, Load};
+use observe::Seen;
+
+/// Arguments of `negatives`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this load; repeatable
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Seconds to watch each load
+    #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=3600))]
+    secs: u64,
+    /// Length of a window in milliseconds, as `diagnose` has it
+    #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(100..=60_000))]
+    window_ms: u64,
+    /// One more argument for `livelock export`; repeatable
+    #[arg(long = "export-arg", value_name = "ARG", allow_hyphen_values = true)]
+    export_args: Vec<String>,
+    /// Print the result as JSON instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Do not build; take the programs of the last build
+    #[arg(long)]
+    no_build: bool,
+}
+
+/// Watches each load and prints what was said of it; exit code 1 if one was called a live lock.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let loads = select(&args.only)?;
+    for load in &loads {
+        check(load)?;
+    }
+    let livelock = build::binaries(args.no_build)?.livelock;
+    let work = paths::workspace_root()?.join("target/negatives");
+    let mut all = Vec::new();
+    for load in loads {
+        eprintln!("negatives: {} for {} s", load.name, args.secs);
+        let settings = observe::Settings {
+            livelock: &livelock,
+            secs: args.secs,
+            window_ms: args.window_ms,
+            more: &args.export_args,
+        };
+        let dir = work.join(load.name);
+        let seen = observe::observe(load, &dir, &settings)
+            .with_context(|| format!("failed to observe {}", load.name))?;
+        all.push(seen);
+    }
+    if args.json {
+        let text = serde_json::to_string_pretty(&all).context("failed to write the result")?;
+        println!("{text}");
+    } else {
+        print!("{}", table::render(&all));
+    }
+    let is_accused = |seen: &Seen| seen.nr_livelock_windows > 0;
+    Ok(if all.iter().any(is_accused) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn select(only: &[String]) -> anyhow::Result<Vec<&'static Load>> {
+    let known: BTreeSet<&str> = LOADS.iter().map(|load| load.name).collect();
+    if let Some(wrong) = only.iter().find(|name| !known.contains(name.as_str())) {
+        let names: Vec<&str> = LOADS.iter().map(|load| load.name).collect();
+        bail!("there is no load {wrong}; type one of {}", names.join(", "));
+    }
+    let wanted = |load: &&Load| only.is_empty() || only.iter().any(|name| name == load.name);
+    Ok(LOADS.iter().filter(wanted).collect())
+}
+
+/// Names everything that is missing at once.
+fn check(load: &Load) -> anyhow::Result<()> {
+    let missing: BTreeSet<&str> = load
+        .needs
+        .iter()
+        .filter(|(program, _)| !tools::is_installed(program))
+        .map(|&(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.into_iter().collect();
+    bail!(
+        "{} needs programs that are not installed; install them with `sudo apt-get install {}`, or leave it out with --only",
+        load.name,
+        packages.join(" ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_chosen_by_its_name() {
+        let chosen = select(&["compile".to_owned()]).expect("a load");
+        assert_eq!(chosen.len(), 1);
+        assert_eq!(select(&[]).expect("all").len(), LOADS.len());
+        let error = select(&["compiles".to_owned()]).expect_err("no load");
+        assert!(error.to_string().contains("type one of idle, compile"));
+    }
+}
