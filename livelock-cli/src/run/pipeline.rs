@@ -135,7 +135,7 @@ impl Pipeline {
         }
         if tasks.is_empty() && !self.has_said_empty {
             self.has_said_empty = true;
-            eprintln!("livelock: no task of the scope is left");
+            eprintln!("livelock: the scope has no task any more; if some come, they count");
         }
     }
 

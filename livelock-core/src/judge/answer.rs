@@ -205,7 +205,12 @@ impl Case<'_> {
             locks,
             is_overcommitted: self.is_overcommitted(),
             is_guest: self.host.hypervisor.is_some(),
-            self_pct: self.self_cost().cpu_pct,
+            // The programs run in the tasks of a scope, the process elsewhere.
+            self_pct: if self.scope.is_of_tasks() {
+                100.0 * share(span.self_ns, span.books.capacity_ns).unwrap_or(0.0)
+            } else {
+                self.self_cost().cpu_pct
+            },
         }
     }
 

@@ -73,10 +73,10 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
         |user| format!("{:.1} %", 100.0 * user),
     );
     let cpus = |ns: u64| case.nr_cpus * share(ns, books.capacity_ns).unwrap_or(0.0);
-    let who = if case.scope.is_of_tasks() {
-        "the scope is"
+    let (who, spin) = if case.scope.is_of_tasks() {
+        ("the scope is", "spins")
     } else {
-        "CPUs are"
+        ("CPUs are", "spin")
     };
     let busy_pct = 100.0 * case.busy();
     match class {
@@ -121,7 +121,7 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
             )
         }
         _ => {
-            format!("{who} {busy_pct:.0} % busy and spin on nothing to speak of")
+            format!("{who} {busy_pct:.0} % busy and {spin} on nothing to speak of")
         }
     }
 }
