@@ -43,7 +43,7 @@ pub(super) struct Level1 {
     activity: MappedArray<CpuActivity>,
     runnable: MappedArray<RunnableSlot>,
     /// Programs are loaded when first needed, and name their maps by these descriptors.
-    _maps: [MapData; 2],
+    _maps: [MapData; 3],
     tasks: TaskFilter,
     links: Vec<BtfTracePointLink>,
     is_loaded: bool,
@@ -53,7 +53,7 @@ impl Level1 {
     pub(super) fn new(
         activity: MappedArray<CpuActivity>,
         runnable: MappedArray<RunnableSlot>,
-        maps: [MapData; 2],
+        maps: [MapData; 3],
         tasks: TaskFilter,
     ) -> Self {
         Self {

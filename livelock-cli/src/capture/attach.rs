@@ -102,13 +102,14 @@ impl Capture {
 
         let (activity, activity_map) = kept_map(&mut ebpf, "ACTIVITY", nr)?;
         let (runnable, runnable_map) = kept_map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?;
+        let nr_words = nr_member_words(config.tasks) as usize;
+        let (members, members_map) = kept_map(&mut ebpf, "MEMBERS", nr_words)?;
         let level1 = Level1::new(
             activity,
             runnable,
-            [activity_map, runnable_map],
+            [activity_map, runnable_map, members_map],
             config.tasks,
         );
-        let members = map(&mut ebpf, "MEMBERS", nr_member_words(config.tasks) as usize)?;
 
         let (sampler, sampler_links) = attach_sampler(&mut ebpf, config.sample_hz)?;
         let mut fork_link = None;

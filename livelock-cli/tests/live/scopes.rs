@@ -192,6 +192,39 @@ fn a_tree_of_short_lives_is_booked_whole() {
 }
 
 #[test]
+fn system_calls_of_the_scope_are_seen_at_probe_level_1() {
+    let Some((_turn, lab)) = turn::attach_with_lab("scope: level 1") else {
+        return;
+    };
+    let calls = format!(
+        "exec {} futex-words --threads 4 --duration 60s",
+        lab.display()
+    );
+    let busy = shell(&calls);
+    let pid = busy.pid().to_string();
+    let again = |verdict: &Value| verdict["activity"]["errnos_per_sec"]["11"].as_f64();
+    let (verdict, _) = diagnose(["--pid", &pid], "4s");
+    if verdict["busy_pct"].as_f64() < Some(90.0) {
+        turn::skip(
+            "scope: level 1",
+            "others use this machine: the scope stands in the queue",
+        );
+        return;
+    }
+    assert!(again(&verdict) > Some(1000.0), "{verdict}");
+    let interrupts = verdict["activity"]["softirqs"].as_array();
+    assert!(
+        interrupts.is_some_and(Vec::is_empty),
+        "they belong to no task"
+    );
+    let (verdict, _) = diagnose(["--max-level", "1"], "3s");
+    assert!(again(&verdict) > Some(1000.0), "{}", verdict["activity"]);
+    let bystander = shell("exec sleep 60");
+    let (verdict, _) = diagnose(["--pid", &bystander.pid().to_string()], "2s");
+    assert!(verdict["activity"].is_null(), "{}", verdict["activity"]);
+}
+
+#[test]
 fn a_process_that_ends_meanwhile_ends_nothing_else() {
     let Some(_turn) = turn::attach("scope: ends meanwhile") else {
         return;
