@@ -46,13 +46,16 @@ impl TaskCounters {
         }
     }
 
-    /// CPU time that the tasks could have used in `wall_ns` on a host with `nr_cpus_online` CPUs: no more than the
-    /// CPUs they are allowed, the quota, and what they wanted (ran, or waited to run), but one CPU's worth at least,
-    /// so that a scope that idles is not busy.
+    /// CPU time that the tasks could have used in `wall_ns` on a host with `nr_cpus_online` CPUs, which idled for
+    /// `idle_ns` (`None`: could not see): no more than the CPUs they are allowed, the quota, what they wanted (ran, or
+    /// waited to run) and what others left, but one CPU's worth at least, so that a scope that idles is not busy.
     #[must_use]
-    pub fn capacity_ns(&self, wall_ns: u64, nr_cpus_online: u32) -> u64 {
+    pub fn capacity_ns(&self, wall_ns: u64, nr_cpus_online: u32, idle_ns: Option<u64>) -> u64 {
         let ran_ns = self.cpu_ns();
-        let wanted_ns = ran_ns.saturating_add(self.wait_ns.unwrap_or(0));
+        let left_ns = idle_ns.map_or(u64::MAX, |idle_ns| ran_ns.saturating_add(idle_ns));
+        let wanted_ns = ran_ns
+            .saturating_add(self.wait_ns.unwrap_or(0))
+            .min(left_ns);
         let nr_allowed = self.nr_allowed_cpus.unwrap_or(nr_cpus_online);
         let allowed_ns = wall_ns.saturating_mul(u64::from(nr_allowed.min(nr_cpus_online).max(1)));
         let quota_ns = self.quota_ns_per_sec.map_or(u64::MAX, |quota_ns| {
@@ -103,11 +106,22 @@ mod tests {
 
     #[test]
     fn capacity_is_what_was_wanted_but_one_cpu_at_least() {
-        let of = |tasks: TaskCounters| tasks.capacity_ns(SECOND_NS, 64);
+        let of = |tasks: TaskCounters| tasks.capacity_ns(SECOND_NS, 64, None);
         assert_eq!(of(ran(8 * SECOND_NS, Some(0))), 8 * SECOND_NS);
         assert_eq!(of(ran(SECOND_NS / 100, Some(0))), SECOND_NS);
         assert_eq!(of(ran(SECOND_NS, Some(3 * SECOND_NS))), 4 * SECOND_NS);
         assert_eq!(of(ran(3 * SECOND_NS, None)), 3 * SECOND_NS);
+    }
+
+    #[test]
+    fn what_others_took_was_not_to_be_had() {
+        let queued = ran(2 * SECOND_NS, Some(6 * SECOND_NS));
+        let of = |idle_ns| queued.capacity_ns(SECOND_NS, 4, idle_ns);
+        assert_eq!(of(Some(0)), 2 * SECOND_NS);
+        assert_eq!(of(Some(SECOND_NS)), 3 * SECOND_NS);
+        assert_eq!(of(None), 4 * SECOND_NS);
+        let crowded_out = ran(SECOND_NS / 10, Some(SECOND_NS));
+        assert_eq!(crowded_out.capacity_ns(SECOND_NS, 4, Some(0)), SECOND_NS);
     }
 
     #[test]
@@ -117,13 +131,13 @@ mod tests {
             nr_allowed_cpus: Some(2),
             ..storm
         };
-        assert_eq!(pinned.capacity_ns(SECOND_NS, 64), 2 * SECOND_NS);
-        assert_eq!(storm.capacity_ns(SECOND_NS, 4), 4 * SECOND_NS);
+        assert_eq!(pinned.capacity_ns(SECOND_NS, 64, None), 2 * SECOND_NS);
+        assert_eq!(storm.capacity_ns(SECOND_NS, 4, None), 4 * SECOND_NS);
         let capped = TaskCounters {
             quota_ns_per_sec: Some(SECOND_NS / 2),
             ..pinned
         };
-        assert_eq!(capped.capacity_ns(SECOND_NS, 64), SECOND_NS / 2);
+        assert_eq!(capped.capacity_ns(SECOND_NS, 64, None), SECOND_NS / 2);
     }
 
     proptest! {
@@ -135,9 +149,10 @@ mod tests {
             nr_allowed_cpus in prop::option::of(0u32..9000),
             wall_ns in 1u64..1 << 40,
             nr_online in 0u32..9000,
+            idle_ns in prop::option::of(0u64..1 << 50),
         ) {
             let tasks = TaskCounters { quota_ns_per_sec, nr_allowed_cpus, ..ran(system_ns, wait_ns) };
-            prop_assert!(tasks.capacity_ns(wall_ns, nr_online) >= system_ns);
+            prop_assert!(tasks.capacity_ns(wall_ns, nr_online, idle_ns) >= system_ns);
         }
     }
 }

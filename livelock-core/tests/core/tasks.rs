@@ -208,7 +208,7 @@ fn a_healthy_scope_stays_healthy_in_a_storm_of_the_host() {
 }
 
 #[test]
-fn who_stands_in_the_queue_is_not_in_a_live_lock() {
+fn who_queues_while_cpus_idle_is_not_in_a_live_lock() {
     let queued = Load {
         system: 1.0,
         spin: 1.0,
@@ -218,6 +218,12 @@ fn who_stands_in_the_queue_is_not_in_a_live_lock() {
     let (verdict, _) = run(&tree(), &queued);
     assert_ne!(verdict.status, Status::Livelock);
     assert!(verdict.busy_pct.is_some_and(|busy| busy < 13.0));
+    // Where others take the CPUs, all that it is given is spun away.
+    let crowded = Load {
+        host_is_busy: true,
+        ..queued
+    };
+    assert_eq!(run(&tree(), &crowded).0.status, Status::Livelock);
 }
 
 #[test]
