@@ -203,22 +203,22 @@ fn system_calls_of_the_scope_are_seen_at_probe_level_1() {
     let busy = shell(&calls);
     let pid = busy.pid().to_string();
     let again = |verdict: &Value| verdict["activity"]["errnos_per_sec"]["11"].as_f64();
-    let (verdict, _) = diagnose(["--pid", &pid], "4s");
-    if verdict["busy_pct"].as_f64() < Some(90.0) {
-        turn::skip(
-            "scope: level 1",
-            "others use this machine: the scope stands in the queue",
-        );
-        return;
+    // Level 1 comes where CPUs are busy, and hardly with user code; others may use this machine as well.
+    let is_suspicious = |verdict: &Value| {
+        verdict["busy_pct"].as_f64() > Some(90.0) && verdict["user_pct"].as_f64() < Some(40.0)
+    };
+    for (scope, is_of_tasks) in [(["--pid", &pid], true), (["--max-level", "1"], false)] {
+        let (verdict, _) = diagnose(scope, "4s");
+        if !is_suspicious(&verdict) {
+            let others = format!("others use this machine: busy {}", verdict["busy_pct"]);
+            turn::skip("scope: level 1", &others);
+            continue;
+        }
+        assert!(again(&verdict) > Some(1000.0), "{scope:?}: {verdict}");
+        let interrupts = verdict["activity"]["softirqs"].as_array();
+        let is_empty = interrupts.is_some_and(Vec::is_empty);
+        assert_eq!(is_empty, is_of_tasks, "they belong to no task");
     }
-    assert!(again(&verdict) > Some(1000.0), "{verdict}");
-    let interrupts = verdict["activity"]["softirqs"].as_array();
-    assert!(
-        interrupts.is_some_and(Vec::is_empty),
-        "they belong to no task"
-    );
-    let (verdict, _) = diagnose(["--max-level", "1"], "3s");
-    assert!(again(&verdict) > Some(1000.0), "{}", verdict["activity"]);
     let bystander = shell("exec sleep 60");
     let (verdict, _) = diagnose(["--pid", &bystander.pid().to_string()], "2s");
     assert!(verdict["activity"].is_null(), "{}", verdict["activity"]);
