@@ -17,3 +17,4 @@ pub mod procfs;
 pub mod raw;
 pub mod render;
 pub mod run;
+pub mod tasks;

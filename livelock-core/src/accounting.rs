@@ -36,6 +36,7 @@ impl DetailLossCause {
             Self::FoldBacklog => "fold_backlog",
             Self::TornSnapshot => "torn_snapshot",
             Self::Undecodable => "undecodable",
+            Self::UnattributedMiss => "unattributed_miss",
         }
     }
 }

@@ -72,7 +72,7 @@ pub struct ActivityReport {
 pub(crate) fn report(
     activity: &Activity,
     observed_ns: u64,
-    nr_cpus: u32,
+    nr_cpus: f64,
     counters: &HostCounters,
     arch: &str,
 ) -> Option<ActivityReport> {
@@ -81,8 +81,8 @@ pub(crate) fn report(
     }
     let per_sec = |nr: u64| nr as f64 * 1e9 / observed_ns as f64;
     let cpu_pct = |ns: u64| {
-        let capacity_ns = observed_ns.saturating_mul(u64::from(nr_cpus.max(1)));
-        100.0 * share(ns, capacity_ns).unwrap_or(0.0)
+        let capacity_ns = observed_ns as f64 * nr_cpus.max(f64::MIN_POSITIVE);
+        100.0 * ns as f64 / capacity_ns
     };
     let all = activity.all_syscalls();
     let mut failing: Vec<_> = activity
@@ -212,13 +212,13 @@ mod tests {
             by_line: BTreeMap::from([("36 virtio1-req.0".to_owned(), 10)]),
             ..HostCounters::default()
         };
-        let found = report(&activity, 500_000_000, 2, &counters, "x86_64").expect("a report");
+        let found = report(&activity, 500_000_000, 2.0, &counters, "x86_64").expect("a report");
         assert_eq!(found.failing_syscalls[0].name.as_deref(), Some("futex"));
         assert_eq!(found.retry_pct, Some(75.0));
         assert_eq!(found.errnos_per_sec[&11], 150.0);
         assert_eq!(found.hardirqs[0].name, "36 virtio1-req.0");
         assert_eq!(found.hardirqs[0].cpu_pct, 0.1);
         assert_eq!(found.mean_run_delay_ns, Some(100));
-        assert_eq!(report(&activity, 0, 2, &counters, "x86_64"), None);
+        assert_eq!(report(&activity, 0, 2.0, &counters, "x86_64"), None);
     }
 }

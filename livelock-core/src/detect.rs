@@ -115,6 +115,8 @@ pub struct Observation {
     pub top_lock: Option<TopLock>,
     /// What declared progress says; `None`: nothing was declared.
     pub declared: Option<DeclaredState>,
+    /// Whether the tasks of the scope used too little CPU time to be in a live lock.
+    pub is_below_floor: bool,
 }
 
 impl Observation {
@@ -131,6 +133,7 @@ impl Observation {
     pub fn wastes_without_user(&self, omega: f64) -> bool {
         let reaches = |seen: Option<f64>, least: f64| seen.is_some_and(|seen| seen >= least);
         !self.is_capped()
+            && !self.is_below_floor
             && reaches(self.busy, at::BUSY_FOR_LIVELOCK)
             && reaches(self.stall_omega, omega)
             && self
@@ -201,6 +204,7 @@ pub fn detect(
         ok_syscalls_per_busy_sec: ok_syscalls(window, books),
         top_lock: top_lock(window),
         declared: None,
+        is_below_floor: books.is_some_and(|b| is_below_floor(b, window.duration_ns())),
     };
     seen.rule = no_progress(&seen);
     seen.no_progress = seen.rule.is_some();
@@ -212,7 +216,11 @@ pub fn detect(
 /// a baseline as well, since the hand-offs of a contended lock are tokens that a quiet baseline lacks.
 fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
     let omega = seen.stall_omega?;
-    if seen.busy? < at::BUSY_FOR_LIVELOCK || !seen.is_corroborated() || seen.is_contradicted() {
+    if seen.busy? < at::BUSY_FOR_LIVELOCK
+        || seen.is_below_floor
+        || !seen.is_corroborated()
+        || seen.is_contradicted()
+    {
         return None;
     }
     if let (Some(pi), Some(pi0)) = (seen.pi, seen.pi0)
@@ -226,6 +234,12 @@ fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
     }
     seen.wastes_without_user(at::OMEGA_WITHOUT_BASELINE)
         .then_some(NoProgressRule::WasteWithoutUser)
+}
+
+/// Shares of next to nothing prove nothing. CPUs have no floor: `busy` is one for them.
+fn is_below_floor(books: &TimeBooks, wall_ns: u64) -> bool {
+    let used_cpus = share(books.busy_ns(), wall_ns).unwrap_or(0.0);
+    books.is_of_tasks && used_cpus < at::SCOPE_MIN_CPUS
 }
 
 fn progress_state(seen: &Observation, tokens: &Tokens) -> ProgressState {

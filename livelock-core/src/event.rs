@@ -14,6 +14,7 @@ use crate::activity::{Activity, HostCounters, StarvedTask};
 pub use crate::counters::{CpuTimes, OwnProcess, ProgressCounters};
 use crate::hist::WaitHistogram;
 use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
+use crate::tasks::TaskCounters;
 
 /// The family of a lock, from the flags of its first `contention_begin`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -270,6 +271,8 @@ pub enum DetailLossCause {
     TornSnapshot,
     /// Records that were read but made no sense.
     Undecodable,
+    /// The kernel skipped the program, for a wait of the scope or of somebody else: nobody can tell.
+    UnattributedMiss,
 }
 
 /// Cumulative counters of one CPU's programs since attach.
@@ -331,6 +334,8 @@ pub enum Event {
         /// Times.
         times: CpuTimes,
     },
+    /// Counters of the scope's tasks at the close of the window.
+    Tasks(TaskCounters),
     /// Host counters at the close of the window.
     Progress(ProgressCounters),
     /// More of them.

@@ -26,6 +26,7 @@ pub mod names;
 pub mod remedies;
 pub mod scope;
 pub mod spin_functions;
+pub mod tasks;
 pub mod thresholds;
 mod time_ledger;
 pub mod verdict;

@@ -166,6 +166,12 @@ pub const INTERRUPT_SHARE: f64 = 0.5;
 /// Share of busy time that a class of work needs to be named the cause: more than all others.
 pub const MAJORITY: f64 = 0.5;
 
+/// CPUs' worth of time that the tasks of a scope must use before they can be in a live lock. Half a CPU: whoever
+/// spins without getting on uses all it is given, and a scope that is given less than that stands in the queue or
+/// at its quota most of the time, which is not spinning. Our choice: a live lock takes two tasks, each of which gets
+/// half of a CPU that they share.
+pub const SCOPE_MIN_CPUS: f64 = 0.5;
+
 /// Pages reclaimed over pages scanned under which reclaim is unproductive. Source: docs/detection.md
 /// (warning at 10 %).
 pub const RECLAIM_EFFICIENCY: f64 = 0.1;

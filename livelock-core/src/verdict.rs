@@ -218,7 +218,7 @@ pub enum EvidenceSource {
     ContentionTracepoints,
     /// Instruction-pointer samples.
     Sampler,
-    /// `/proc/stat`.
+    /// `/proc/stat`, or the CPU times of the scope's tasks.
     ProcStat,
     /// Cheap host counters.
     ProgressCounters,

@@ -14,6 +14,7 @@ use livelock_common::{
 
 use crate::globals;
 use crate::mask::masked;
+use crate::scope;
 use crate::state::{ACTIVITY, this_cpu};
 
 /// Results below are addresses, not errors (`MAX_ERRNO`, include/linux/err.h).
@@ -44,7 +45,7 @@ pub fn this() -> *mut CpuActivity {
 pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     let activity = this();
     let offset = globals::REGS_SYSCALL.load();
-    if activity.is_null() || offset == ABSENT {
+    if activity.is_null() || offset == ABSENT || !scope::has_current() {
         return 0;
     }
     // SAFETY: this CPU's element.
@@ -191,7 +192,7 @@ pub fn irq_handler_exit(ctx: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn fault(address: u64) {
     let activity = this();
-    if activity.is_null() {
+    if activity.is_null() || !scope::has_current() {
         return;
     }
     let page = address >> PAGE_SHIFT;
@@ -228,7 +229,7 @@ pub fn page_fault_kernel(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "reclaim_retry_zone")]
 pub fn reclaim_retry_zone(ctx: BtfTracePointContext) -> i32 {
     let activity = this();
-    if activity.is_null() {
+    if activity.is_null() || !scope::has_current() {
         return 0;
     }
     let nr_loops = ctx.arg::<u64>(5) as u32;

@@ -15,7 +15,7 @@ use livelock_common::{lcb, lost};
 
 use crate::spin::{self, Begin};
 use crate::state::{CONTROL, CPU_STATE, count_nested, enter, leave, this_cpu};
-use crate::{fold, stack, tasks};
+use crate::{fold, scope, stack, tasks};
 
 /// One run in this many is timed, to know what the program costs. A power of two.
 const TIMED_ONE_IN: u64 = 64;
@@ -30,6 +30,10 @@ const fn stays_on_cpu(flags: u32) -> bool {
 /// `cargo xtask bench cost`. Cannot see: waits that begin inside another of our programs (counted).
 #[btf_tracepoint(function = "contention_begin")]
 pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
+    // Before anything is booked: the books of a scope are of its waits alone.
+    if !scope::has_current() {
+        return 0;
+    }
     let cpu = this_cpu();
     let Some(state) = CPU_STATE.get_ptr_mut(cpu) else {
         return 0;
@@ -97,7 +101,8 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// Hook: `lock:contention_end(lock, ret)`, **with the lock held**. Kernel: 5.19.
+/// Hook: `lock:contention_end(lock, ret)`, **with the lock held**. Kernel: 5.19. It asks nobody for the scope: the
+/// end of a wait that was not booked finds no begin.
 #[btf_tracepoint(function = "contention_end")]
 pub fn contention_end(ctx: BtfTracePointContext) -> i32 {
     let now_ns = bpf_now();

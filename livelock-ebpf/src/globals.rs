@@ -1,10 +1,22 @@
-//! Offsets of the running kernel, frozen at load.
+//! Offsets of the running kernel and the scope, frozen at load.
 //!
-//! In: user space overrides them from the kernel's BTF. Out: constants to the verifier. Refuses: a
+//! In: user space overrides them, offsets from the kernel's BTF. Out: constants to the verifier. Refuses: a
 //! default that could be mistaken for an offset; [`ABSENT`] turns the feature off.
 
 use aya_ebpf::Global;
-use livelock_common::ABSENT;
+use livelock_common::{ABSENT, scope};
+
+/// Which tasks are counted ([`scope`]).
+#[unsafe(no_mangle)]
+pub static SCOPE_KIND: Global<u32> = Global::new(scope::HOST);
+
+/// The cgroup v2 id of the scope.
+#[unsafe(no_mangle)]
+pub static SCOPE_CGROUP_ID: Global<u64> = Global::new(0);
+
+/// How far below the root that cgroup is.
+#[unsafe(no_mangle)]
+pub static SCOPE_CGROUP_LEVEL: Global<u32> = Global::new(0);
 
 macro_rules! offset {
     ($(#[$doc:meta])* $name:ident) => {
@@ -33,6 +45,10 @@ offset!(
 offset!(
     /// `task_struct.pid`.
     TASK_PID
+);
+offset!(
+    /// `task_struct.tgid`.
+    TASK_TGID
 );
 offset!(
     /// `task_struct.prio`.

@@ -15,6 +15,7 @@ mod globals;
 mod mask;
 mod runnable;
 mod sampler;
+mod scope;
 mod spin;
 mod stack;
 mod state;

@@ -14,6 +14,7 @@ use livelock_common::{ABSENT, LONG_DELAY_NS, RUNNABLE_SLOTS, RunnableSlot};
 
 use crate::activity::this;
 use crate::globals;
+use crate::scope;
 use crate::state::RUNNABLE;
 
 /// One switch in this many is timed, to know what level 1 costs. A power of two.
@@ -24,7 +25,7 @@ const MAX_RT_PRIO: u32 = 100;
 
 /// A word of the task at `task + offset`; [`ABSENT`] if it cannot be had.
 #[inline(always)]
-fn word(task: u64, offset: u32) -> u32 {
+pub fn word(task: u64, offset: u32) -> u32 {
     if offset == ABSENT {
         return ABSENT;
     }
@@ -88,20 +89,24 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
     }
     let pid = word(next, globals::TASK_PID.load());
     let slot = slot(pid);
+    // The task that leaves is still the current one.
+    let leaves_scope = scope::has_current();
     // SAFETY: this CPU's element; a switch does not nest. The slot: as in `becomes_runnable`.
     unsafe {
         (*activity).nr_runs += 1;
-        (*activity).nr_switches += 1;
+        if leaves_scope {
+            (*activity).nr_switches += 1;
+        }
         let last_ns = (*activity).last_switch_ns;
         (*activity).last_switch_ns = now_ns;
-        if last_ns != 0 && word(prev, globals::TASK_PRIO.load()) < MAX_RT_PRIO {
+        if last_ns != 0 && leaves_scope && word(prev, globals::TASK_PRIO.load()) < MAX_RT_PRIO {
             (*activity).rt_run_ns += now_ns - last_ns;
         }
-        let is_timed = (*activity).nr_switches & (TIMED_ONE_IN - 1) == 0;
+        let is_timed = (*activity).nr_runs & (TIMED_ONE_IN - 1) == 0;
         if pid != 0 && !slot.is_null() && (*slot).pid == pid && (*slot).since_ns != 0 {
             let since_ns = (*slot).since_ns;
             (*slot).since_ns = 0;
-            if now_ns > since_ns {
+            if now_ns > since_ns && scope::has_task(next) {
                 (*activity).nr_run_delays += 1;
                 (*activity).run_delay_ns += now_ns - since_ns;
                 if now_ns - since_ns >= LONG_DELAY_NS {

@@ -18,7 +18,7 @@ use livelock_common::{ABSENT, CpuState, SAMPLE_FRAMES, SAMPLE_RING, SampleRecord
 use crate::globals;
 use crate::mask::masked;
 use crate::state::{CONTROL, CPU_STATE, SAMPLES, count_nested, enter, inside, leave, this_cpu};
-use crate::{fold, spin, stack, tasks};
+use crate::{fold, scope, spin, stack, tasks};
 
 const RING_MASK: i32 = SAMPLE_RING as i32 - 1;
 
@@ -38,7 +38,12 @@ pub fn sampler(ctx: PerfEventContext) -> u32 {
         if in_self {
             (*state).nr_ticks_in_self += 1;
         }
-        let in_user = sample(ctx.as_ptr(), state, cpu, started_ns);
+        // The housekeeping below is due whoever runs.
+        let in_user = if scope::has_current() {
+            sample(ctx.as_ptr(), state, cpu, started_ns)
+        } else {
+            0
+        };
         if !in_self && enter(state) {
             tick(state, cpu, in_user);
             (*state).sampler_self_ns += bpf_ktime_get_ns() - started_ns;

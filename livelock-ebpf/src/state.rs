@@ -56,6 +56,10 @@ pub static ACTIVITY: Array<CpuActivity> = Array::with_max_entries(CPUS, MMAPABLE
 #[map]
 pub static RUNNABLE: Array<RunnableSlot> = Array::with_max_entries(RUNNABLE_SLOTS as u32, MMAPABLE);
 
+/// Processes of the scope, a bit each; one word long unless the scope is a process tree.
+#[map]
+pub static MEMBERS: Array<u64> = Array::with_max_entries(1, MMAPABLE);
+
 /// This CPU's number.
 #[inline(always)]
 pub fn this_cpu() -> u32 {

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use livelock_core::scope::Scope;
-
 use super::declare::Declared;
 use super::parse_span;
-use crate::host::cpus_of_list;
+use super::scope::ScopeArgs;
 
 const EXAMPLES: &str = "\
 Examples:
   sudo livelock diagnose                      is this host in a live lock? (5 seconds)
   sudo livelock diagnose --duration 30s       the same, for a rarer one
+  sudo livelock diagnose --cgroup /system.slice/nginx.service
+  sudo livelock diagnose --pid $(pidof -s postgres)   this process and its descendants only
   sudo livelock diagnose --format json --output verdict.json
   sudo livelock diagnose --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
   sudo livelock watch --plain                 one line a window until Ctrl-C
@@ -83,13 +83,8 @@ pub(super) struct DiagnoseArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
-    /// Judge these CPUs only, e.g. 0-3,8
-    #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
-    pub(super) cpu: Option<Scope>,
-
-    /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
-    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
-    pub(super) max_level: u8,
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
 
     #[command(flatten)]
     pub(super) declared: Declared,
@@ -113,13 +108,8 @@ pub(super) struct WatchArgs {
     #[arg(short, long, value_name = "TIME", value_parser = parse_span)]
     pub(super) duration: Option<Duration>,
 
-    /// Judge these CPUs only, e.g. 0-3,8
-    #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
-    pub(super) cpu: Option<Scope>,
-
-    /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
-    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
-    pub(super) max_level: u8,
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
 
     #[command(flatten)]
     pub(super) declared: Declared,
@@ -143,13 +133,8 @@ pub(super) struct ExportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
-    /// Judge these CPUs only, e.g. 0-3,8
-    #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
-    pub(super) cpu: Option<Scope>,
-
-    /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
-    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
-    pub(super) max_level: u8,
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
 
     #[command(flatten)]
     pub(super) declared: Declared,
@@ -161,15 +146,6 @@ pub(super) struct DoctorArgs {
     #[arg(long)]
     pub(super) json: bool,
 }
-
-fn cpu_list(text: &str) -> Result<Scope, CpuListError> {
-    cpus_of_list(text).map(Scope::of_cpus).ok_or(CpuListError)
-}
-
-/// Not a list of CPUs.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("not a list of CPUs: type numbers and ranges, such as 0-3,8")]
-pub(super) struct CpuListError;
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

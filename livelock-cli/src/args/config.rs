@@ -13,6 +13,7 @@ use livelock_core::scope::Scope;
 
 use super::cli::{Cli, Command, ExportFormat};
 use super::declare::Declared;
+use super::scope::ScopeArgs;
 use super::{ColorWhen, ReportFormat, command, span_text};
 use crate::declared::Declaration;
 
@@ -164,23 +165,13 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 return Err(ConfigError::TooLong { duration });
             }
             Job::Diagnose {
-                session: session(
-                    args.window,
-                    Some(duration),
-                    (args.cpu, args.max_level),
-                    args.declared,
-                )?,
+                session: session(args.window, Some(duration), args.scope, args.declared)?,
                 format: args.format,
                 output: output(args.output),
             }
         }
         Command::Watch(args) => Job::Watch {
-            session: session(
-                args.window,
-                args.duration,
-                (args.cpu, args.max_level),
-                args.declared,
-            )?,
+            session: session(args.window, args.duration, args.scope, args.declared)?,
             format: match (args.plain, args.json) {
                 (_, true) => WatchFormat::Json,
                 (true, false) => WatchFormat::Plain,
@@ -189,12 +180,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
         },
         Command::Export(args) => match args.format {
             ExportFormat::Jsonl => Job::Export {
-                session: session(
-                    args.window,
-                    args.duration,
-                    (args.cpu, args.max_level),
-                    args.declared,
-                )?,
+                session: session(args.window, args.duration, args.scope, args.declared)?,
                 output: output(args.output),
             },
         },
@@ -211,7 +197,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
 fn session(
     window: Duration,
     duration: Option<Duration>,
-    (cpu, max_level): (Option<Scope>, u8),
+    scope: ScopeArgs,
     declared: Declared,
 ) -> Result<Session, ConfigError> {
     if !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
@@ -224,8 +210,8 @@ fn session(
         _ => Ok(Session {
             window,
             duration,
-            scope: cpu.unwrap_or_default(),
-            max_level,
+            max_level: scope.max_level,
+            scope: scope.scope(),
             declared: declared.0,
         }),
     }

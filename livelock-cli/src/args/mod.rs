@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod declare;
+mod scope;
 mod span;
 #[cfg(test)]
 mod tests;

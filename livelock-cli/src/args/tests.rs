@@ -101,6 +101,13 @@ fn refusals_say_what_to_type() {
             "livelock watch --progress kprobe:tcp_sendmsg",
             "livelock watch --progress uprobe:nginx",
             "livelock doctor --progress tp:a:b",
+            "livelock diagnose --cgroup app.slice",
+            "livelock diagnose --cgroup /app/../..",
+            "livelock watch --pid nginx",
+            "livelock watch --pid 0",
+            "livelock export --pid 1 --cgroup /app",
+            "livelock diagnose --cgroup /app --cpu 0",
+            "livelock diagnose --pid 1 --cpu 0",
         ]
         .map(|line| format!("$ {line}\n{}", refused(line)))
         .join("\n")
@@ -162,4 +169,25 @@ fn a_scope_is_a_list_of_cpus() {
         .collect();
     assert_eq!(cpus, [0, 1, 3]);
     assert!(refused("livelock diagnose --cpu x").contains("0-3,8"));
+}
+
+#[test]
+fn a_scope_is_a_control_group_or_a_process_for_every_command() {
+    for command in ["diagnose", "watch", "export"] {
+        let scope = |option: &str| {
+            let config = parsed(&format!("livelock {command} {option}")).expect("valid");
+            match config.job {
+                Job::Diagnose { session, .. }
+                | Job::Watch { session, .. }
+                | Job::Export { session, .. } => session.scope,
+                Job::Doctor { .. } => panic!("doctor"),
+            }
+        };
+        let group = Scope::of_cgroup("/app.slice".to_owned());
+        assert_eq!(scope("--cgroup /app.slice"), group);
+        assert_eq!(scope("--cgroup 0::/app.slice"), group);
+        let tree = scope("--pid 4711");
+        assert_eq!(tree.pid.map(|pid| pid.0), Some(4711));
+        assert!(tree.is_of_tasks() && tree.cgroup.is_none() && tree.cpus.is_none());
+    }
 }

@@ -9,6 +9,7 @@ use aya::programs::tp_btf::BtfTracePointLink;
 use aya::{Btf, Ebpf};
 use livelock_common::{CpuActivity, RunnableSlot};
 
+use super::config::TaskFilter;
 use super::mapping::{MappedArray, copy};
 use crate::raw::RawRecord;
 
@@ -28,12 +29,22 @@ pub(super) const PROGRAMS: [&str; 11] = [
     "sched_wakeup",
 ];
 
+/// Of these, what belongs to no task: not attached if tasks are the scope.
+const OF_NO_TASK: [&str; 5] = [
+    "softirq_exit",
+    "softirq_entry",
+    "irq_handler_exit",
+    "irq_handler_entry",
+    "kfree_skb",
+];
+
 /// The programs of level 1 and their maps.
 pub(super) struct Level1 {
     activity: MappedArray<CpuActivity>,
     runnable: MappedArray<RunnableSlot>,
     /// Programs are loaded when first needed, and name their maps by these descriptors.
-    _maps: [MapData; 2],
+    _maps: [MapData; 3],
+    tasks: TaskFilter,
     links: Vec<BtfTracePointLink>,
     is_loaded: bool,
 }
@@ -42,12 +53,14 @@ impl Level1 {
     pub(super) fn new(
         activity: MappedArray<CpuActivity>,
         runnable: MappedArray<RunnableSlot>,
-        maps: [MapData; 2],
+        maps: [MapData; 3],
+        tasks: TaskFilter,
     ) -> Self {
         Self {
             activity,
             runnable,
             _maps: maps,
+            tasks,
             links: Vec::new(),
             is_loaded: false,
         }
@@ -63,7 +76,8 @@ impl Level1 {
             return;
         }
         self.clear();
-        for name in PROGRAMS {
+        let is_wanted = |name: &&str| self.tasks == TaskFilter::All || !OF_NO_TASK.contains(name);
+        for name in PROGRAMS.into_iter().filter(is_wanted) {
             let program: Option<&mut BtfTracePoint> =
                 ebpf.program_mut(name).and_then(|p| p.try_into().ok());
             let Some(program) = program else { continue };

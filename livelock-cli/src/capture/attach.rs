@@ -5,30 +5,42 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use aya::maps::{Map, MapData};
+use aya::programs::BtfTracePoint;
 use aya::programs::perf_event::PerfEventLink;
 use aya::programs::tp_btf::BtfTracePointLink;
-use aya::programs::{BtfTracePoint, RawTracePoint, RawTracePointRunOptions, TestRun};
-use aya::util::nr_cpus;
-use aya::{Btf, Ebpf, EbpfLoader, Endianness};
+use aya::{Btf, Ebpf};
 use aya_log::EbpfLogger;
 use livelock_common::{
-    ABI_VERSION, CpuState, LockBank, RUNNABLE_SLOTS, SAMPLE_RING, STACK_RING, SampleRecord,
-    StackRecord, TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
+    CpuState, LockBank, RUNNABLE_SLOTS, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
+    TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
 use livelock_core::host::SamplerSource;
 
 use super::activity::Level1;
-use super::config::{CaptureConfig, KernelOffsets};
+use super::config::{CaptureConfig, TaskFilter};
 use super::control::ControlWord;
 use super::drain::Rings;
+use super::load::{
+    attach_tracepoint, check_abi, kept_map, load_object, load_tracepoint, map, nr_member_words,
+};
 use super::mapping::MappedArray;
+use super::members::Members;
 use super::sampler::{attach_sampler, load_sampler};
-use super::{CaptureError, OBJECT, program_info, snapshot};
+use super::{CaptureError, program_info, snapshot};
 use crate::raw::{RawRecord, RingDrops};
 
 /// How long the ends of open waits are waited for at detach. Longer waits stay in flight in the books.
 const DETACH_GRACE: Duration = Duration::from_millis(10);
+
+/// Programs of level 0 and their hooks. `contention_end` first: an end without a begin is counted and ignored, a
+/// begin without an end would look like a wait without end.
+const CONTENTION: [(&str, &str); 2] = [
+    ("contention_end", "lock:contention_end"),
+    ("contention_begin", "lock:contention_begin"),
+];
+
+/// What follows a process tree.
+const FORK: (&str, &str) = ("sched_process_fork", "sched:sched_process_fork");
 
 /// What user space counts of a CPU, since attach.
 #[derive(Clone, Copy, Default)]
@@ -52,33 +64,10 @@ pub struct Capture {
     sampler: SamplerSource,
     level1: Level1,
     btf: Btf,
+    members: Members,
+    _fork_link: Option<BtfTracePointLink>,
     tracepoint_links: Vec<BtfTracePointLink>,
     sampler_links: Vec<PerfEventLink>,
-}
-
-/// Loads the object with every map sized for this host.
-pub(super) fn load_object(
-    offsets: &KernelOffsets,
-    types: &[u8],
-) -> Result<(Ebpf, Btf, u32), CaptureError> {
-    let btf = Btf::parse(types, Endianness::default()).map_err(CaptureError::Btf)?;
-    let nr_possible = nr_cpus().map_err(|(what, source)| CaptureError::Cpus { what, source })?;
-    let nr_possible = u32::try_from(nr_possible).unwrap_or(u32::MAX);
-    let globals = offsets.globals();
-    let mut loader = EbpfLoader::new();
-    // The programs have no relocations against kernel types: offsets come as globals.
-    loader.btf(None);
-    for (name, value) in &globals {
-        loader.override_global(name, value, true);
-    }
-    for name in ["CPU_STATE", "WAITS", "STACKS", "SAMPLES", "ACTIVITY"] {
-        loader.map_max_entries(name, nr_possible);
-    }
-    loader.map_max_entries("LOCK_BANKS", nr_possible.saturating_mul(2));
-    let ebpf = loader
-        .load(OBJECT)
-        .map_err(|e| CaptureError::Object(Box::new(e)))?;
-    Ok((ebpf, btf, nr_possible))
 }
 
 impl Capture {
@@ -87,21 +76,16 @@ impl Capture {
     /// # Errors
     /// Any [`CaptureError`]; nothing stays attached then.
     pub fn start(config: &CaptureConfig) -> Result<Self, CaptureError> {
-        let (mut ebpf, btf, nr_possible) = load_object(&config.offsets, &config.types)?;
+        let (mut ebpf, btf, nr_possible) =
+            load_object(&config.offsets, &config.types, config.tasks)?;
         let logger = EbpfLogger::init(&mut ebpf).ok();
         check_abi(&mut ebpf)?;
 
-        for program in ["contention_end", "contention_begin"] {
-            let tracepoint: &mut BtfTracePoint = ebpf
-                .program_mut(program)
-                .and_then(|p| p.try_into().ok())
-                .ok_or(CaptureError::MissingProgram(program))?;
-            tracepoint
-                .load(program, &btf)
-                .map_err(|source| CaptureError::Load {
-                    program,
-                    source: Box::new(source),
-                })?;
+        for (program, _) in CONTENTION {
+            load_tracepoint(&mut ebpf, &btf, program)?;
+        }
+        if config.tasks == TaskFilter::Tree {
+            load_tracepoint(&mut ebpf, &btf, FORK.0)?;
         }
         load_sampler(&mut ebpf)?;
 
@@ -118,29 +102,23 @@ impl Capture {
 
         let (activity, activity_map) = kept_map(&mut ebpf, "ACTIVITY", nr)?;
         let (runnable, runnable_map) = kept_map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?;
-        let level1 = Level1::new(activity, runnable, [activity_map, runnable_map]);
+        let nr_words = nr_member_words(config.tasks) as usize;
+        let (members, members_map) = kept_map(&mut ebpf, "MEMBERS", nr_words)?;
+        let level1 = Level1::new(
+            activity,
+            runnable,
+            [activity_map, runnable_map, members_map],
+            config.tasks,
+        );
 
         let (sampler, sampler_links) = attach_sampler(&mut ebpf, config.sample_hz)?;
-        // `contention_end` first: an end without a begin is counted and ignored, a begin without an
-        // end would look like a wait without end.
+        let mut fork_link = None;
+        if config.tasks == TaskFilter::Tree {
+            fork_link = Some(attach_tracepoint(&mut ebpf, FORK)?);
+        }
         let mut tracepoint_links = Vec::new();
-        for (program, hook) in [
-            ("contention_end", "lock:contention_end"),
-            ("contention_begin", "lock:contention_begin"),
-        ] {
-            let tracepoint: &mut BtfTracePoint = ebpf
-                .program_mut(program)
-                .and_then(|p| p.try_into().ok())
-                .ok_or(CaptureError::MissingProgram(program))?;
-            let link = tracepoint
-                .attach()
-                .and_then(|id| tracepoint.take_link(id))
-                .map_err(|source| CaptureError::Attach {
-                    program,
-                    hook,
-                    source: Box::new(source),
-                })?;
-            tracepoint_links.push(link);
+        for each in CONTENTION {
+            tracepoint_links.push(attach_tracepoint(&mut ebpf, each)?);
         }
         Ok(Self {
             ebpf,
@@ -156,6 +134,8 @@ impl Capture {
             sampler,
             level1,
             btf,
+            members: Members::new(members),
+            _fork_link: fork_link,
             tracepoint_links,
             sampler_links,
         })
@@ -165,6 +145,12 @@ impl Capture {
     #[must_use]
     pub fn sampler(&self) -> SamplerSource {
         self.sampler
+    }
+
+    /// The processes of the tree, if the scope is one. Its forks are followed already.
+    #[must_use]
+    pub fn members(&self) -> &Members {
+        &self.members
     }
 
     /// Empties the rings into `sink`; gives the number of records in the fullest ring of waits. Call it
@@ -270,84 +256,5 @@ impl Capture {
     fn recursion_misses(&self) -> Option<u64> {
         let program: &BtfTracePoint = self.ebpf.program("contention_begin")?.try_into().ok()?;
         program_info::recursion_misses(program.fd().ok()?.as_fd())
-    }
-}
-
-/// Runs the program that says which ABI the object was built for, and reads what it said.
-pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
-    let program = "announce";
-    let announce: &mut RawTracePoint = ebpf
-        .program_mut(program)
-        .and_then(|p| p.try_into().ok())
-        .ok_or(CaptureError::MissingProgram(program))?;
-    let failed = |source| CaptureError::Load {
-        program,
-        source: Box::new(source),
-    };
-    announce.load().map_err(failed)?;
-    let mut options = RawTracePointRunOptions::new();
-    options.args[1] = 1;
-    announce.test_run(options).map_err(failed)?;
-    let Some(Map::Array(data)) = ebpf.map("CONTROL") else {
-        return Err(CaptureError::MissingMap("CONTROL"));
-    };
-    let control = MappedArray::new(&data.fd().as_fd(), 1).map_err(|source| CaptureError::Map {
-        map: "CONTROL",
-        source,
-    })?;
-    let found = ControlWord::abi_version(&control);
-    if found == ABI_VERSION {
-        Ok(())
-    } else {
-        Err(CaptureError::Abi {
-            found,
-            needed: ABI_VERSION,
-        })
-    }
-}
-
-fn map<T: Copy>(
-    ebpf: &mut Ebpf,
-    name: &'static str,
-    len: usize,
-) -> Result<MappedArray<T>, CaptureError> {
-    // The mapping keeps the map alive; the programs hold it as well.
-    Ok(kept_map(ebpf, name, len)?.0)
-}
-
-/// A map whose descriptor must stay open, because programs that name it are yet to be loaded.
-fn kept_map<T: Copy>(
-    ebpf: &mut Ebpf,
-    name: &'static str,
-    len: usize,
-) -> Result<(MappedArray<T>, MapData), CaptureError> {
-    let data: MapData = match ebpf.take_map(name) {
-        Some(Map::Array(data)) => data,
-        _ => return Err(CaptureError::MissingMap(name)),
-    };
-    let mapped = MappedArray::new(&data.fd().as_fd(), len)
-        .map_err(|source| CaptureError::Map { map: name, source })?;
-    Ok((mapped, data))
-}
-
-#[cfg(test)]
-mod tests {
-    use aya_obj::btf::BtfKind;
-
-    use super::super::TRACEPOINT_TYPES;
-    use super::*;
-
-    #[test]
-    fn aya_finds_the_same_ids_in_the_skeleton() {
-        let (Ok(ours), Ok(whole)) = (crate::btf::read_running(), Btf::from_sys_fs()) else {
-            eprintln!("skipped: this kernel has no BTF, or one that aya cannot read");
-            return;
-        };
-        let skeleton =
-            Btf::parse(&ours.skeleton(&TRACEPOINT_TYPES), Endianness::default()).unwrap();
-        for name in TRACEPOINT_TYPES {
-            let id = |btf: &Btf| btf.id_by_type_name_kind(name, BtfKind::Typedef).unwrap();
-            assert_eq!(id(&skeleton), id(&whole));
-        }
     }
 }

@@ -12,6 +12,8 @@ pub struct KernelOffsets {
     pub switches: Option<(u32, u32)>,
     /// `task_struct.pid`.
     pub task_pid: Option<u32>,
+    /// `task_struct.tgid`.
+    pub task_tgid: Option<u32>,
     /// `task_struct.prio`.
     pub task_prio: Option<u32>,
     /// Number of the system call in `struct pt_regs`.
@@ -35,6 +37,7 @@ impl KernelOffsets {
         let singles = [
             ("TASK_SIZE", self.task_size),
             ("TASK_PID", self.task_pid),
+            ("TASK_TGID", self.task_tgid),
             ("TASK_PRIO", self.task_prio),
             ("REGS_SYSCALL", self.regs_syscall),
             ("REGS_IP", REGS_IP),
@@ -62,7 +65,7 @@ impl KernelOffsets {
 }
 
 /// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
-pub const TRACEPOINT_TYPES: [&str; 13] = [
+pub const TRACEPOINT_TYPES: [&str; 14] = [
     "btf_trace_contention_begin",
     "btf_trace_contention_end",
     "btf_trace_softirq_exit",
@@ -76,6 +79,7 @@ pub const TRACEPOINT_TYPES: [&str; 13] = [
     "btf_trace_kfree_skb",
     "btf_trace_sched_switch",
     "btf_trace_sched_wakeup",
+    "btf_trace_sched_process_fork",
 ];
 
 /// Instruction pointer in `bpf_user_pt_regs_t`: part of the user ABI, the same on every kernel.
@@ -86,6 +90,23 @@ const REGS_IP: Option<u32> = if cfg!(target_arch = "x86_64") {
 } else {
     None
 };
+
+/// Which tasks the programs count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TaskFilter {
+    /// All.
+    #[default]
+    All,
+    /// Those of a cgroup v2 and the ones below it.
+    Cgroup {
+        /// Its id.
+        id: u64,
+        /// How far below the root it is.
+        level: u32,
+    },
+    /// Those of a process tree; see [`Members`](super::Members).
+    Tree,
+}
 
 /// How to capture.
 #[derive(Clone, Debug)]
@@ -98,4 +119,6 @@ pub struct CaptureConfig {
     pub sample_hz: u64,
     /// Streaming slices at the start; see `Capture::set_slice_mask`.
     pub slice_mask: u64,
+    /// Which tasks.
+    pub tasks: TaskFilter,
 }

@@ -10,16 +10,19 @@ mod control;
 mod declared;
 mod drain;
 mod error;
+mod load;
 mod mapping;
+mod members;
 mod probe;
 mod program_info;
 mod sampler;
 mod snapshot;
 
 pub use attach::Capture;
-pub use config::{CaptureConfig, KernelOffsets, TRACEPOINT_TYPES};
+pub use config::{CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter};
 pub use declared::{DeclaredProbes, ProbeSite};
 pub use error::CaptureError;
+pub use members::Members;
 pub use probe::{ProgramProbe, probe_programs, probe_sampler};
 
 /// The object, built by `cargo xtask ebpf` and committed.

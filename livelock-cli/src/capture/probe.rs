@@ -9,8 +9,8 @@ use livelock_core::host::SamplerSource;
 
 use super::CaptureError;
 use super::activity::PROGRAMS;
-use super::attach::{check_abi, load_object};
-use super::config::KernelOffsets;
+use super::config::{KernelOffsets, TaskFilter};
+use super::load::{check_abi, load_object};
 use super::sampler::{attach_sampler, load_sampler};
 
 /// What the kernel said to one program.
@@ -32,11 +32,15 @@ pub fn probe_programs(
     offsets: &KernelOffsets,
     types: &[u8],
 ) -> Result<Vec<ProgramProbe>, CaptureError> {
-    let (mut ebpf, btf, _) = load_object(offsets, types)?;
+    let (mut ebpf, btf, _) = load_object(offsets, types, TaskFilter::All)?;
     let mut probes = Vec::new();
     for (program, hook) in [
         ("contention_begin", "tp_btf lock:contention_begin"),
         ("contention_end", "tp_btf lock:contention_end"),
+        (
+            "sched_process_fork",
+            "tp_btf sched:sched_process_fork, for --pid",
+        ),
     ] {
         let tracepoint: &mut BtfTracePoint = ebpf
             .program_mut(program)
@@ -121,7 +125,7 @@ fn level1(ebpf: &mut Ebpf, btf: &Btf) -> Vec<ProgramProbe> {
 /// # Errors
 /// If neither a PMU nor the CPU clock can be had.
 pub fn probe_sampler(types: &[u8]) -> Result<SamplerSource, CaptureError> {
-    let (mut ebpf, _, _) = load_object(&KernelOffsets::default(), types)?;
+    let (mut ebpf, _, _) = load_object(&KernelOffsets::default(), types, TaskFilter::All)?;
     load_sampler(&mut ebpf)?;
     let (source, _links) = attach_sampler(&mut ebpf, 1)?;
     Ok(source)

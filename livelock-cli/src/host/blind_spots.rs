@@ -13,6 +13,8 @@ pub struct Probes {
     pub has_function_names: bool,
     /// Probe level, see docs/architecture.md.
     pub level: u8,
+    /// Whether the scope is one of tasks.
+    pub is_of_tasks: bool,
 }
 
 /// Those that apply.
@@ -70,6 +72,20 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes) -> Vec<BlindSpot> {
             "idle-by-ticks",
             "idle time may be counted in ticks, which an overcommitted guest loses",
             "read busy time together with lost ticks in the time ledger",
+        ));
+    }
+    if probes.is_of_tasks {
+        spots.push(spot(
+            "outside-holders",
+            "waits of tasks outside the scope are not seen: what they hold a lock for is charged to whoever of the \
+             scope had it last",
+            "waits of the scope and what they burn are exact; without --cgroup or --pid both sides are seen",
+        ));
+        spots.push(spot(
+            "interrupts-of-no-task",
+            "interrupts, steal and packets belong to no task and are left out; what an interrupt does while a task \
+             of the scope runs counts as that task's",
+            "run without --cgroup or --pid",
         ));
     }
     if probes.level == 0 {

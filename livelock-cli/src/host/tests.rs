@@ -257,6 +257,7 @@ fn blind_spots_follow_the_host() {
     let mut facts = here().facts;
     let ids = |facts: &_, has_function_names| -> Vec<String> {
         let probes = Probes {
+            is_of_tasks: false,
             has_function_names,
             level: 0,
         };

@@ -16,5 +16,6 @@ mod tests;
 pub use counters::{VmCounters, parse_diskstats, parse_loadavg, parse_net_dev, parse_vmstat};
 pub use error::ProcfsError;
 pub use snapshot::HostCounters;
+pub(crate) use snapshot::user_hz;
 pub use starved::Starvation;
 pub use stat::{Stat, parse_stat};

@@ -108,7 +108,8 @@ fn text(file: &mut Option<ProcFile>) -> Option<&str> {
     file.as_mut()?.read().ok()
 }
 
-fn user_hz() -> u64 {
+/// Ticks of `/proc` a second.
+pub(crate) fn user_hz() -> u64 {
     // SAFETY: takes no pointer.
     let hz = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     // 100 on every architecture that is left.

@@ -4,6 +4,7 @@
 //! unknown is `-`.
 
 use livelock_core::host::HostFacts;
+use livelock_core::scope::Scope;
 use livelock_core::verdict::{Status, Verdict};
 
 use super::units::{amount, clean, count, cut_end, duration};
@@ -47,11 +48,16 @@ pub fn plain_line(window: &WindowSummary) -> String {
     )
 }
 
-/// What is printed once, above the lines: the host, and the columns.
+/// What is printed once, above the lines: the host, what part of it is judged, and the columns.
 #[must_use]
-pub fn plain_header(host: &HostFacts) -> String {
+pub fn plain_header(host: &HostFacts, scope: &Scope) -> String {
+    let part = if *scope == Scope::default() {
+        String::new()
+    } else {
+        format!("; of it {}", clean(&scope.to_string()))
+    };
     format!(
-        "# {}, Linux {}, {} CPUs\n{PLAIN_HEADER}",
+        "# {}, Linux {}, {} CPUs{part}\n{PLAIN_HEADER}",
         clean(&host.hostname),
         clean(&host.kernel_release),
         host.nr_cpus_online,

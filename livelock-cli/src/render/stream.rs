@@ -4,6 +4,7 @@
 //! to end silently; a stream without a summary was cut off.
 
 use livelock_core::host::HostFacts;
+use livelock_core::scope::Scope;
 use livelock_core::verdict::{Accounting, BlindSpot, SelfCost, Status, Verdict};
 use serde::Serialize;
 
@@ -25,6 +26,8 @@ pub struct StreamHeader {
     pub window_ns: u64,
     /// Host.
     pub host: HostFacts,
+    /// What part of it is judged.
+    pub scope: Scope,
     /// What it cannot show.
     pub blind_spots: Vec<BlindSpot>,
 }
@@ -36,6 +39,7 @@ impl StreamHeader {
         began_unix_ms: u64,
         window_ns: u64,
         host: HostFacts,
+        scope: Scope,
         blind_spots: Vec<BlindSpot>,
     ) -> Self {
         Self {
@@ -44,6 +48,7 @@ impl StreamHeader {
             began_unix_ms,
             window_ns,
             host,
+            scope,
             blind_spots,
         }
     }

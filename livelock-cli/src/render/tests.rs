@@ -1,5 +1,7 @@
 //! Snapshots, and what no snapshot would notice.
 
+use livelock_core::ids::Tgid;
+use livelock_core::scope::Scope;
 use livelock_core::verdict::Accounting;
 
 use super::specimen::{healthy, host, livelock, window};
@@ -64,7 +66,13 @@ fn plain_lines() {
 #[test]
 fn the_stream_has_a_header_and_a_summary() {
     let spots = livelock().blind_spots;
-    let header = StreamHeader::new(1_790_000_000_000, 1_000_000_000, host(), spots);
+    let header = StreamHeader::new(
+        1_790_000_000_000,
+        1_000_000_000,
+        host(),
+        Scope::default(),
+        spots,
+    );
     let accounting: Accounting = livelock().accounting;
     let cost = Some(livelock().self_cost);
     let status = Some(livelock().status);
@@ -94,4 +102,28 @@ fn numbers_are_short() {
     assert_eq!(amount(22_345.6), "22k");
     assert_eq!(amount(4_700_000.0), "4.7M");
     assert_eq!(cut_front("/a/long/path", 8), "..g/path");
+}
+
+#[test]
+fn the_text_says_what_scope_it_is_about() {
+    let scoped = |scope| {
+        let verdict = livelock_core::verdict::Verdict {
+            scope,
+            ..livelock()
+        };
+        verdict_text(&verdict, plain_style())
+    };
+    let group = scoped(Scope::of_cgroup("/app\u{1b}.slice".to_owned()));
+    assert!(group.contains("  of   control group /app"), "{group}");
+    assert!(
+        !group.contains('\u{1b}') && group.contains("CPUs that the scope could use"),
+        "{group}"
+    );
+    let tree = scoped(Scope::of_tree(Tgid(4711)));
+    assert!(
+        tree.contains("  of   process 4711 and its descendants"),
+        "{tree}"
+    );
+    assert!(plain_header(&host(), &Scope::of_tree(Tgid(4711))).contains("of it process 4711"));
+    assert!(!plain_header(&host(), &Scope::default()).contains("of it"));
 }

@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use livelock_core::host::HostFacts;
+use livelock_core::scope::Scope;
 use livelock_core::verdict::{BlindSpot, Status};
 
 use super::output::{Sink, Written};
@@ -21,7 +22,7 @@ struct Watcher {
 }
 
 impl Listener for Watcher {
-    fn begin(&mut self, _: &HostFacts, _: &[BlindSpot]) -> anyhow::Result<Written> {
+    fn begin(&mut self, _: &HostFacts, _: &Scope, _: &[BlindSpot]) -> anyhow::Result<Written> {
         Ok(Written::Yes)
     }
 

@@ -81,6 +81,7 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
             .member_offset("task_struct", "nvcsw")
             .zip(btf.member_offset("task_struct", "nivcsw")),
         task_pid: btf.member_offset("task_struct", "pid"),
+        task_tgid: btf.member_offset("task_struct", "tgid"),
         task_prio: btf.member_offset("task_struct", "prio"),
         regs_syscall: btf
             .member_offset("pt_regs", "orig_ax")

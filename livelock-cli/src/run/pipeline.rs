@@ -5,7 +5,6 @@
 use anyhow::Context;
 use livelock_core::event::Event;
 use livelock_core::ids::MonotonicNs;
-use livelock_core::scope::Scope;
 use livelock_core::window::{Window, WindowBuilder};
 
 use super::governor::Governor;
@@ -13,6 +12,7 @@ use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
 use crate::procfs::{HostCounters, Starvation};
 use crate::raw::RawRecord;
+use crate::tasks::{Found, TaskReader};
 
 /// A running observation.
 pub(super) struct Pipeline {
@@ -21,6 +21,9 @@ pub(super) struct Pipeline {
     builder: WindowBuilder,
     governor: Governor,
     starvation: Starvation,
+    /// If the scope is one of tasks.
+    tasks: Option<TaskReader>,
+    has_said_empty: bool,
     raw: Vec<RawRecord>,
     events: Vec<Event>,
     nr_undecodable: u64,
@@ -31,17 +34,20 @@ impl Pipeline {
     /// Attaches, and takes the first snapshot.
     pub(super) fn start(
         config: &CaptureConfig,
-        nr_cpus_online: u32,
-        scope: Scope,
+        builder: WindowBuilder,
+        tasks: Option<Found>,
     ) -> anyhow::Result<Self> {
         let counters = HostCounters::open()?;
         let capture = Capture::start(config)?;
+        let tasks = tasks.map(|found| TaskReader::begin(found, capture.members()));
         let mut pipeline = Self {
             capture,
             counters,
-            builder: WindowBuilder::new(nr_cpus_online).within(scope),
+            builder,
             governor: Governor::default(),
             starvation: Starvation::default(),
+            tasks,
+            has_said_empty: false,
             raw: Vec::new(),
             events: Vec::new(),
             nr_undecodable: 0,
@@ -115,7 +121,22 @@ impl Pipeline {
         for event in events {
             self.builder.fold(event);
         }
+        self.read_tasks();
         Ok(at)
+    }
+
+    /// What the tasks of the scope did, and a word once none of them is left.
+    fn read_tasks(&mut self) {
+        let Some(tasks) = &mut self.tasks else {
+            return;
+        };
+        if let Some(counters) = tasks.read(self.capture.members()) {
+            self.builder.fold(Event::Tasks(counters));
+        }
+        if tasks.is_empty() && !self.has_said_empty {
+            self.has_said_empty = true;
+            eprintln!("livelock: the scope has no task any more; if some come, they count");
+        }
     }
 
     fn fold(&mut self, at: MonotonicNs) {
@@ -128,7 +149,12 @@ impl Pipeline {
         let mut waiting = Vec::new();
         for event in self.events.drain(..) {
             match event {
-                Event::Starved(task) => waiting.push(task),
+                Event::Starved(task) => {
+                    let tasks = self.tasks.as_ref();
+                    if tasks.is_none_or(|tasks| tasks.has(task.pid)) {
+                        waiting.push(task);
+                    }
+                }
                 event => self.builder.fold(event),
             }
         }

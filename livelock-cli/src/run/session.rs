@@ -18,7 +18,7 @@ use livelock_core::names::Names;
 use livelock_core::scope::Scope;
 use livelock_core::spin_functions::{is_idle, is_spin};
 use livelock_core::verdict::BlindSpot;
-use livelock_core::window::Window;
+use livelock_core::window::{Window, WindowBuilder};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
@@ -35,6 +35,7 @@ use crate::exit::Exit;
 use crate::host::{Probes, blind_spots, cpus_of_list, survey};
 use crate::names::{LiveNames, SymbolsError};
 use crate::render::EndedBy;
+use crate::tasks::{self, Found as TaskFound};
 
 /// Samples per second and CPU; not 100, to stay out of step with timers of the kernel.
 const SAMPLE_HZ: u64 = 99;
@@ -60,7 +61,12 @@ pub(super) struct Seen<'a> {
 /// Who wants to know.
 pub(super) trait Listener {
     /// Before the first window.
-    fn begin(&mut self, host: &HostFacts, blind_spots: &[BlindSpot]) -> anyhow::Result<Written>;
+    fn begin(
+        &mut self,
+        host: &HostFacts,
+        scope: &Scope,
+        blind_spots: &[BlindSpot],
+    ) -> anyhow::Result<Written>;
     /// Every drain.
     fn tick(&mut self, elapsed: Duration);
     /// Every window.
@@ -112,6 +118,13 @@ pub(super) async fn observe(
         eprintln!("error: {message}");
         return Ok(Outcome::Refused(Exit::Usage));
     }
+    let tasks = match tasks::find(&session.scope, &host.offsets) {
+        Ok(tasks) => tasks,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Ok(Outcome::Refused(Exit::Usage));
+        }
+    };
     let found = match Found::of(&session.declared, session.window) {
         Ok(found) => found,
         Err(error) => {
@@ -126,9 +139,15 @@ pub(super) async fn observe(
         types: host.types.clone(),
         sample_hz: SAMPLE_HZ,
         slice_mask: Governor::default().slice_mask,
+        tasks: tasks.as_ref().map(TaskFound::filter).unwrap_or_default(),
+    };
+    let scope = match &tasks {
+        Some(tasks) => tasks.scope(),
+        None => session.scope.clone(),
     };
     let attached = found.attach().and_then(|sources| {
-        let pipeline = Pipeline::start(&config, host.nr_cpus_online, session.scope.clone())?;
+        let builder = WindowBuilder::new(host.nr_cpus_online).within(scope.clone());
+        let pipeline = Pipeline::start(&config, builder, tasks)?;
         Ok((sources, pipeline))
     });
     let (mut sources, mut pipeline) = match attached {
@@ -177,9 +196,9 @@ pub(super) async fn observe(
             }
             prepared = preparing.wait(), if bench.is_none() => {
                 log::info!("prepared after {} ms", entered.elapsed().as_millis());
-                let mut fresh = seat(prepared, &host, &pipeline, &session.scope);
+                let mut fresh = seat(prepared, &host, &pipeline, &scope);
                 expect_progress(&mut fresh.2.judge, session, &first);
-                if listener.begin(&fresh.0, &fresh.1)? == Written::PipeClosed {
+                if listener.begin(&fresh.0, &scope, &fresh.1)? == Written::PipeClosed {
                     break EndedBy::ClosedPipe;
                 }
                 bench = Some(fresh.2);
@@ -194,10 +213,9 @@ pub(super) async fn observe(
     let mut bench = match bench {
         Some(bench) => bench,
         None => {
-            let (facts, spots, mut bench) =
-                seat(preparing.wait().await, &host, &pipeline, &session.scope);
+            let (facts, spots, mut bench) = seat(preparing.wait().await, &host, &pipeline, &scope);
             expect_progress(&mut bench.judge, session, &first);
-            listener.begin(&facts, &spots)?;
+            listener.begin(&facts, &scope, &spots)?;
             bench
         }
     };
@@ -301,6 +319,7 @@ fn seat(
     let probes = Probes {
         has_function_names: names.symbols().is_some(),
         level: 0,
+        is_of_tasks: scope.is_of_tasks(),
     };
     let spots = blind_spots(&found.facts, probes);
     let judge = Judge::within(scope.clone(), found.facts.clone(), spots.clone());

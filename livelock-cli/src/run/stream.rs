@@ -6,6 +6,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use livelock_core::host::HostFacts;
+use livelock_core::scope::Scope;
 use livelock_core::verdict::{BlindSpot, Status, Verdict};
 
 use super::output::{Sink, Written};
@@ -42,15 +43,21 @@ impl Stream {
 }
 
 impl Listener for Stream {
-    fn begin(&mut self, host: &HostFacts, blind_spots: &[BlindSpot]) -> anyhow::Result<Written> {
+    fn begin(
+        &mut self,
+        host: &HostFacts,
+        scope: &Scope,
+        blind_spots: &[BlindSpot],
+    ) -> anyhow::Result<Written> {
         let text = match self.form {
             Form::Json => header_line(&StreamHeader::new(
                 unix_ms(),
                 u64::try_from(self.window.as_nanos()).unwrap_or(u64::MAX),
                 host.clone(),
+                scope.clone(),
                 blind_spots.to_vec(),
             ))?,
-            Form::Plain => plain_header(host),
+            Form::Plain => plain_header(host, scope),
         };
         self.sink.write(&text)
     }

@@ -13,6 +13,8 @@ mod lifecycle;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod scopes;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod tool;

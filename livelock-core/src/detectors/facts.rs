@@ -17,8 +17,8 @@ pub struct Facts<'a> {
     pub books: &'a TimeBooks,
     /// Length in nanoseconds.
     pub wall_ns: u64,
-    /// CPUs online.
-    pub nr_cpus: u32,
+    /// CPUs online, or how many the tasks of the scope could use.
+    pub nr_cpus: f64,
     /// Samples.
     pub profile: &'a Profile,
     /// Counters of the host.
@@ -106,7 +106,7 @@ impl<'a> Facts<'a> {
     /// CPUs' worth of a share of busy time.
     #[must_use]
     pub fn cpus(&self, share_of_busy: f64) -> f64 {
-        share_of_busy * self.books.busy_share().unwrap_or(0.0) * f64::from(self.nr_cpus)
+        share_of_busy * self.books.busy_share().unwrap_or(0.0) * self.nr_cpus
     }
 }
 

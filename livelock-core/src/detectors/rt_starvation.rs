@@ -60,7 +60,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     Some(Detection {
         class: detector.class,
         nature: Nature::Starvation,
-        share: share.max(1.0 / f64::from(facts.nr_cpus.max(1))),
+        share: share.max(1.0 / facts.nr_cpus.max(1.0)),
         evidence: vec![signal(
             "runnable_wait",
             (starved.age_ns as f64, "ns"),

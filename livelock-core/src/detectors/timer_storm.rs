@@ -32,7 +32,7 @@ const REMEDIES: &[super::Row] = &[(
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let per_sec = facts.rate(HostCounter::TimerInterrupts)?;
-    let per_cpu = per_sec / f64::from(facts.nr_cpus.max(1));
+    let per_cpu = per_sec / facts.nr_cpus.max(1.0);
     let share = facts
         .samples(detector.class)
         .map_or(0.0, |samples| facts.of_samples(samples.nr))

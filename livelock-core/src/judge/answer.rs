@@ -34,8 +34,8 @@ const SYSCALL_RESULTS: &str = "syscall-results";
 pub(super) struct Case<'a> {
     pub(super) host: &'a HostFacts,
     pub(super) scope: &'a Scope,
-    /// CPUs in the scope.
-    pub(super) nr_cpus: u32,
+    /// CPUs in the scope, or how many its tasks could use.
+    pub(super) nr_cpus: f64,
     pub(super) blind_spots: &'a [BlindSpot],
     pub(super) span: &'a SpanTally,
     pub(super) history: &'a History,
@@ -164,9 +164,11 @@ impl Case<'_> {
     fn time(&self) -> TimeLedger {
         let profile = &self.span.profile;
         let is_enough = profile.nr >= at::NR_MIN_SAMPLES;
+        // Samples of a scope's tasks are no share of any CPU's time.
+        let is_of_cpus = !self.scope.is_of_tasks();
         let pct = |nr: u64| {
             share(nr, profile.nr)
-                .filter(|_| is_enough)
+                .filter(|_| is_enough && is_of_cpus)
                 .map(|s| 100.0 * s)
         };
         TimeLedger {
@@ -203,7 +205,12 @@ impl Case<'_> {
             locks,
             is_overcommitted: self.is_overcommitted(),
             is_guest: self.host.hypervisor.is_some(),
-            self_pct: self.self_cost().cpu_pct,
+            // The programs run in the tasks of a scope, the process elsewhere.
+            self_pct: if self.scope.is_of_tasks() {
+                100.0 * share(span.self_ns, span.books.capacity_ns).unwrap_or(0.0)
+            } else {
+                self.self_cost().cpu_pct
+            },
         }
     }
 
@@ -238,6 +245,15 @@ impl Case<'_> {
                 nr_stacks: span.nr_stacks,
                 one_in: share(span.nr_begun, span.nr_stacks),
             },
+        }
+    }
+
+    /// Who is busy, for a sentence.
+    pub(super) fn who(&self) -> &'static str {
+        if self.scope.is_of_tasks() {
+            "the scope is"
+        } else {
+            "the CPUs are"
         }
     }
 

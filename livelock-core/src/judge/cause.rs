@@ -65,12 +65,19 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
         return cannot_tell(case);
     }
     let (_, books) = case.span.books_at(case.level);
-    let nr_cpus = case.nr_cpus;
+    // Whole CPUs, but for tasks.
+    let nr_cpus = format!("{:.1}", case.nr_cpus);
+    let nr_cpus = nr_cpus.strip_suffix(".0").unwrap_or(&nr_cpus);
     let user = books.user_share().map_or_else(
         || "an unknown share".to_owned(),
         |user| format!("{:.1} %", 100.0 * user),
     );
-    let cpus = |ns: u64| f64::from(nr_cpus) * share(ns, books.capacity_ns).unwrap_or(0.0);
+    let cpus = |ns: u64| case.nr_cpus * share(ns, books.capacity_ns).unwrap_or(0.0);
+    let (who, spin) = if case.scope.is_of_tasks() {
+        ("the scope is", "spins")
+    } else {
+        ("CPUs are", "spin")
+    };
     let busy_pct = 100.0 * case.busy();
     match class {
         CauseClass::UntracedSpin => format!(
@@ -103,18 +110,18 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
                 .map_or("unknown", |l| l.name.as_str())
         ),
         CauseClass::UserCompute => {
-            format!("CPUs are {busy_pct:.0} % busy; user code gets {user} of it")
+            format!("{who} {busy_pct:.0} % busy; user code gets {user} of it")
         }
         CauseClass::KernelWork => format!(
-            "CPUs are {busy_pct:.0} % busy, mostly with kernel work that spins on nothing; user code gets {user}"
+            "{who} {busy_pct:.0} % busy, mostly with kernel work that spins on nothing; user code gets {user}"
         ),
         CauseClass::HostOvercommit => {
             format!(
-                "CPUs are {busy_pct:.0} % busy, but the hypervisor takes them or loses their ticks"
+                "{who} {busy_pct:.0} % busy, but the hypervisor takes them or loses their ticks"
             )
         }
         _ => {
-            format!("CPUs are {busy_pct:.0} % busy and spin on nothing to speak of")
+            format!("{who} {busy_pct:.0} % busy and {spin} on nothing to speak of")
         }
     }
 }

@@ -123,7 +123,7 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
                 "%",
                 Some(100.0 * at::BUSY_FOR_LIVELOCK),
                 EvidenceSource::ProcStat,
-                format!("the CPUs are {:.0} % busy, by clock", 100.0 * busy),
+                format!("{} {:.0} % busy, by clock", case.who(), 100.0 * busy),
             ));
         }
     }
@@ -217,7 +217,7 @@ fn business(case: &Case<'_>) -> Vec<Evidence> {
             "%",
             Some(100.0 * at::BUSY_FOR_STATUS),
             EvidenceSource::ProcStat,
-            format!("the CPUs are {:.0} % busy, by clock", 100.0 * busy),
+            format!("{} {:.0} % busy, by clock", case.who(), 100.0 * busy),
         ));
     }
     if let Some(user) = books.user_share() {

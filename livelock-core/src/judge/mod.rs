@@ -112,15 +112,15 @@ impl Judge {
             self.throughput.is_retrograde(),
             &self.host,
         );
-        seen.rt_hog = profile.rt_hog();
+        // Among samples of the scope's tasks alone each of them has its CPU to itself.
+        seen.rt_hog = profile.rt_hog().filter(|_| !window.subject.is_tasks());
         seen.starved = starved(window, seen.rt_hog.is_some());
-        if let Some(busy) = seen.busy.filter(|&busy| busy >= at::BASELINE_MIN_BUSY) {
+        let is_busy = seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY);
+        if let Some(books) = books.filter(|_| is_busy) {
             let nr: u64 = tokens.values().sum();
-            let seconds = window.duration_ns() as f64 / 1e9;
-            self.throughput.learn(
-                busy * f64::from(window.nr_cpus_online),
-                nr as f64 / seconds.max(f64::MIN_POSITIVE),
-            );
+            let seconds = (window.duration_ns() as f64 / 1e9).max(f64::MIN_POSITIVE);
+            let busy_cpus = books.busy_ns() as f64 / 1e9 / seconds;
+            self.throughput.learn(busy_cpus, nr as f64 / seconds);
         }
         let declared = self.judge_declared(window, books.as_ref(), &mut seen);
         self.learn(&seen);
@@ -172,7 +172,7 @@ impl Judge {
         Case {
             host: &self.host,
             scope: &self.scope,
-            nr_cpus: self.scope.nr_cpus(self.host.nr_cpus_online),
+            nr_cpus: self.nr_cpus(span),
             blind_spots: &self.blind_spots,
             span,
             history: &self.history,
@@ -180,6 +180,16 @@ impl Judge {
             throughput_slope: self.throughput.slope(),
             level,
         }
+    }
+
+    /// CPUs of the scope; for tasks, how many they could use on average.
+    fn nr_cpus(&self, span: &SpanTally) -> f64 {
+        let nr_cpus = f64::from(self.scope.nr_cpus(self.host.nr_cpus_online));
+        if !self.scope.is_of_tasks() {
+            return nr_cpus;
+        }
+        let usable = time::share(span.books.capacity_ns, span.wall_ns);
+        usable.filter(|&nr| nr > 0.0).unwrap_or(nr_cpus)
     }
 
     /// Quiet windows, busy enough to be comparable, make the baseline.

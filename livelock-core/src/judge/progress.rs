@@ -73,7 +73,7 @@ fn reason(case: &Case<'_>, state: ProgressState) -> String {
             let busy = span.books.busy_share().unwrap_or(0.0);
             let omega = span.books.omega().unwrap_or(0.0);
             if busy < at::BUSY_FOR_STATUS {
-                "the CPUs are not busy enough to lack progress".to_owned()
+                format!("{} not busy enough to lack progress", case.who())
             } else if span
                 .books
                 .user_share()

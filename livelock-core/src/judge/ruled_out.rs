@@ -37,8 +37,8 @@ pub(super) fn ruled_out(case: &Case<'_>, status: Status) -> Vec<RuledOut> {
             format!("user code gets {:.1} % of busy time", 100.0 * user),
         );
     }
-    if let Some(irq) =
-        of_busy(books.hardirq_ns + books.softirq_ns).filter(|&irq| irq < at::INTERRUPT_SHARE)
+    if let Some(irq) = of_busy(books.hardirq_ns + books.softirq_ns)
+        .filter(|&irq| irq < at::INTERRUPT_SHARE && !books.is_of_tasks)
     {
         rule_out(
             "interrupt work",
@@ -67,6 +67,7 @@ pub(super) fn ruled_out(case: &Case<'_>, status: Status) -> Vec<RuledOut> {
     let lost = share(span.books.lost_ticks_ns, span.books.capacity_ns);
     if let (Some(steal), Some(lost)) = (steal, lost)
         && !case.is_overcommitted()
+        && !span.books.is_of_tasks
     {
         rule_out(
             "host overcommit",
@@ -103,7 +104,7 @@ fn not_livelock(case: &Case<'_>) -> String {
     let user = books.user_share().unwrap_or(0.0);
     let busy = books.busy_share().unwrap_or(0.0);
     if busy < at::BUSY_FOR_LIVELOCK {
-        format!("the CPUs are only {:.0} % busy", 100.0 * busy)
+        format!("{} only {:.0} % busy", case.who(), 100.0 * busy)
     } else if case.level == Level::Quiet || omega < at::OMEGA_WITH_BASELINE {
         format!("only {:.1} % of busy time is spun away", 100.0 * omega)
     } else {

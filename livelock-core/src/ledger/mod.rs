@@ -7,5 +7,6 @@ pub mod profile;
 pub mod progress;
 pub mod samples;
 pub mod slope;
+mod tasks;
 pub mod time;
 pub mod waste;

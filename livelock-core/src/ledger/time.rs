@@ -6,15 +6,19 @@
 use crate::event::CpuTimes;
 use crate::ledger::profile::Profile;
 use crate::ledger::samples::SampleCounts;
+use crate::ledger::tasks::of_tasks;
 use crate::ledger::waste;
+use crate::tasks::Subject;
 use crate::thresholds::NR_MIN_SAMPLES;
 use crate::verdict::TimeLedger;
 use crate::window::Window;
 
-/// Nanoseconds of all CPUs. `capacity = idle + steal + own + busy`, and `busy` is the sum of the others but
+/// Nanoseconds of all CPUs, or of what the tasks of a scope could use. `capacity = idle + steal + own + busy`, and `busy` is the sum of the others but
 /// `lost_ticks_ns`, which overlaps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeBooks {
+    /// Of tasks: what belongs to no task is unknown.
+    pub is_of_tasks: bool,
     /// Wall time of the CPUs whose times are known.
     pub capacity_ns: u64,
     /// Idle and waiting for I/O.
@@ -124,6 +128,7 @@ impl TimeBooks {
 
     /// Adds `other`.
     pub const fn merge(&mut self, other: &Self) {
+        self.is_of_tasks |= other.is_of_tasks;
         self.capacity_ns += other.capacity_ns;
         self.idle_ns += other.idle_ns;
         self.steal_ns += other.steal_ns;
@@ -153,6 +158,7 @@ impl TimeBooks {
     pub fn ledger(&self) -> TimeLedger {
         let pct = |ns: u64| share(ns, self.capacity_ns).map(|share| 100.0 * share);
         let known = |ns: u64| pct(ns).filter(|_| self.unknown_ns == 0 || ns > 0);
+        let of_cpus = |share: Option<f64>| share.filter(|_| !self.is_of_tasks);
         TimeLedger {
             polling_idle_pct: None,
             halted_waiters_pct: None,
@@ -165,14 +171,14 @@ impl TimeBooks {
                 .and_then(|_| pct(self.untraced_spin_ns)),
             vain_fault_pct: pct(self.fault_ns),
             vain_retry_pct: pct(self.retry_ns),
-            ipi_wait_pct: pct(self.ipi_ns),
+            ipi_wait_pct: of_cpus(pct(self.ipi_ns)),
             vain_reclaim_pct: pct(self.reclaim_ns),
-            vain_receive_pct: pct(self.receive_ns),
-            hardirq_pct: known(self.hardirq_ns),
-            softirq_pct: known(self.softirq_ns),
-            steal_pct: pct(self.steal_ns),
+            vain_receive_pct: of_cpus(pct(self.receive_ns)),
+            hardirq_pct: of_cpus(known(self.hardirq_ns)),
+            softirq_pct: of_cpus(known(self.softirq_ns)),
+            steal_pct: of_cpus(pct(self.steal_ns)),
             own_pct: pct(self.own_ns),
-            lost_ticks_pct: pct(self.lost_ticks_ns),
+            lost_ticks_pct: of_cpus(pct(self.lost_ticks_ns)),
             coverage_pct: share(self.traced_spin_ns, self.spin_ns())
                 .filter(|_| self.sampled_capacity_ns > 0)
                 .map(|share| 100.0 * share),
@@ -180,14 +186,12 @@ impl TimeBooks {
     }
 }
 
-/// The books of one window; `None` without both snapshots of `/proc/stat` and of the programs.
-#[must_use]
-pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option<TimeBooks> {
+/// The time of the CPUs before waste is told from work; `None` without both snapshots of `/proc/stat`.
+fn of_cpus(window: &Window) -> Option<TimeBooks> {
     let wall_ns = window.duration_ns();
-    if wall_ns == 0 || window.cpu_times.is_empty() {
+    if window.cpu_times.is_empty() {
         return None;
     }
-    let traced_ns = window.traced_spin_ns?;
     let mut books = TimeBooks::default();
     let mut ticked = CpuTimes::default();
     for times in window.cpu_times.values() {
@@ -210,6 +214,21 @@ pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option
         ticked.system_ns = ticked.system_ns.saturating_sub(own.system_ns);
     }
     spread_busy(&mut books, &ticked);
+    Some(books)
+}
+
+/// The books of one window; `None` without both snapshots of `/proc/stat` (or of the tasks of the scope) and of the
+/// programs.
+#[must_use]
+pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option<TimeBooks> {
+    if window.duration_ns() == 0 {
+        return None;
+    }
+    let traced_ns = window.traced_spin_ns?;
+    let mut books = match &window.subject {
+        Subject::Cpus => of_cpus(window)?,
+        Subject::Tasks(tasks) => of_tasks(window, tasks.as_ref()?),
+    };
     books.samples = *counts;
     let nr_samples = books.samples.nr_busy;
     // Two clocks and a clamped window: spin cannot exceed the time the CPUs were busy.

@@ -18,7 +18,7 @@ use crate::verdict::{GapTimes, LockReport, LockSide, WaitTimes};
 pub fn reports(
     locks: &LocksTally,
     duration_ns: u64,
-    nr_cpus: u32,
+    nr_cpus: f64,
     names: &dyn Names,
 ) -> Vec<LockReport> {
     locks
@@ -34,7 +34,7 @@ fn report(
     lock: Option<LockAddr>,
     tally: &LockTally,
     duration_ns: u64,
-    nr_cpus: u32,
+    nr_cpus: f64,
     names: &dyn Names,
 ) -> LockReport {
     let named = name_lock(lock, tally, names);
@@ -55,7 +55,7 @@ fn report(
         name_source: named.source,
         addr: lock.map(|addr| addr.to_string()),
         kind: tally.kind,
-        burn_pct: 100.0 * burn_cpus / f64::from(nr_cpus.max(1)),
+        burn_pct: 100.0 * burn_cpus / nr_cpus.max(f64::MIN_POSITIVE),
         burn_cpus,
         nr_waits: tally.nr_waits,
         wait_ns: WaitTimes {

@@ -7,28 +7,18 @@ use std::collections::BTreeMap;
 
 use super::by_lock::{clamp_ns, merge_locks};
 use super::closed::Window;
+use super::snapshots::{Snapshots, counters_since, differences, later_counters, newest};
 use crate::accounting;
 use crate::activity::{Activity, HostCounter, HostCounters, StarvedTask};
 use crate::counters::{zip_progress, zip_times};
 use crate::event::{
-    CpuCounters, CpuTimes, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters,
-    SampleEvent, SampleMode, StackEvent, UnfoldedWait, WaitEvent,
+    DetailLossCause, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters, SampleEvent,
+    SampleMode, StackEvent, UnfoldedWait, WaitEvent,
 };
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
 use crate::scope::Scope;
-
-/// Cumulative facts at one moment.
-#[derive(Clone, Debug, Default)]
-struct Snapshots {
-    counters: BTreeMap<CpuId, CpuCounters>,
-    times: BTreeMap<CpuId, CpuTimes>,
-    progress: Option<ProgressCounters>,
-    nr_recursion_misses: Option<u64>,
-    own: Option<OwnProcess>,
-    nr_undecodable: u64,
-    host: Option<HostCounters>,
-    activity: BTreeMap<CpuId, Activity>,
-}
+use crate::tasks::Subject;
+use crate::verdict::Accounting;
 
 /// Spin of the waits open at one moment, and of those over but not folded.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +57,8 @@ impl WindowBuilder {
         }
     }
 
-    /// Restricts everything but the books, and the counters that only the whole host has, to `scope`.
+    /// Restricts everything to `scope`: for CPUs all but the books, and the counters that only the whole host has;
+    /// for tasks, of which the kernel programs see no others, the counters of `/proc` as well.
     #[must_use]
     pub fn within(mut self, scope: Scope) -> Self {
         self.nr_cpus_online = scope.nr_cpus(self.nr_cpus_online);
@@ -102,6 +93,7 @@ impl WindowBuilder {
                 self.now.progress = Some(zip_progress(&mine, &progress, |a, b| a.max(b)));
             }
             Event::Host(host) => self.now.host = Some(host),
+            Event::Tasks(tasks) => self.now.tasks = Some(tasks),
             Event::Activity { cpu, activity } => {
                 self.now.activity.insert(cpu, activity);
             }
@@ -127,6 +119,8 @@ impl WindowBuilder {
             Event::InFlight(wait) => wait.cpu,
             Event::Unfolded(wait) => wait.cpu,
             Event::CpuTimes { cpu, .. } | Event::Activity { cpu, .. } => *cpu,
+            // What the host achieves and suffers is not the tasks' doing.
+            Event::Progress(_) | Event::Host(_) => return !self.scope.is_of_tasks(),
             _ => return true,
         };
         self.scope.has(cpu)
@@ -201,12 +195,18 @@ impl WindowBuilder {
         let times = differences(&last.times, &now.times, |new, old| {
             zip_times(new, old, u64::saturating_sub)
         });
+        let tasks = now.tasks.zip(last.tasks);
+        let tasks = tasks.map(|(new, old)| new.since(&old));
+        let is_of_tasks = self.scope.is_of_tasks();
         let progress = match (now.progress, last.progress) {
+            _ if is_of_tasks => tasks.map_or_else(ProgressCounters::default, |t| t.progress),
             (Some(new), Some(old)) => zip_progress(&new, &old, |a, b| Some(a?.saturating_sub(b?))),
             _ => ProgressCounters::default(),
         };
         let since = |new: Option<u64>, old: Option<u64>| Some(new?.saturating_sub(old?));
-        let nr_recursion_misses = since(now.nr_recursion_misses, last.nr_recursion_misses);
+        // Whose waits the kernel skipped is not known.
+        let nr_recursion_misses =
+            since(now.nr_recursion_misses, last.nr_recursion_misses).filter(|_| !is_of_tasks);
         let own = now.own.zip(last.own).map(|(new, old)| OwnProcess {
             tgid: new.tgid,
             user_ns: new.user_ns.saturating_sub(old.user_ns),
@@ -242,16 +242,16 @@ impl WindowBuilder {
         });
         self.last_open = self.open_to_keep(&now, open);
         self.last = newest(last, now);
-        let accounting = accounting::balance(
-            self.last.counters.values(),
-            self.last.nr_recursion_misses,
-            std::mem::take(&mut self.nr_in_flight),
-            self.last.nr_undecodable,
-        );
+        let accounting = self.books();
         Window {
             begin,
             end,
             nr_cpus_online: self.nr_cpus_online,
+            subject: if is_of_tasks {
+                Subject::Tasks(tasks)
+            } else {
+                Subject::Cpus
+            },
             cpu_times: times,
             cpu_counters: counters,
             burn_by_cpu_ns,
@@ -270,6 +270,24 @@ impl WindowBuilder {
             starved,
             code: Vec::new(),
         }
+    }
+
+    /// The books since attach. Begins that the kernel skipped are the host's: of tasks nobody can tell whether they
+    /// were theirs, and they are a detail that was lost.
+    fn books(&mut self) -> Accounting {
+        let is_of_tasks = self.scope.is_of_tasks();
+        let nr_skipped = self.last.nr_recursion_misses;
+        let mut books = accounting::balance(
+            self.last.counters.values(),
+            nr_skipped.filter(|_| !is_of_tasks),
+            std::mem::take(&mut self.nr_in_flight),
+            self.last.nr_undecodable,
+        );
+        if let Some(nr_skipped) = nr_skipped.filter(|&nr| is_of_tasks && nr > 0) {
+            let cause = DetailLossCause::UnattributedMiss.name().to_owned();
+            books.detail_lost.insert(cause, nr_skipped);
+        }
+        books
     }
 
     /// Burn by CPU and of all CPUs. The sum is clamped once: a mutex may spin on one CPU and complete
@@ -315,71 +333,4 @@ fn open_spin(in_flight: &[InFlightWait], unfolded: &[UnfoldedWait]) -> OpenSpin 
         *open.by_lock_ns.entry(wait.lock).or_default() += wait.spin_ns;
     }
     open
-}
-
-fn differences<T>(
-    old: &BTreeMap<CpuId, T>,
-    new: &BTreeMap<CpuId, T>,
-    since: impl Fn(&T, &T) -> T,
-) -> BTreeMap<CpuId, T> {
-    new.iter()
-        .filter_map(|(cpu, now)| Some((*cpu, since(now, old.get(cpu)?))))
-        .collect()
-}
-
-fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
-    last.counters.extend(now.counters);
-    last.times.extend(now.times);
-    last.progress = now.progress.or(last.progress);
-    last.nr_recursion_misses = now.nr_recursion_misses.or(last.nr_recursion_misses);
-    last.own = now.own.or(last.own);
-    last.nr_undecodable = last.nr_undecodable.max(now.nr_undecodable);
-    last.host = now.host.or(last.host);
-    // Programs that are not attached count nothing: what they count after the next attach is new.
-    last.activity = now.activity;
-    last
-}
-
-/// Keeps the later of two snapshots of one CPU, field by field, since counters only grow.
-fn later_counters(mine: &mut CpuCounters, theirs: &CpuCounters) {
-    *mine = zip_counters(mine, theirs, u64::max);
-    mine.nr_open_spin = mine.nr_open_spin.max(theirs.nr_open_spin);
-}
-
-fn counters_since(new: &CpuCounters, old: &CpuCounters) -> CpuCounters {
-    CpuCounters {
-        nr_open_spin: new.nr_open_spin,
-        ..zip_counters(new, old, u64::saturating_sub)
-    }
-}
-
-fn zip_counters(a: &CpuCounters, b: &CpuCounters, f: impl Fn(u64, u64) -> u64) -> CpuCounters {
-    CpuCounters {
-        nr_begun: f(a.nr_begun, b.nr_begun),
-        nr_completed: f(a.nr_completed, b.nr_completed),
-        nr_open_spin: a.nr_open_spin,
-        lost: zip_map(&a.lost, &b.lost, &f),
-        detail_lost: zip_map(&a.detail_lost, &b.detail_lost, &f),
-        nr_end_unmatched: f(a.nr_end_unmatched, b.nr_end_unmatched),
-        nr_phases: f(a.nr_phases, b.nr_phases),
-        spin_ns: f(a.spin_ns, b.spin_ns),
-        nr_ticks: f(a.nr_ticks, b.nr_ticks),
-        nr_ticks_in_self: f(a.nr_ticks_in_self, b.nr_ticks_in_self),
-        nr_stacks: f(a.nr_stacks, b.nr_stacks),
-        self_ns: f(a.self_ns, b.self_ns),
-    }
-}
-
-fn zip_map<K: Ord + Copy>(
-    a: &BTreeMap<K, u64>,
-    b: &BTreeMap<K, u64>,
-    f: &impl Fn(u64, u64) -> u64,
-) -> BTreeMap<K, u64> {
-    a.keys()
-        .chain(b.keys())
-        .map(|k| {
-            let at = |map: &BTreeMap<K, u64>| map.get(k).copied().unwrap_or(0);
-            (*k, f(at(a), at(b)))
-        })
-        .collect()
 }

@@ -16,6 +16,7 @@ use crate::event::{
 use crate::hist::WaitHistogram;
 use crate::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs};
 use crate::ledger::profile::HotKey;
+use crate::tasks::Subject;
 use crate::thresholds::{NR_HOT_LOOKED_AT, NR_HOT_SAMPLES};
 use crate::verdict::Accounting;
 
@@ -60,6 +61,8 @@ pub struct Window {
     pub end: MonotonicNs,
     /// CPUs online.
     pub nr_cpus_online: u32,
+    /// Whose time it is about.
+    pub subject: Subject,
     /// `/proc/stat`, differences.
     pub cpu_times: BTreeMap<CpuId, CpuTimes>,
     /// Counters, differences, but for `nr_open_spin`, which is what is open now.
@@ -80,7 +83,7 @@ pub struct Window {
     pub samples: Vec<SampleEvent>,
     /// Host counters, differences.
     pub progress: ProgressCounters,
-    /// Begins that the kernel skipped in this window; `None`: not counted.
+    /// Begins that the kernel skipped in this window; `None`: not counted, or not known to be of the scope.
     pub nr_recursion_misses: Option<u64>,
     /// The books since attach.
     pub accounting: Accounting,

@@ -5,6 +5,7 @@
 mod builder;
 mod by_lock;
 mod closed;
+mod snapshots;
 
 pub use builder::WindowBuilder;
 pub use closed::{LockWindow, Window};

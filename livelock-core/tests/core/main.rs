@@ -21,4 +21,6 @@ mod scoped;
 #[cfg(test)]
 mod sustained;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod windows;

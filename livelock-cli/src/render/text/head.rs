@@ -26,6 +26,9 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     };
     let word = page.style().paint(tint, word);
     page.line(&format!("{word}  ({confidence} confidence)"));
+    if verdict.scope.is_of_tasks() {
+        page.item("  of   ", &clean(&verdict.scope.to_string()));
+    }
     page.item("  why  ", &verdict.cause.summary);
     match verdict.remedies.first() {
         Some(remedy) => page.item("  now  ", &remedy.action),

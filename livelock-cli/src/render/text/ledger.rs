@@ -20,7 +20,11 @@ const MAX_BAR: usize = 40;
 
 pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     let time = &verdict.time;
-    page.heading("Time, in percent of all CPUs");
+    page.heading(if verdict.scope.is_of_tasks() {
+        "Time, in percent of the CPUs that the scope could use"
+    } else {
+        "Time, in percent of all CPUs"
+    });
     let mut rows = vec![
         ("idle", time.idle_pct),
         ("user", time.user_pct),

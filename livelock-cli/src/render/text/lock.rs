@@ -35,8 +35,13 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         .filter(matters)
         .take(MAX_LOCKS)
         .collect();
+    let whole = if verdict.scope.is_of_tasks() {
+        "of the CPUs that the scope could use"
+    } else {
+        "of all CPUs"
+    };
     for (index, lock) in &shown {
-        write_lock(page, index + 1, lock);
+        write_lock(page, index + 1, lock, whole);
     }
     let nr_more = verdict.locks.len().saturating_sub(shown.len());
     if shown.is_empty() {
@@ -48,14 +53,14 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     }
 }
 
-fn write_lock(page: &mut Page, number: usize, lock: &LockReport) {
+fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str) {
     let name = page.style().paint(Tint::Strong, &clean(&lock.name));
     let addr = lock.addr.as_deref().unwrap_or("many addresses");
     page.line(&format!("  {number}. {name}  {}  {addr}", kind(lock.kind)));
     page.item(
         "     ",
         &format!(
-            "burns {:.1} % of all CPUs ({:.2} CPUs)",
+            "burns {:.1} % {whole} ({:.2} CPUs)",
             lock.burn_pct, lock.burn_cpus
         ),
     );

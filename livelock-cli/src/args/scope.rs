@@ -1,0 +1,79 @@
+//! What part of the host is judged, and how closely.
+//!
+//! In: `--cpu`, `--cgroup`, `--pid`, `--max-level`. Out: a [`Scope`]. Refuses: two scopes at once, and paths that are
+//! not absolute; whether a group or a process exists is asked when the session begins.
+
+use clap::Args;
+use livelock_core::ids::Tgid;
+use livelock_core::scope::Scope;
+
+use crate::host::cpus_of_list;
+
+/// The options.
+#[derive(Debug, Args)]
+pub(super) struct ScopeArgs {
+    /// Judge these CPUs only, e.g. 0-3,8
+    #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
+    cpu: Option<Scope>,
+
+    /// Judge the tasks of this cgroup v2 and those below it only
+    ///
+    /// A path below /sys/fs/cgroup, or as behind `0::` in /proc/PID/cgroup. Not together with --cpu or --pid. Example:
+    /// --cgroup /system.slice/nginx.service
+    #[arg(long, value_name = "PATH", value_parser = cgroup_path, conflicts_with_all = ["cpu", "pid"])]
+    cgroup: Option<String>,
+
+    /// Judge this process and all its descendants only, those forked later included
+    ///
+    /// Not together with --cpu or --cgroup. Example: --pid $(pidof -s postgres)
+    #[arg(long, value_name = "PID", value_parser = pid, conflicts_with = "cpu")]
+    pid: Option<Tgid>,
+
+    /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
+    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
+    pub(super) max_level: u8,
+}
+
+impl ScopeArgs {
+    /// The scope; the whole host if none was typed.
+    pub(super) fn scope(self) -> Scope {
+        match (self.cgroup, self.pid, self.cpu) {
+            (Some(path), ..) => Scope::of_cgroup(path),
+            (_, Some(root), _) => Scope::of_tree(root),
+            (.., cpu) => cpu.unwrap_or_default(),
+        }
+    }
+}
+
+fn cpu_list(text: &str) -> Result<Scope, ScopeArgError> {
+    let cpus = cpus_of_list(text).ok_or(ScopeArgError::Cpus)?;
+    Ok(Scope::of_cpus(cpus))
+}
+
+fn cgroup_path(text: &str) -> Result<String, ScopeArgError> {
+    let path = text.strip_prefix("0::").unwrap_or(text);
+    let climbs = path.split('/').any(|part| part == "..");
+    if path.starts_with('/') && !climbs {
+        Ok(path.to_owned())
+    } else {
+        Err(ScopeArgError::Cgroup)
+    }
+}
+
+fn pid(text: &str) -> Result<Tgid, ScopeArgError> {
+    let pid = text.parse().ok().filter(|&pid: &u32| pid > 0);
+    pid.map(Tgid).ok_or(ScopeArgError::Pid)
+}
+
+/// Not a scope.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum ScopeArgError {
+    #[error("not a list of CPUs: type numbers and ranges, such as 0-3,8")]
+    Cpus,
+    #[error(
+        "not the path of a control group: type it from the first `/` on, without `..`, such as /system.slice/nginx.service"
+    )]
+    Cgroup,
+    #[error("not a process id: type a number from 1 on, such as $(pidof -s nginx)")]
+    Pid,
+}
