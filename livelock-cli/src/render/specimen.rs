@@ -15,6 +15,7 @@ pub(crate) fn host() -> HostFacts {
     HostFacts {
         hostname: "web42".to_owned(),
         kernel_release: "6.1.0-18-amd64".to_owned(),
+        kernel_build_id: None,
         arch: "x86_64".to_owned(),
         nr_cpus_online: 8,
         nr_cpus_possible: 8,
