@@ -12,6 +12,7 @@ use livelock_core::scope::Scope;
 
 use super::declare::Declared;
 use super::parse_span;
+use super::recording::{RecordArgs, ReplayArgs};
 use crate::host::cpus_of_list;
 
 const EXAMPLES: &str = "\
@@ -22,6 +23,8 @@ Examples:
   sudo livelock diagnose --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
   sudo livelock watch --plain                 one line a window until Ctrl-C
   sudo livelock export --duration 1m | jq 'select(.record == \"verdict\").status'
+  sudo livelock record -o web1.llrec -d 1m    to look at it later, or elsewhere:
+  livelock replay web1.llrec diagnose         the report on that minute, without root
   livelock doctor                             what works here, what does not, what to do
 
 Exit codes:
@@ -61,6 +64,10 @@ pub(super) enum Command {
     Watch(WatchArgs),
     /// Observe and write records for a script
     Export(ExportArgs),
+    /// Observe and write a recording, to be looked at later or elsewhere
+    Record(RecordArgs),
+    /// Show a recording as if it happened now; needs no privileges
+    Replay(ReplayArgs),
     /// Say what this host can show, what it cannot, and what to do
     Doctor(DoctorArgs),
 }
@@ -82,6 +89,14 @@ pub(super) struct DiagnoseArgs {
     /// Write the report to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+
+    /// Also record the session to FILE, for `livelock replay`
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+
+    /// Replace the file of --record if it exists
+    #[arg(long, requires = "record")]
+    pub(super) force: bool,
 
     /// Judge these CPUs only, e.g. 0-3,8
     #[arg(short, long, value_name = "LIST", value_parser = cpu_list)]
@@ -162,7 +177,7 @@ pub(super) struct DoctorArgs {
     pub(super) json: bool,
 }
 
-fn cpu_list(text: &str) -> Result<Scope, CpuListError> {
+pub(super) fn cpu_list(text: &str) -> Result<Scope, CpuListError> {
     cpus_of_list(text).map(Scope::of_cpus).ok_or(CpuListError)
 }
 

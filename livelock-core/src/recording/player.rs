@@ -112,6 +112,19 @@ impl<'b> Player<'b> {
         Ok(None)
     }
 
+    /// Goes on by a frame without playing it, to see how the recording ends; false at the end.
+    ///
+    /// # Errors
+    ///
+    /// If an undamaged frame holds something unknown.
+    pub fn skip(&mut self) -> Result<bool, RecordingError> {
+        let record = self.frames.next_record()?;
+        if let Some(Record::Closing(closing)) = &record {
+            self.closing = Some(*closing);
+        }
+        Ok(record.is_some())
+    }
+
     /// How the session ended; cut off, if the recording does not say.
     #[must_use]
     pub fn ended_by(&self) -> EndedBy {

@@ -1,0 +1,1 @@
+//! Triggers, rings and pieces.
