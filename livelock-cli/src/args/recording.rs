@@ -13,9 +13,7 @@ use super::cli::{ExportFormat, ReportFormat, cpu_list};
 use super::config::{ConfigError, Job, Output, Source, output, watch_format};
 use super::declare::Declared;
 use super::{parse_size, parse_span};
-use crate::record::{
-    Bounds, Flight, Input, RecordTo, Settings, Trigger, parse_trigger,
-};
+use crate::record::{Bounds, Flight, Input, RecordTo, Settings, Trigger, parse_trigger};
 
 /// A flight recorder's memory and a recording's size are at least this: a window of a loaded host with the names of its
 /// functions takes some hundred KiB.
@@ -210,7 +208,10 @@ impl ReplayArgs {
 }
 
 /// The recording of a diagnosis, which goes on without it.
-pub(super) fn beside(path: Option<PathBuf>, is_forced: bool) -> Result<Option<Recording>, ConfigError> {
+pub(super) fn beside(
+    path: Option<PathBuf>,
+    is_forced: bool,
+) -> Result<Option<Recording>, ConfigError> {
     match path {
         Some(path) if path.as_os_str() == "-" => Err(ConfigError::TwoOutputs),
         path => Ok(path.map(|path| Recording {

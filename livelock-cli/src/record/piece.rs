@@ -6,10 +6,10 @@
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use livelock_core::recording::{Close, Opening, Record, carries_over, chunks, encode, preamble};
-use livelock_core::recording::{Baseline, NewNames};
 use livelock_core::declared::DeclaredReading;
 use livelock_core::ids::MonotonicNs;
+use livelock_core::recording::{Baseline, NewNames};
+use livelock_core::recording::{Close, Opening, Record, carries_over, chunks, encode, preamble};
 
 use super::error::RecordError;
 use crate::late_file::{Existing, LateFile};

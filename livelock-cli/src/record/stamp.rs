@@ -38,7 +38,11 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     let year_day = era_day - (365 * era_year + era_year / 4 - era_year / 100);
     let shifted = (5 * year_day + 2) / 153;
     let day = year_day - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = days / 146_097 * 400 + era_year + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }

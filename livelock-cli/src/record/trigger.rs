@@ -29,7 +29,9 @@ impl Trigger {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TriggerError {
     /// Not a rule.
-    #[error("type status>=contended, status>=starved or status>=livelock, or status=STATUS for one alone")]
+    #[error(
+        "type status>=contended, status>=starved or status>=livelock, or status=STATUS for one alone"
+    )]
     Malformed,
     /// Not a status that can be waited for.
     #[error("there is no status '{word}' to wait for: type contended, starved or livelock")]

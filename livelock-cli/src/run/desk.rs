@@ -120,7 +120,8 @@ impl Desk {
         let mut written = listener.begin(opening)?;
         if let Some(tape) = &mut tape {
             let baseline = tape.baseline.clone();
-            if tape.record(|recorder, _| recorder.begin(opening, baseline))? == Written::PipeClosed {
+            if tape.record(|recorder, _| recorder.begin(opening, baseline))? == Written::PipeClosed
+            {
                 written = Written::PipeClosed;
             }
         }
@@ -154,7 +155,11 @@ impl Desk {
         Ok(Written::Yes)
     }
 
-    fn judge(&mut self, mut closed: Closed, listener: &mut impl Listener) -> anyhow::Result<Written> {
+    fn judge(
+        &mut self,
+        mut closed: Closed,
+        listener: &mut impl Listener,
+    ) -> anyhow::Result<Written> {
         explain_hot(
             &mut closed.window,
             &self.code.with_names(&self.names),
@@ -172,9 +177,9 @@ impl Desk {
             .bench
             .observe(&closed.window, closed.readings.clone(), names);
         self.level = self.escalation.next(&closed.window, &seen);
-        let written = self
-            .bench
-            .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;
+        let written =
+            self.bench
+                .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;
         // Code changes rarely (processes end, static keys flip), and reading it is not free.
         if self.bench.nr_windows().is_multiple_of(FORGET_CODE_EVERY) {
             self.code.forget();
@@ -201,7 +206,9 @@ impl Desk {
         };
         let close = rest.into_close(NewNames::default());
         tape.record(|recorder, _| recorder.end(close, by))?;
-        let Tape { names, recorded, .. } = tape;
+        let Tape {
+            names, recorded, ..
+        } = tape;
         Ok(self.bench.end(by, Box::new(names), Some(recorded)))
     }
 }

@@ -78,7 +78,12 @@ pub(super) async fn observe(
     };
     let is_recorded = recorder.is_some();
     let attached = found.attach().and_then(|sources| {
-        let pipeline = Pipeline::start(&config, host.nr_cpus_online, session.scope.clone(), is_recorded)?;
+        let pipeline = Pipeline::start(
+            &config,
+            host.nr_cpus_online,
+            session.scope.clone(),
+            is_recorded,
+        )?;
         Ok((sources, pipeline))
     });
     let (mut sources, mut pipeline) = match attached {
@@ -101,7 +106,13 @@ pub(super) async fn observe(
         began_unix_ms,
         nr_cpus_online: host.nr_cpus_online,
     };
-    let mut tape = recorder.map(|recorder| Tape::new(recorder, recording.is_some_and(|r| r.is_vital), pipeline.take_baseline()));
+    let mut tape = recorder.map(|recorder| {
+        Tape::new(
+            recorder,
+            recording.is_some_and(|r| r.is_vital),
+            pipeline.take_baseline(),
+        )
+    });
     log::info!("attached after {} ms", entered.elapsed().as_millis());
     let deadline = session.duration.map(|duration| started + duration);
 

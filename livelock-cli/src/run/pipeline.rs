@@ -74,10 +74,7 @@ impl Pipeline {
     }
 
     fn take_folded(&mut self) -> Vec<Event> {
-        self.folded
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+        self.folded.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn book(&mut self, event: Event) {

@@ -31,8 +31,11 @@ impl Listener for Watcher {
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
         if self.progress.is_shown() {
             let status = seen.judge.recent_verdict(seen.names).status;
-            self.progress
-                .say(format!("{} windows, now: {}", seen.number, status_word(status)));
+            self.progress.say(format!(
+                "{} windows, now: {}",
+                seen.number,
+                status_word(status)
+            ));
         }
         Ok(Written::Yes)
     }

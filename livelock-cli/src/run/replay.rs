@@ -17,8 +17,8 @@ pub(super) fn observe(input: &Input, listener: &mut impl Listener) -> anyhow::Re
     let name = input.path();
     let context = || format!("replay {}", name.display());
     // What is missing at the end is known only there, and is said from the begin.
-    let is_truncated = ended_by(&bytes, &name.display().to_string()).with_context(context)?
-        == EndedBy::Truncated;
+    let is_truncated =
+        ended_by(&bytes, &name.display().to_string()).with_context(context)? == EndedBy::Truncated;
     let mut player = Player::open(&bytes).with_context(context)?;
     let mut opening = player.opening().clone();
     if is_truncated {
@@ -71,7 +71,9 @@ fn ended_by(bytes: &[u8], name: &str) -> Result<EndedBy, livelock_core::recordin
 fn truncated() -> BlindSpot {
     BlindSpot {
         id: "truncated-recording".to_owned(),
-        what: "the recording was cut off: what happened after its last window is not in it".to_owned(),
-        mitigation: "record until the end: Ctrl-C and SIGTERM end a recording with a summary".to_owned(),
+        what: "the recording was cut off: what happened after its last window is not in it"
+            .to_owned(),
+        mitigation: "record until the end: Ctrl-C and SIGTERM end a recording with a summary"
+            .to_owned(),
     }
 }

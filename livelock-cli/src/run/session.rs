@@ -113,7 +113,12 @@ impl Bench {
     }
 
     /// The end.
-    pub(super) fn end(self, by: EndedBy, names: Box<dyn Names>, recorded: Option<Recorded>) -> Ended {
+    pub(super) fn end(
+        self,
+        by: EndedBy,
+        names: Box<dyn Names>,
+        recorded: Option<Recorded>,
+    ) -> Ended {
         Ended {
             by,
             nr_windows: self.nr_windows,

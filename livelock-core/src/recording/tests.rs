@@ -163,10 +163,7 @@ fn what_is_no_recording_is_told_apart() {
         bytes
     };
     assert!(matches!(play(b""), Err(RecordingError::Empty)));
-    assert!(matches!(
-        play(&whole()[..10]),
-        Err(RecordingError::Empty)
-    ));
+    assert!(matches!(play(&whole()[..10]), Err(RecordingError::Empty)));
     assert!(matches!(play(&preamble()), Err(RecordingError::Empty)));
     assert!(matches!(
         play(b"{\"schema\": 1}"),
