@@ -67,6 +67,8 @@ pub(super) enum Command {
     /// Observe and write a recording, to be looked at later or elsewhere
     Record(RecordArgs),
     /// Show a recording as if it happened now; needs no privileges
+    ///
+    /// Windows, CPUs and declared progress are those of the recording; so is the verdict.
     Replay(ReplayArgs),
     /// Say what this host can show, what it cannot, and what to do
     Doctor(DoctorArgs),

@@ -153,7 +153,7 @@ pub enum ConfigError {
     },
     /// Too small for a recording.
     #[error(
-        "{} KiB is too small for a recording: type --max-size 1M or more",
+        "{} KiB is too small for a recording: type --max-size 256K or more",
         size_bytes >> 10
     )]
     TooSmall {

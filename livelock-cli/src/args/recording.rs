@@ -16,8 +16,8 @@ use super::{parse_size, parse_span};
 use crate::record::{Bounds, Flight, Input, RecordTo, Settings, Trigger, parse_trigger};
 
 /// A flight recorder's memory and a recording's size are at least this: a window of a loaded host with the names of its
-/// functions takes some hundred KiB.
-const MIN_SIZE_BYTES: u64 = 1 << 20;
+/// functions takes some ten KiB.
+const MIN_SIZE_BYTES: u64 = 256 << 10;
 
 /// Memory of a flight recorder if nothing is said: half an hour of a loaded host.
 const FLIGHT_BYTES: u64 = 64 << 20;
