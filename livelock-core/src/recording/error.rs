@@ -1,19 +1,20 @@
-//! Why bytes are not a recording. Messages read after "failed to".
+//! Why bytes are not a recording. Messages read after "failed to replay FILE: ", or after
+//! "failed to" where nothing could be written.
 
 /// What is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// Something else.
-    #[error("recognise it: it is not a recording of `livelock record`")]
+    #[error("it is not a recording of `livelock record`")]
     Foreign,
     /// Nothing, or less than a preamble.
     #[error(
-        "find anything in it: it ends before its first frame; the session that wrote it was cut off at once"
+        "nothing is in it: it ends before its first frame; the session that wrote it was cut off at once"
     )]
     Empty,
     /// Of a later format.
     #[error(
-        "understand it: it has format {found}, this program knows up to {known}; replay it with the livelock \
+        "it has format {found}, this program knows up to {known}; replay it with the livelock \
          that made it, or a newer one"
     )]
     Newer {
@@ -23,13 +24,15 @@ pub enum RecordingError {
         known: u32,
     },
     /// Its first frames are not what each recording begins with.
-    #[error("find its begin: the first frame is {what}")]
+    #[error("it has no begin: the first frame is {what}")]
     NoOpening {
         /// What is there.
         what: &'static str,
     },
     /// A frame whose checksum is right holds something else.
-    #[error("understand a frame, though it is undamaged; another version of livelock made it")]
+    #[error(
+        "a frame is undamaged but holds something unknown; another version of livelock made it"
+    )]
     Unknown {
         /// Why.
         #[source]

@@ -120,14 +120,11 @@ impl Names for NameTable {
 }
 
 /// Answers to the questions that are not answered yet.
-fn ask<K: Ord, V>(
+fn ask<K: Ord + Copy, V>(
     keys: BTreeSet<K>,
     known: &BTreeMap<K, V>,
     answer: impl Fn(K) -> Option<V>,
-) -> Vec<(K, V)>
-where
-    K: Copy,
-{
+) -> Vec<(K, V)> {
     let unknown = keys.into_iter().filter(|key| !known.contains_key(key));
     unknown
         .filter_map(|key| Some((key, answer(key)?)))

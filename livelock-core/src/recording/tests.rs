@@ -48,7 +48,7 @@ fn wait(number: u32) -> Event {
         pid: Pid(number),
         tgid: Tgid(7),
         cpu: CpuId(number % 2),
-        stack: (number % 3 == 0).then_some(StackId {
+        stack: number.is_multiple_of(3).then_some(StackId {
             cpu: CpuId(1),
             number,
         }),
