@@ -43,7 +43,7 @@ pub struct Opening {
     pub sources: Vec<Source>,
     /// Its values at the begin.
     pub first_readings: Vec<DeclaredReading>,
-    /// Pieces before this one that a bound on size has ended; 0 in most recordings.
+    /// 0 if it begins with the session; else which later piece of it this is, counted from 1.
     pub nr_pieces_before: u32,
 }
 
