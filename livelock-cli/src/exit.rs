@@ -52,8 +52,10 @@ impl Exit {
             (EndedBy::Terminate, _) => Self::Terminated,
             (EndedBy::ClosedPipe, _) => Self::Fine,
             (EndedBy::Error, _) => Self::Failed,
-            (EndedBy::Duration, Some(status)) => Self::of_status(status),
-            (EndedBy::Duration, None) => Self::Inconclusive,
+            (EndedBy::Duration | EndedBy::Continued | EndedBy::Truncated, status) => match status {
+                Some(status) => Self::of_status(status),
+                None => Self::Inconclusive,
+            },
         }
     }
 }

@@ -76,7 +76,7 @@ pub trait Code {
     fn facts(&self, space: CodeSpace, addr: CodeAddr) -> Option<CodeFacts>;
 }
 
-/// For a host whose code cannot be read, and for a replay, which has none.
+/// For a host whose code cannot be read. A recording brings its facts along.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoCode;
 

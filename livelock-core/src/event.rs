@@ -306,7 +306,7 @@ pub struct CpuCounters {
 
 /// A decoded fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Exact sums by CPU and lock.
     LockTotals(LockTotals),

@@ -11,7 +11,7 @@ pub const NR_BUCKETS: usize = livelock_common::HIST_BUCKETS;
 
 /// Counts of durations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<u64>", into = "Vec<u64>")]
 pub struct WaitHistogram {
     buckets: Vec<u64>,
 }
@@ -24,13 +24,25 @@ impl Default for WaitHistogram {
     }
 }
 
+impl From<Vec<u64>> for WaitHistogram {
+    fn from(counts: Vec<u64>) -> Self {
+        Self::from_counts(counts)
+    }
+}
+
+impl From<WaitHistogram> for Vec<u64> {
+    fn from(hist: WaitHistogram) -> Self {
+        hist.buckets
+    }
+}
+
 impl WaitHistogram {
     /// From the wire's counts; counts beyond [`NR_BUCKETS`] go to the last bucket.
     pub fn from_counts(counts: impl IntoIterator<Item = u64>) -> Self {
         let mut hist = Self::default();
         for (bucket, count) in counts.into_iter().enumerate() {
             if let Some(mine) = hist.buckets.get_mut(bucket.min(NR_BUCKETS - 1)) {
-                *mine += count;
+                *mine = mine.saturating_add(count);
             }
         }
         hist

@@ -40,6 +40,9 @@ pub struct HostFacts {
     pub hostname: String,
     /// `uname -r`.
     pub kernel_release: String,
+    /// Build id of the kernel's image, in hexadecimal; `None` if it does not show it.
+    #[serde(default)]
+    pub kernel_build_id: Option<String>,
     /// `uname -m`.
     pub arch: String,
     /// CPUs online.

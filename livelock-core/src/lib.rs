@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod lock_dictionary;
 pub mod locks;
 pub mod names;
+pub mod recording;
 pub mod remedies;
 pub mod scope;
 pub mod spin_functions;

@@ -2,11 +2,13 @@
 //!
 //! In: addresses and ids. Out: names, or nothing. Refuses: guessing; `None` means that nobody knows.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::ObjectPlace;
 use crate::ids::{CgroupId, CodeAddr, LockAddr};
 
 /// A kernel function and a place in it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FunctionName {
     /// Symbol, without compiler suffixes such as `.isra.0`, `.part.1`, `.constprop.0`, `.cold`.
     pub name: String,

@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::declare::Declared;
 use super::parse_span;
+use super::recording::{RecordArgs, ReplayArgs};
 use super::scope::ScopeArgs;
 
 const EXAMPLES: &str = "\
@@ -22,6 +23,8 @@ Examples:
   sudo livelock diagnose --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
   sudo livelock watch --plain                 one line a window until Ctrl-C
   sudo livelock export --duration 1m | jq 'select(.record == \"verdict\").status'
+  sudo livelock record -o web1.llrec -d 1m    to look at it later, or elsewhere:
+  livelock replay web1.llrec diagnose         the report on that minute, without root
   livelock doctor                             what works here, what does not, what to do
 
 Exit codes:
@@ -61,6 +64,12 @@ pub(super) enum Command {
     Watch(WatchArgs),
     /// Observe and write records for a script
     Export(ExportArgs),
+    /// Observe and write a recording, to be looked at later or elsewhere
+    Record(RecordArgs),
+    /// Show a recording as if it happened now; needs no privileges
+    ///
+    /// Windows, CPUs and declared progress are those of the recording; so is the verdict.
+    Replay(ReplayArgs),
     /// Say what this host can show, what it cannot, and what to do
     Doctor(DoctorArgs),
 }
@@ -82,6 +91,14 @@ pub(super) struct DiagnoseArgs {
     /// Write the report to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+
+    /// Also record the session to FILE, for `livelock replay`
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+
+    /// Replace the file of --record if it exists
+    #[arg(long, requires = "record")]
+    pub(super) force: bool,
 
     #[command(flatten)]
     pub(super) scope: ScopeArgs,

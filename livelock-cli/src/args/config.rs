@@ -13,9 +13,11 @@ use livelock_core::scope::Scope;
 
 use super::cli::{Cli, Command, ExportFormat};
 use super::declare::Declared;
+use super::recording::{self, Recording};
 use super::scope::ScopeArgs;
 use super::{ColorWhen, ReportFormat, command, span_text};
 use crate::declared::Declaration;
+use crate::record::Input;
 
 /// Below this the cost of closing a window (reading every CPU's tables) shows.
 const MIN_WINDOW: Duration = Duration::from_millis(100);
@@ -42,8 +44,8 @@ pub struct Config {
 pub enum Job {
     /// Observe, then report.
     Diagnose {
-        /// How long; its duration is set.
-        session: Session,
+        /// Of what; the duration of a live session is set.
+        source: Source,
         /// Format.
         format: ReportFormat,
         /// Where to.
@@ -51,23 +53,44 @@ pub enum Job {
     },
     /// Report each window.
     Watch {
-        /// How long.
-        session: Session,
+        /// What.
+        source: Source,
         /// Format.
         format: WatchFormat,
     },
     /// Write JSON Lines.
     Export {
-        /// How long.
-        session: Session,
+        /// Of what.
+        source: Source,
         /// Where to.
         output: Output,
+    },
+    /// Record, and show nothing else.
+    Record {
+        /// This host.
+        source: Source,
+        /// Whether nothing is said but errors.
+        is_quiet: bool,
     },
     /// Examine the host.
     Doctor {
         /// Format.
         format: ReportFormat,
     },
+}
+
+/// Where windows come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// This host.
+    Host {
+        /// How.
+        session: Session,
+        /// What is recorded of it.
+        recording: Option<Recording>,
+    },
+    /// A recording.
+    Recording(Input),
 }
 
 /// How long to observe, and what counts as progress.
@@ -81,6 +104,8 @@ pub struct Session {
     pub scope: Scope,
     /// Highest probe level.
     pub max_level: u8,
+    /// Samples a second and CPU.
+    pub sample_hz: u64,
     /// Declared progress.
     pub declared: Vec<Declaration>,
 }
@@ -129,6 +154,35 @@ pub enum ConfigError {
         /// Window.
         window: Duration,
     },
+    /// Too small for a recording.
+    #[error(
+        "{} KiB is too small for a recording: type --max-size 256K or more",
+        size_bytes >> 10
+    )]
+    TooSmall {
+        /// What was typed.
+        size_bytes: u64,
+    },
+    /// A ring that holds no window.
+    #[error(
+        "a ring of {} holds no window of {}: type --ring {} or longer, or a shorter --window",
+        span_text(*ring), span_text(*window), span_text(*window * 10)
+    )]
+    ShortRing {
+        /// What was typed.
+        ring: Duration,
+        /// Window.
+        window: Duration,
+    },
+    /// Several files on one stream.
+    #[error("--max-size and --ring write several files: type --output FILE instead of -")]
+    OneStream,
+    /// A report and a recording on one stream.
+    #[error("standard output is the report's: type --record FILE, or `livelock record --output -`")]
+    TwoOutputs,
+    /// A report and a recording in one file.
+    #[error("the report and the recording cannot be one file: type another name behind --record")]
+    OneFile,
     /// A report on too long a time.
     #[error(
         "{} is too long for one report: type `livelock watch`, or --duration {} at most",
@@ -164,26 +218,53 @@ fn job(command: Command) -> Result<Job, ConfigError> {
             if duration > MAX_DIAGNOSE {
                 return Err(ConfigError::TooLong { duration });
             }
+            let recording = recording::beside(args.record, args.force)?;
+            let output = output(args.output);
+            if recording::is_same(&output, recording.as_ref()) {
+                return Err(ConfigError::OneFile);
+            }
             Job::Diagnose {
-                session: session(args.window, Some(duration), args.scope, args.declared)?,
+                source: Source::Host {
+                    session: session(args.window, Some(duration), args.scope, args.declared)?,
+                    recording,
+                },
                 format: args.format,
-                output: output(args.output),
+                output,
             }
         }
         Command::Watch(args) => Job::Watch {
-            session: session(args.window, args.duration, args.scope, args.declared)?,
-            format: match (args.plain, args.json) {
-                (_, true) => WatchFormat::Json,
-                (true, false) => WatchFormat::Plain,
-                (false, false) => WatchFormat::Screen,
-            },
+            source: host(session(
+                args.window,
+                args.duration,
+                args.scope,
+                args.declared,
+            )?),
+            format: watch_format(args.plain, args.json),
         },
         Command::Export(args) => match args.format {
             ExportFormat::Jsonl => Job::Export {
-                session: session(args.window, args.duration, args.scope, args.declared)?,
+                source: host(session(
+                    args.window,
+                    args.duration,
+                    args.scope,
+                    args.declared,
+                )?),
                 output: output(args.output),
             },
         },
+        Command::Record(args) => {
+            let recording = args.recording()?;
+            let is_quiet = args.quiet;
+            let session = session(args.window, args.duration, args.scope, args.declared)?;
+            Job::Record {
+                source: Source::Host {
+                    session,
+                    recording: Some(recording),
+                },
+                is_quiet,
+            }
+        }
+        Command::Replay(args) => args.job(),
         Command::Doctor(args) => Job::Doctor {
             format: if args.json {
                 ReportFormat::Json
@@ -192,6 +273,21 @@ fn job(command: Command) -> Result<Job, ConfigError> {
             },
         },
     })
+}
+
+const fn host(session: Session) -> Source {
+    Source::Host {
+        session,
+        recording: None,
+    }
+}
+
+pub(super) const fn watch_format(plain: bool, json: bool) -> WatchFormat {
+    match (plain, json) {
+        (_, true) => WatchFormat::Json,
+        (true, false) => WatchFormat::Plain,
+        (false, false) => WatchFormat::Screen,
+    }
 }
 
 fn session(
@@ -211,6 +307,7 @@ fn session(
             window,
             duration,
             max_level: scope.max_level,
+            sample_hz: scope.sample_hz,
             scope: scope.scope(),
             declared: declared.0,
         }),
@@ -218,7 +315,7 @@ fn session(
 }
 
 /// `-` is standard output, as everywhere.
-fn output(path: Option<PathBuf>) -> Output {
+pub(super) fn output(path: Option<PathBuf>) -> Output {
     match path {
         Some(path) if path.as_os_str() != "-" => Output::File(path),
         _ => Output::Stdout,

@@ -5,11 +5,15 @@
 mod cli;
 mod config;
 mod declare;
+mod recording;
 mod scope;
+mod size;
 mod span;
 #[cfg(test)]
 mod tests;
 
 pub use cli::{ColorWhen, ReportFormat, command};
-pub use config::{Config, ConfigError, Job, Output, Session, WatchFormat, parse};
+pub use config::{Config, ConfigError, Job, Output, Session, Source, WatchFormat, parse};
+pub use recording::Recording;
+pub use size::{SizeError, parse_size};
 pub use span::{SpanError, parse_span, span_text};

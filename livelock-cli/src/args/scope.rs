@@ -1,6 +1,6 @@
 //! What part of the host is judged, and how closely.
 //!
-//! In: `--cpu`, `--cgroup`, `--pid`, `--max-level`. Out: a [`Scope`]. Refuses: two scopes at once, and paths that are
+//! In: `--cpu`, `--cgroup`, `--pid`, `--max-level`, `--sample-hz`. Out: a [`Scope`]. Refuses: two scopes at once, and paths that are
 //! not absolute; whether a group or a process exists is asked when the session begins.
 
 use clap::Args;
@@ -8,6 +8,9 @@ use livelock_core::ids::Tgid;
 use livelock_core::scope::Scope;
 
 use crate::host::cpus_of_list;
+
+/// Samples a second and CPU; not 100, to stay out of step with timers of the kernel.
+const SAMPLE_HZ: u64 = 99;
 
 /// The options.
 #[derive(Debug, Args)]
@@ -32,6 +35,10 @@ pub(super) struct ScopeArgs {
     /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
     #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
     pub(super) max_level: u8,
+
+    /// Samples a second and CPU; not a round number, to stay out of step with timers
+    #[arg(long, value_name = "HZ", default_value_t = SAMPLE_HZ, value_parser = clap::value_parser!(u64).range(20..=1000))]
+    pub(super) sample_hz: u64,
 }
 
 impl ScopeArgs {

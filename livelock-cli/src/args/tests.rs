@@ -8,9 +8,39 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::record::{Bounds, Flight, Input, RecordTo, Trigger};
 
 fn parsed(line: &str) -> Result<Config, clap::Error> {
     parse(line.split(' ').map(OsString::from))
+}
+
+/// How this host is observed.
+fn session_of(line: &str) -> Session {
+    let source = match parsed(line).expect("valid").job {
+        Job::Diagnose { source, .. }
+        | Job::Watch { source, .. }
+        | Job::Export { source, .. }
+        | Job::Record { source, .. } => source,
+        Job::Doctor { .. } => panic!("the doctor observes nothing"),
+    };
+    match source {
+        Source::Host { session, .. } => session,
+        Source::Recording(_) => panic!("a recording"),
+    }
+}
+
+fn recording_of(line: &str) -> Recording {
+    match parsed(line).expect("valid").job {
+        Job::Diagnose {
+            source: Source::Host { recording, .. },
+            ..
+        }
+        | Job::Record {
+            source: Source::Host { recording, .. },
+            ..
+        } => recording.expect("a recording"),
+        job => panic!("nothing is recorded by {job:?}"),
+    }
 }
 
 fn refused(line: &str) -> String {
@@ -27,10 +57,14 @@ fn the_default_is_five_seconds_of_text() {
         duration: Some(Duration::from_secs(5)),
         scope: Scope::default(),
         max_level: 1,
+        sample_hz: 99,
         declared: Vec::new(),
     };
     let job = Job::Diagnose {
-        session,
+        source: Source::Host {
+            session,
+            recording: None,
+        },
         format: ReportFormat::Text,
         output: Output::Stdout,
     };
@@ -41,17 +75,19 @@ fn the_default_is_five_seconds_of_text() {
 #[test]
 fn options_arrive() {
     let config = parsed("livelock watch --json --window 2s -vv --color never").expect("valid");
-    let Job::Watch { session, format } = config.job else {
+    let Job::Watch { format, .. } = config.job else {
         panic!("not watch");
     };
-    assert_eq!((format, session.duration), (WatchFormat::Json, None));
+    assert_eq!(format, WatchFormat::Json);
+    assert_eq!(session_of("livelock watch --json").duration, None);
     assert_eq!((config.color, config.verbosity), (ColorWhen::Never, 2));
-    let config = parsed("livelock export --format jsonl --output /tmp/x -d 1m").expect("valid");
-    let Job::Export { session, output } = config.job else {
+    let line = "livelock export --format jsonl --output /tmp/x -d 1m";
+    let config = parsed(line).expect("valid");
+    let Job::Export { output, .. } = config.job else {
         panic!("not export");
     };
     assert_eq!(output, Output::File(PathBuf::from("/tmp/x")));
-    assert_eq!(session.duration, Some(Duration::from_mins(1)));
+    assert_eq!(session_of(line).duration, Some(Duration::from_mins(1)));
     let config = parsed("livelock doctor --json").expect("valid");
     let format = ReportFormat::Json;
     assert_eq!(config.job, Job::Doctor { format });
@@ -60,10 +96,7 @@ fn options_arrive() {
 #[test]
 fn an_expectation_belongs_to_the_progress_before_it() {
     let line = "livelock watch --progress tp:a:b --progress file:/n --expect rate>=5 -p tp:c:d -e zero>2s --json";
-    let config = parsed(line).expect("valid");
-    let Job::Watch { session, .. } = config.job else {
-        panic!("not watch");
-    };
+    let session = session_of(line);
     let declared: Vec<_> = session
         .declared
         .iter()
@@ -108,6 +141,22 @@ fn refusals_say_what_to_type() {
             "livelock export --pid 1 --cgroup /app",
             "livelock diagnose --cgroup /app --cpu 0",
             "livelock diagnose --pid 1 --cpu 0",
+            "livelock record",
+            "livelock record -o x --max-size 64",
+            "livelock record -o x --max-size 64K",
+            "livelock record -o - --max-size 64M",
+            "livelock record -o x --ring 10m",
+            "livelock record -o x --trigger status>=contended",
+            "livelock record -o x --cooldown 1m",
+            "livelock record -o x --ring 10m --trigger contended",
+            "livelock record -o x --ring 10m --trigger status>=busy",
+            "livelock record -o x --ring 100ms --trigger status=livelock",
+            "livelock diagnose --record -",
+            "livelock diagnose --force",
+            "livelock diagnose --record x --output x",
+            "livelock replay",
+            "livelock replay x",
+            "livelock replay x diagnose --window 1s",
         ]
         .map(|line| format!("$ {line}\n{}", refused(line)))
         .join("\n")
@@ -125,8 +174,75 @@ fn help_is_stable() {
     insta::assert_snapshot!("help_diagnose", help("livelock diagnose --help"));
     insta::assert_snapshot!("help_watch", help("livelock watch --help"));
     insta::assert_snapshot!("help_export", help("livelock export --help"));
+    insta::assert_snapshot!("help_record", help("livelock record --help"));
+    insta::assert_snapshot!("help_replay", help("livelock replay --help"));
     insta::assert_snapshot!("help_doctor", help("livelock doctor --help"));
     command().debug_assert();
+}
+
+#[test]
+fn a_recording_has_a_place_and_bounds() {
+    let plain = recording_of("livelock record -o x.llrec");
+    assert_eq!(plain.settings.bounds, Bounds::None);
+    assert!(plain.is_vital && !plain.settings.is_forced);
+    let stdout = recording_of("livelock record -o - -d 5s");
+    assert_eq!(stdout.settings.to, RecordTo::Stdout);
+    let max_bytes = 64 << 20;
+    assert_eq!(
+        recording_of("livelock record -o x --max-size 64M")
+            .settings
+            .bounds,
+        Bounds::Size { max_bytes }
+    );
+    let line = "livelock record -o x --ring 10m --trigger status>=starved --cooldown 1h --force";
+    let flight = Flight {
+        span: Duration::from_mins(10),
+        trigger: Trigger::AtLeast(livelock_core::verdict::Status::Starved),
+        cooldown: Duration::from_hours(1),
+    };
+    let recording = recording_of(line);
+    assert_eq!(
+        recording.settings.bounds,
+        Bounds::Flight { flight, max_bytes }
+    );
+    assert!(recording.settings.is_forced);
+    let beside = recording_of("livelock diagnose --record x.llrec");
+    assert!(!beside.is_vital, "the diagnosis goes on without it");
+}
+
+#[test]
+fn a_replay_is_the_same_job_from_another_source() {
+    let job = |line| parsed(line).expect("valid").job;
+    let source = || Source::Recording(Input::File(PathBuf::from("x.llrec")));
+    let expected = Job::Diagnose {
+        source: source(),
+        format: ReportFormat::Json,
+        output: Output::Stdout,
+    };
+    assert_eq!(
+        job("livelock replay x.llrec diagnose --format json"),
+        expected
+    );
+    let expected = Job::Watch {
+        source: source(),
+        format: WatchFormat::Json,
+    };
+    assert_eq!(job("livelock replay x.llrec watch --json"), expected);
+    let expected = Job::Export {
+        source: Source::Recording(Input::Stdin),
+        output: Output::Stdout,
+    };
+    assert_eq!(job("livelock replay - export"), expected);
+}
+
+#[test]
+fn sizes_are_whole_and_have_a_unit() {
+    assert_eq!(parse_size("512K"), Ok(512 << 10));
+    assert_eq!(parse_size("1GiB"), Ok(1 << 30));
+    for text in ["", "M", "1.5M", "1T", "1MB", "-1M"] {
+        assert_eq!(parse_size(text), Err(SizeError::Malformed), "{text}");
+    }
+    assert_eq!(parse_size("99999999999999G"), Err(SizeError::TooLarge));
 }
 
 #[test]
@@ -156,10 +272,7 @@ proptest! {
 
 #[test]
 fn a_scope_is_a_list_of_cpus() {
-    let config = parsed("livelock diagnose --cpu 0-1,3").expect("valid");
-    let Job::Diagnose { session, .. } = config.job else {
-        panic!("not diagnose");
-    };
+    let session = session_of("livelock diagnose --cpu 0-1,3");
     let cpus: Vec<u32> = session
         .scope
         .cpus
@@ -173,16 +286,8 @@ fn a_scope_is_a_list_of_cpus() {
 
 #[test]
 fn a_scope_is_a_control_group_or_a_process_for_every_command() {
-    for command in ["diagnose", "watch", "export"] {
-        let scope = |option: &str| {
-            let config = parsed(&format!("livelock {command} {option}")).expect("valid");
-            match config.job {
-                Job::Diagnose { session, .. }
-                | Job::Watch { session, .. }
-                | Job::Export { session, .. } => session.scope,
-                Job::Doctor { .. } => panic!("doctor"),
-            }
-        };
+    for command in ["diagnose", "watch", "export", "record -o x"] {
+        let scope = |option: &str| session_of(&format!("livelock {command} {option}")).scope;
         let group = Scope::of_cgroup("/app.slice".to_owned());
         assert_eq!(scope("--cgroup /app.slice"), group);
         assert_eq!(scope("--cgroup 0::/app.slice"), group);

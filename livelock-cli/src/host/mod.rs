@@ -4,6 +4,7 @@
 //! [`blind_spots`] (pure functions of it). Refuses: to load or attach anything.
 
 mod blind_spots;
+mod build_id;
 mod capabilities;
 mod cpuid;
 mod cpulist;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use livelock_core::host::{HostFacts, SamplerSource};
 
+use super::build_id::build_id;
 use super::hypervisor::cpu_flag;
 use super::kmsg::read_boot_log;
 use super::{
@@ -117,6 +118,9 @@ pub fn survey(
         facts: HostFacts {
             hostname: text("/proc/sys/kernel/hostname").unwrap_or_default(),
             kernel_release: release.clone(),
+            kernel_build_id: fs::read("/sys/kernel/notes")
+                .ok()
+                .and_then(|notes| build_id(&notes)),
             arch,
             nr_cpus_online: nr_online,
             nr_cpus_possible: nr_possible.unwrap_or(nr_online),

@@ -25,4 +25,5 @@ pub use stream::{
 pub use style::{Style, Tint};
 pub(crate) use text::Page;
 pub use text::verdict_text;
+pub(crate) use units::bytes;
 pub use window::WindowSummary;

@@ -89,6 +89,8 @@ pub fn plain_summary(summary: &StreamSummary) -> String {
         super::EndedBy::Terminate => "terminated",
         super::EndedBy::ClosedPipe => "the reader is gone",
         super::EndedBy::Error => "an error",
+        super::EndedBy::Continued => "this piece of the recording is over",
+        super::EndedBy::Truncated => "the recording was cut off",
     };
     let lost = match summary.nr_lost {
         0 => "none lost".to_owned(),

@@ -15,6 +15,7 @@ pub(crate) fn host() -> HostFacts {
     HostFacts {
         hostname: "web42".to_owned(),
         kernel_release: "6.1.0-18-amd64".to_owned(),
+        kernel_build_id: None,
         arch: "x86_64".to_owned(),
         nr_cpus_online: 8,
         nr_cpus_possible: 8,
@@ -261,6 +262,7 @@ pub(crate) fn window() -> WindowSummary {
         busy_pct: Some(99.6),
         burn_pct: Some(93.4),
         omega: Some(0.938),
+        no_progress: true,
         user_pct: Some(0.4),
         top_lock: Some("files_struct.file_lock".to_owned()),
         waits_per_sec: 61.0,

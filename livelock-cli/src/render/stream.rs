@@ -4,6 +4,7 @@
 //! to end silently; a stream without a summary was cut off.
 
 use livelock_core::host::HostFacts;
+pub use livelock_core::recording::EndedBy;
 use livelock_core::scope::Scope;
 use livelock_core::verdict::{Accounting, BlindSpot, SelfCost, Status, Verdict};
 use serde::Serialize;
@@ -52,22 +53,6 @@ impl StreamHeader {
             blind_spots,
         }
     }
-}
-
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EndedBy {
-    /// The time asked for was over.
-    Duration,
-    /// SIGINT.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-    /// The reader went away.
-    ClosedPipe,
-    /// Capture failed.
-    Error,
 }
 
 /// How the session went.

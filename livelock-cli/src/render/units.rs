@@ -25,6 +25,20 @@ pub(crate) fn duration(ns: u64) -> String {
     }
 }
 
+/// `512 B`, `34 KiB`, `1.2 MiB`.
+pub(crate) fn bytes(nr: u64) -> String {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "two digits are shown of 53 bits"
+    )]
+    let mib = nr as f64 / (1 << 20) as f64;
+    match nr {
+        0..1024 => format!("{nr} B"),
+        1024..1_048_576 => format!("{} KiB", nr >> 10),
+        _ => format!("{mib:.1} MiB"),
+    }
+}
+
 /// `97.1 %`.
 pub(crate) fn pct(value: Option<f64>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), |value| format!("{value:.1} %"))

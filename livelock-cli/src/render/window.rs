@@ -22,6 +22,8 @@ pub struct WindowSummary {
     pub burn_pct: Option<f64>,
     /// `waste / busy`, 0 to 1.
     pub omega: Option<f64>,
+    /// Whether it was spent without progress; a live lock is some of these in a row.
+    pub no_progress: bool,
     /// User share of busy time.
     pub user_pct: Option<f64>,
     /// Name of the lock that burns most.

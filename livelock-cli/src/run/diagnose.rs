@@ -6,23 +6,22 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use livelock_core::host::HostFacts;
-use livelock_core::scope::Scope;
-use livelock_core::verdict::{BlindSpot, Status};
+use livelock_core::recording::{EndedBy, Opening};
+use livelock_core::verdict::Status;
 
 use super::output::{Sink, Written};
 use super::progress::Progress;
 use super::session::{Listener, Outcome, Seen, observe};
-use crate::args::{ColorWhen, Output, ReportFormat, Session};
+use crate::args::{ColorWhen, Output, ReportFormat, Source};
 use crate::exit::Exit;
-use crate::render::{EndedBy, Style, status_word, verdict_json, verdict_text};
+use crate::render::{Style, status_word, verdict_json, verdict_text};
 
 struct Watcher {
     progress: Progress,
 }
 
 impl Listener for Watcher {
-    fn begin(&mut self, _: &HostFacts, _: &Scope, _: &[BlindSpot]) -> anyhow::Result<Written> {
+    fn begin(&mut self, _: &Opening) -> anyhow::Result<Written> {
         Ok(Written::Yes)
     }
 
@@ -42,31 +41,44 @@ impl Listener for Watcher {
 
 /// Observes and reports.
 pub(super) async fn run(
-    session: Session,
+    source: &Source,
     format: ReportFormat,
     output: &Output,
     color: ColorWhen,
 ) -> anyhow::Result<Exit> {
     let mut sink = Sink::open(output)?;
     let mut watcher = Watcher {
-        progress: Progress::new(session.duration.unwrap_or_default()),
+        progress: match source {
+            Source::Host { session, .. } => Progress::new(session.duration),
+            Source::Recording(_) => Progress::none(),
+        },
     };
-    let outcome = observe(&session, &mut watcher).await;
+    let outcome = observe(source, &mut watcher).await;
     watcher.progress.clear();
     let ended = match outcome? {
         Outcome::Ended(ended) => ended,
         Outcome::Refused(exit) => return Ok(exit),
     };
-    let verdict = ended.judge.verdict(&ended.names);
+    let verdict = ended.judge.verdict(&*ended.names);
     let text = match format {
         ReportFormat::Json => verdict_json(&verdict)?,
         ReportFormat::Text => verdict_text(&verdict, style(output, color)),
     };
     let ended_by = match sink.write(&text)? {
-        Written::Yes => ended.by,
+        Written::Yes => exit_reason(source, ended.by),
         Written::PipeClosed => EndedBy::ClosedPipe,
     };
     Ok(Exit::of_session(ended_by, Some(verdict.status)))
+}
+
+/// Why it ended, as far as the exit code is concerned: nobody interrupts a replay by having interrupted what it plays.
+pub(super) const fn exit_reason(source: &Source, by: EndedBy) -> EndedBy {
+    match (source, by) {
+        (Source::Recording(_), EndedBy::Interrupt | EndedBy::Terminate | EndedBy::Error) => {
+            EndedBy::Duration
+        }
+        _ => by,
+    }
 }
 
 /// Colour and width of `output`.

@@ -9,8 +9,11 @@ use livelock_core::thresholds::SELF_BUDGET_PCT as BUDGET_PCT;
 /// that a doubling of the rate until the next drain still fits.
 const CROWDED: u64 = livelock_common::WAIT_RING as u64 / 2;
 
-/// Records below which twice as many slices are streamed.
-const SPARSE: u64 = livelock_common::WAIT_RING as u64 / 16;
+/// The same while recording, where each of them costs bytes of the file: 2,500 waits a second and CPU.
+const CROWDED_TAPE: u64 = livelock_common::WAIT_RING as u64 / 16;
+
+/// Records below which twice as many slices are streamed, of those that are too many.
+const SPARSE_SHARE: u64 = 8;
 
 /// Most slices between two that are streamed: 1.05 ms in 67 ms. Beyond that a window of 500 ms holds
 /// too few slices to be fair to its locks.
@@ -31,6 +34,8 @@ pub(super) struct Governor {
     pub(super) slice_mask: u64,
     /// For `Control::min_stack_period`.
     pub(super) min_stack_period: u32,
+    /// Records of one ring that are too many.
+    crowded: u64,
 }
 
 impl Default for Governor {
@@ -38,19 +43,28 @@ impl Default for Governor {
         Self {
             slice_mask: INITIAL_SLICE_MASK,
             min_stack_period: 1,
+            crowded: CROWDED,
         }
     }
 }
 
 impl Governor {
+    /// For a session that is recorded.
+    pub(super) fn of_recording() -> Self {
+        Self {
+            crowded: CROWDED_TAPE,
+            ..Self::default()
+        }
+    }
+
     /// After a drain that found at most `nr_in_fullest` records in one ring. Says whether the mask
     /// changed.
     pub(super) fn drained(&mut self, nr_in_fullest: u64) -> bool {
         let before = self.slice_mask;
-        if nr_in_fullest >= CROWDED {
+        if nr_in_fullest >= self.crowded {
             // Once in one step: at a ring a drain the rate is unknown, only that it is too high.
             self.slice_mask = (self.slice_mask * 4 + 3).min(MAX_SLICE_MASK);
-        } else if nr_in_fullest < SPARSE {
+        } else if nr_in_fullest < self.crowded / SPARSE_SHARE {
             self.slice_mask /= 2;
         }
         self.slice_mask != before

@@ -3,21 +3,25 @@
 //! In: a [`Config`]. Out: bytes on standard output or in a file, and an exit code. Refuses: to attach
 //! on a host that cannot be observed, and to end without a summary.
 
+mod desk;
 mod diagnose;
 mod doctor;
 mod governor;
 mod host;
+mod live;
 mod log;
 mod output;
 mod pipeline;
 mod prepare;
 mod progress;
+mod record;
+mod replay;
 mod session;
 mod stream;
 
 use std::process::ExitCode;
 
-use crate::args::{Config, Job, WatchFormat};
+use crate::args::{Config, Job, Output, WatchFormat};
 use crate::exit::Exit;
 
 /// Runs what the arguments ask for.
@@ -32,30 +36,22 @@ pub fn main(config: Config) -> anyhow::Result<ExitCode> {
         .build()?;
     let exit = match config.job {
         Job::Diagnose {
-            session,
+            source,
             format,
             output,
-        } => runtime.block_on(diagnose::run(session, format, &output, config.color))?,
-        Job::Watch {
-            session,
-            format: WatchFormat::Json,
-        } => runtime.block_on(stream::run(
-            session,
-            stream::Form::Json,
-            &crate::args::Output::Stdout,
-        ))?,
-        // The full screen comes with a later release; its windows and verdicts are these.
-        Job::Watch {
-            session,
-            format: WatchFormat::Plain | WatchFormat::Screen,
-        } => runtime.block_on(stream::run(
-            session,
-            stream::Form::Plain,
-            &crate::args::Output::Stdout,
-        ))?,
-        Job::Export { session, output } => {
-            runtime.block_on(stream::run(session, stream::Form::Json, &output))?
+        } => runtime.block_on(diagnose::run(&source, format, &output, config.color))?,
+        Job::Watch { source, format } => {
+            // The full screen comes with a later release; its windows and verdicts are these.
+            let form = match format {
+                WatchFormat::Json => stream::Form::Json,
+                WatchFormat::Plain | WatchFormat::Screen => stream::Form::Plain,
+            };
+            runtime.block_on(stream::run(&source, form, &Output::Stdout))?
         }
+        Job::Export { source, output } => {
+            runtime.block_on(stream::run(&source, stream::Form::Json, &output))?
+        }
+        Job::Record { source, is_quiet } => runtime.block_on(record::run(&source, is_quiet))?,
         Job::Doctor { format } => doctor::run(format, config.color)?,
     };
     // A look-up thread may still be reading the symbol table; nobody waits for it.

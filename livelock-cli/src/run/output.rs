@@ -2,13 +2,13 @@
 //!
 //! In: text. Out: standard output or a file. Refuses: to call a closed pipe an error.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
 use crate::args::Output;
+use crate::late_file::{Existing, LateFile};
 
 /// An open output.
 pub(super) struct Sink {
@@ -23,63 +23,15 @@ pub(super) enum Written {
     PipeClosed,
 }
 
-/// A file that keeps its old content until there is something to put in its place.
-struct ReportFile {
-    file: File,
-    path: PathBuf,
-    /// Whether it was made by us and is empty so far.
-    is_new: bool,
-    has_begun: bool,
-}
-
-impl ReportFile {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        if path.is_dir() {
-            anyhow::bail!(
-                "write to {}: it is a directory; name a file in it",
-                path.display()
-            );
-        }
-        let is_new = !path.exists();
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .with_context(|| format!("create {} (is its directory there?)", path.display()))?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            is_new,
-            has_begun: false,
-        })
+fn open_file(path: &Path) -> anyhow::Result<LateFile> {
+    if path.is_dir() {
+        anyhow::bail!(
+            "write to {}: it is a directory; name a file in it",
+            path.display()
+        );
     }
-}
-
-impl Write for ReportFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !self.has_begun {
-            // Devices and pipes have no length to cut.
-            if self.file.metadata()?.is_file() {
-                self.file.set_len(0)?;
-            }
-            self.has_begun = true;
-        }
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for ReportFile {
-    fn drop(&mut self) {
-        if self.is_new && !self.has_begun {
-            // Nothing came of it; what is left over is an empty file, which harms nobody.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
+    LateFile::open(path, Existing::Replaced)
+        .with_context(|| format!("create {} (is its directory there?)", path.display()))
 }
 
 impl Sink {
@@ -91,7 +43,7 @@ impl Sink {
                 name: "standard output".to_owned(),
             },
             Output::File(path) => Self {
-                to: Box::new(ReportFile::open(path)?),
+                to: Box::new(open_file(path)?),
                 name: path.display().to_string(),
             },
         })

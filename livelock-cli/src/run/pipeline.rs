@@ -5,6 +5,7 @@
 use anyhow::Context;
 use livelock_core::event::Event;
 use livelock_core::ids::MonotonicNs;
+use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder};
 
 use super::governor::Governor;
@@ -28,6 +29,8 @@ pub(super) struct Pipeline {
     events: Vec<Event>,
     nr_undecodable: u64,
     window_begin: MonotonicNs,
+    /// What was folded since the last close, if the session is recorded.
+    folded: Option<Vec<Event>>,
 }
 
 impl Pipeline {
@@ -36,6 +39,7 @@ impl Pipeline {
         config: &CaptureConfig,
         builder: WindowBuilder,
         tasks: Option<Found>,
+        is_recorded: bool,
     ) -> anyhow::Result<Self> {
         let counters = HostCounters::open()?;
         let capture = Capture::start(config)?;
@@ -44,7 +48,11 @@ impl Pipeline {
             capture,
             counters,
             builder,
-            governor: Governor::default(),
+            governor: if is_recorded {
+                Governor::of_recording()
+            } else {
+                Governor::default()
+            },
             starvation: Starvation::default(),
             tasks,
             has_said_empty: false,
@@ -52,12 +60,34 @@ impl Pipeline {
             events: Vec::new(),
             nr_undecodable: 0,
             window_begin: now(),
+            folded: is_recorded.then(Vec::new),
         };
         pipeline.drain();
         let at = pipeline.snapshot()?;
         pipeline.builder.baseline(at);
         pipeline.window_begin = at;
         Ok(pipeline)
+    }
+
+    /// Where the first window starts, for its recording; once.
+    pub(super) fn take_baseline(&mut self) -> Baseline {
+        let mut events = self.take_folded();
+        events.retain(carries_over);
+        Baseline {
+            at: self.window_begin,
+            events,
+        }
+    }
+
+    fn take_folded(&mut self) -> Vec<Event> {
+        self.folded.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn book(&mut self, event: Event) {
+        if let Some(folded) = &mut self.folded {
+            folded.push(event.clone());
+        }
+        self.builder.fold(event);
     }
 
     /// What drives the sampler.
@@ -74,8 +104,9 @@ impl Pipeline {
         }
     }
 
-    /// Closes the present window and starts the next.
-    pub(super) fn close_window(&mut self) -> anyhow::Result<Window> {
+    /// Closes the present window and starts the next. With it comes what was folded into it, if the session is
+    /// recorded.
+    pub(super) fn close_window(&mut self) -> anyhow::Result<(Window, Vec<Event>)> {
         self.drain();
         let end = self.snapshot()?;
         let begin = std::mem::replace(&mut self.window_begin, end);
@@ -85,7 +116,7 @@ impl Pipeline {
             self.capture
                 .set_min_stack_period(self.governor.min_stack_period);
         }
-        Ok(window)
+        Ok((window, self.take_folded()))
     }
 
     /// Probes of `level` from now on.
@@ -101,7 +132,7 @@ impl Pipeline {
     }
 
     /// Detaches and gives what was booked since the last close, when nothing moves any more.
-    pub(super) fn finish(&mut self) -> anyhow::Result<Window> {
+    pub(super) fn finish(&mut self) -> anyhow::Result<(Window, Vec<Event>)> {
         self.capture.detach();
         self.close_window()
     }
@@ -119,7 +150,7 @@ impl Pipeline {
             .read()
             .context("read the counters of the host")?;
         for event in events {
-            self.builder.fold(event);
+            self.book(event);
         }
         self.read_tasks();
         Ok(at)
@@ -130,12 +161,13 @@ impl Pipeline {
         let Some(tasks) = &mut self.tasks else {
             return;
         };
-        if let Some(counters) = tasks.read(self.capture.members()) {
-            self.builder.fold(Event::Tasks(counters));
-        }
+        let counters = tasks.read(self.capture.members());
         if tasks.is_empty() && !self.has_said_empty {
             self.has_said_empty = true;
             eprintln!("livelock: the scope has no task any more; if some come, they count");
+        }
+        if let Some(counters) = counters {
+            self.book(Event::Tasks(counters));
         }
     }
 
@@ -147,7 +179,8 @@ impl Pipeline {
             }
         }
         let mut waiting = Vec::new();
-        for event in self.events.drain(..) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
             match event {
                 Event::Starved(task) => {
                     let tasks = self.tasks.as_ref();
@@ -155,16 +188,17 @@ impl Pipeline {
                         waiting.push(task);
                     }
                 }
-                event => self.builder.fold(event),
+                event => self.book(event),
             }
         }
+        self.events = events;
         if !waiting.is_empty() {
             for task in self.starvation.confirm(waiting) {
-                self.builder.fold(Event::Starved(task));
+                self.book(Event::Starved(task));
             }
         }
         if self.nr_undecodable > 0 {
-            self.builder.fold(Event::Undecodable(self.nr_undecodable));
+            self.book(Event::Undecodable(self.nr_undecodable));
         }
     }
 }

@@ -15,8 +15,7 @@ use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
 /// Names and code of this host.
 pub(super) struct Prepared {
     pub(super) names: LiveNames,
-    /// Why functions have no names, if so.
-    pub(super) symbols_error: Option<SymbolsError>,
+    symbols_error: Option<SymbolsError>,
     pub(super) code: LiveCode,
 }
 
@@ -37,6 +36,12 @@ impl Prepared {
             symbols_error,
             code: LiveCode::open(),
         }
+    }
+
+    /// The symbol table, or why there is none.
+    pub(super) fn symbols(&self) -> Result<&KernelSymbols, &SymbolsError> {
+        let why = self.symbols_error.as_ref().unwrap_or(&SymbolsError::Empty);
+        self.names.symbols().ok_or(why)
     }
 }
 

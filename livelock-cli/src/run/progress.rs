@@ -12,18 +12,32 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(super) struct Progress(Option<ProgressBar>);
 
 impl Progress {
-    /// For a session of `duration`.
-    pub(super) fn new(duration: Duration) -> Self {
+    /// For a session of `duration`; without an end if it has none.
+    pub(super) fn new(duration: Option<Duration>) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self(None);
         }
-        let length_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let bar =
-            ProgressBar::with_draw_target(Some(length_ms), ProgressDrawTarget::stderr_with_hz(10));
-        if let Ok(style) = ProgressStyle::with_template("observing [{bar:30}] {elapsed}  {msg}") {
+        let length_ms =
+            duration.map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        let bar = ProgressBar::with_draw_target(length_ms, ProgressDrawTarget::stderr_with_hz(10));
+        let template = match duration {
+            Some(_) => "observing [{bar:30}] {elapsed}  {msg}",
+            None => "observing {elapsed}  {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
         Self(Some(bar))
+    }
+
+    /// Nothing.
+    pub(super) const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether anybody sees it.
+    pub(super) const fn is_shown(&self) -> bool {
+        self.0.is_some()
     }
 
     /// How far.

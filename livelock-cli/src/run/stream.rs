@@ -3,15 +3,15 @@
 //! In: a session with or without an end. Out: lines, as text or JSON. Refuses: to end without a summary,
 //! unless nobody reads it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use livelock_core::host::HostFacts;
-use livelock_core::scope::Scope;
-use livelock_core::verdict::{BlindSpot, Status, Verdict};
+use livelock_core::recording::Opening;
+use livelock_core::verdict::{Status, Verdict};
 
+use super::diagnose::exit_reason;
 use super::output::{Sink, Written};
 use super::session::{Listener, Outcome, Seen, observe};
-use crate::args::{Output, Session};
+use crate::args::{Output, Source};
 use crate::exit::Exit;
 use crate::render::{
     EndedBy, StreamHeader, StreamSummary, WindowSummary, header_line, plain_header, plain_line,
@@ -28,7 +28,6 @@ pub(super) enum Form {
 struct Stream {
     form: Form,
     sink: Sink,
-    window: Duration,
     status: Option<Status>,
 }
 
@@ -43,21 +42,16 @@ impl Stream {
 }
 
 impl Listener for Stream {
-    fn begin(
-        &mut self,
-        host: &HostFacts,
-        scope: &Scope,
-        blind_spots: &[BlindSpot],
-    ) -> anyhow::Result<Written> {
+    fn begin(&mut self, opening: &Opening) -> anyhow::Result<Written> {
         let text = match self.form {
             Form::Json => header_line(&StreamHeader::new(
-                unix_ms(),
-                u64::try_from(self.window.as_nanos()).unwrap_or(u64::MAX),
-                host.clone(),
-                scope.clone(),
-                blind_spots.to_vec(),
+                opening.began_unix_ms,
+                opening.window_ns,
+                opening.host.clone(),
+                opening.scope.clone(),
+                opening.blind_spots.clone(),
             ))?,
-            Form::Plain => plain_header(host, scope),
+            Form::Plain => plain_header(&opening.host, &opening.scope),
         };
         self.sink.write(&text)
     }
@@ -86,19 +80,18 @@ impl Listener for Stream {
 }
 
 /// Observes and streams.
-pub(super) async fn run(session: Session, form: Form, output: &Output) -> anyhow::Result<Exit> {
+pub(super) async fn run(source: &Source, form: Form, output: &Output) -> anyhow::Result<Exit> {
     let sink = Sink::open(output)?;
     let mut stream = Stream {
         form,
         sink,
-        window: session.window,
         status: None,
     };
-    let ended = match observe(&session, &mut stream).await? {
+    let ended = match observe(source, &mut stream).await? {
         Outcome::Ended(ended) => ended,
         Outcome::Refused(exit) => return Ok(exit),
     };
-    let verdict = ended.judge.recent_verdict(&ended.names);
+    let verdict = ended.judge.recent_verdict(&*ended.names);
     let mut ended_by = ended.by;
     if ended_by != EndedBy::ClosedPipe {
         let summary = StreamSummary::new(
@@ -116,7 +109,10 @@ pub(super) async fn run(session: Session, form: Form, output: &Output) -> anyhow
             ended_by = EndedBy::ClosedPipe;
         }
     }
-    Ok(Exit::of_session(ended_by, Some(verdict.status)))
+    Ok(Exit::of_session(
+        exit_reason(source, ended_by),
+        Some(verdict.status),
+    ))
 }
 
 fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
@@ -132,12 +128,13 @@ fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
         .map(|(omega, busy)| omega * busy);
     WindowSummary {
         number: seen.number,
-        ended_unix_ms: unix_ms(),
+        ended_unix_ms: seen.ended_unix_ms,
         duration_ns: window.duration_ns(),
         status: verdict.status,
         busy_pct: pct(busy),
         burn_pct: pct(burn),
         omega: seen.observation.omega,
+        no_progress: seen.observation.no_progress,
         user_pct: pct(seen.observation.user_share),
         top_lock: seen
             .observation
@@ -162,11 +159,4 @@ fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
             .sum::<u64>()
             + window.nr_recursion_misses.unwrap_or(0),
     }
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -11,6 +11,8 @@ mod kernel_objects;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod scopes;

@@ -3,12 +3,14 @@
 //! In: one reading a source and window. Out: one [`DeclaredProgress`] a source and window. Refuses: to call a
 //! counter that went backwards progress, and one that could not be read zero.
 
+use serde::{Deserialize, Serialize};
+
 use super::expectation::Expectation;
 use super::pace::{Pace, Step};
 use super::report::{DeclaredProgress, DeclaredState, combined};
 
 /// A source as declared.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Short name, for people.
     pub name: String,
@@ -19,7 +21,7 @@ pub struct Source {
 }
 
 /// A counter at the close of a window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclaredReading {
     /// Its value; `None`: could not see.
     pub value: Option<u64>,

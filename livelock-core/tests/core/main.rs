@@ -11,6 +11,8 @@ mod escalation;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod scenario;

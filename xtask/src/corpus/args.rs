@@ -52,6 +52,9 @@ pub(crate) struct Args {
     /// Keep each verdict as DIR/KERNEL-CPUS-SCENARIO-RUN.json
     #[arg(long, value_name = "DIR")]
     verdicts: Option<PathBuf>,
+    /// Keep the recording of each diagnosis as DIR/KERNEL-CPUS-SCENARIO-RUN.llrec, for `livelock replay`
+    #[arg(long, value_name = "DIR")]
+    record_dir: Option<PathBuf>,
     /// Compare with an earlier report; exit with 1 if something got worse
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -76,7 +79,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         args.cpus.clone()
     };
-    if let Some(dir) = &args.verdicts {
+    for dir in [&args.verdicts, &args.record_dir].into_iter().flatten() {
         paths::make_dir(dir)?;
     }
     let programs = build::programs(args.no_build)?;
@@ -92,6 +95,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 hypervisor_flag: args.hypervisor_flag,
                 diagnose_secs: args.diagnose_duration,
                 verdicts: args.verdicts.clone(),
+                recordings: args.record_dir.clone(),
             };
             let tasks = plan::tasks(&scenarios, args.runs);
             report.add(kernel, nr_cpus, guests::run(&cell, &programs, tasks));

@@ -43,6 +43,8 @@ pub(super) struct Cell {
     pub(super) diagnose_secs: u64,
     /// Where the verdicts are kept.
     pub(super) verdicts: Option<PathBuf>,
+    /// Where the recordings are kept.
+    pub(super) recordings: Option<PathBuf>,
 }
 
 impl Cell {
@@ -53,19 +55,25 @@ impl Cell {
             && task.scenario.needs.vm_native_spinlocks
     }
 
-    /// Keeps a verdict. It is for a human; without it the score is the same.
+    /// Keeps a verdict and a recording. They are for a human and for the unit tests; without them the score is the
+    /// same.
     fn keep(&self, task: &Task, files: &Results) {
-        let verdict = files.bytes("verdict");
-        let Some(dir) = self.verdicts.as_ref().filter(|_| !verdict.is_empty()) else {
-            return;
-        };
-        let name = format!(
-            "{}-{}-{}-{}.json",
-            self.kernel, self.nr_cpus, task.scenario.name, task.run
-        );
-        let path = dir.join(name);
-        if let Err(err) = fs::write(&path, verdict) {
-            eprintln!("corpus: warning: failed to write {}: {err}", path.display());
+        for (file, dir, extension) in [
+            ("verdict", &self.verdicts, "json"),
+            ("recording", &self.recordings, "llrec"),
+        ] {
+            let bytes = files.bytes(file);
+            let Some(dir) = dir.as_ref().filter(|_| !bytes.is_empty()) else {
+                continue;
+            };
+            let name = format!(
+                "{}-{}-{}-{}.{extension}",
+                self.kernel, self.nr_cpus, task.scenario.name, task.run
+            );
+            let path = dir.join(name);
+            if let Err(err) = fs::write(&path, bytes) {
+                eprintln!("corpus: warning: failed to write {}: {err}", path.display());
+            }
         }
     }
 
@@ -230,7 +238,8 @@ fn guest(
     let numbered = todo
         .iter()
         .filter_map(|&index| Some((index, tasks.get(index)?)));
-    let text = script::script(numbered, cell.nr_cpus, cell.diagnose_secs);
+    let is_recorded = cell.recordings.is_some();
+    let text = script::script(numbered, cell.nr_cpus, cell.diagnose_secs, is_recorded);
     let limit_secs = scenario_secs * todo.len() as u64;
     let vmlinuz = fetch::vmlinuz(kernels::by_name(&cell.kernel)?, false)?;
     let initramfs = initramfs::pack(programs, &text, limit_secs)?;
@@ -280,6 +289,7 @@ mod tests {
             hypervisor_flag: false,
             diagnose_secs: 5,
             verdicts: None,
+            recordings: None,
         };
         let mut big = scenario("big", CauseClass::SpinCollapse, Kind::Positive);
         big.needs.nr_cpus_min = 8;

@@ -30,8 +30,9 @@ pub(super) fn script<'a>(
     tasks: impl Iterator<Item = (usize, &'a Task)>,
     nr_cpus: u32,
     diagnose_secs: u64,
+    is_recorded: bool,
 ) -> String {
-    let mut script = functions(nr_cpus, diagnose_secs);
+    let mut script = functions(nr_cpus, diagnose_secs, is_recorded);
     for (index, task) in tasks {
         let name = guest::quote(&task.scenario.name);
         script.push_str(&format!("observe {index} {name}\n"));
@@ -41,7 +42,12 @@ pub(super) fn script<'a>(
 
 /// `/proc/PID` stays until a process is waited for, so its state is read; a process whose first
 /// thread is gone is alive while others are left.
-fn functions(nr_cpus: u32, diagnose_secs: u64) -> String {
+fn functions(nr_cpus: u32, diagnose_secs: u64, is_recorded: bool) -> String {
+    let record = if is_recorded {
+        " --record recording"
+    } else {
+        ""
+    };
     format!(
         r#"mkdir -p /run/corpus
 cd /run/corpus
@@ -76,7 +82,7 @@ observe() {{
 	if alive $lab; then
 		cut -d' ' -f1 /proc/uptime >begin
 		timeout -s KILL {limit_secs} livelock diagnose --duration {diagnose_secs}s --window 300ms \
-			--format json --output verdict >/dev/null 2>diagnose_stderr
+			--format json --output verdict{record} >/dev/null 2>diagnose_stderr
 		echo $? >exit_code
 		cut -d' ' -f1 /proc/uptime >end_of_diagnosis
 		alive $lab && echo 1 >outlived
@@ -123,7 +129,7 @@ mod tests {
                 scenario: Arc::new(scenario(name, CauseClass::None, Kind::Positive)),
             })
             .into();
-        script(tasks.iter().enumerate().skip(1), 4, 7)
+        script(tasks.iter().enumerate().skip(1), 4, 7, true)
     }
 
     #[test]
@@ -132,6 +138,7 @@ mod tests {
         assert!(script.ends_with("}\nobserve 1 'compute'\n"), "{script}");
         assert!(script.contains("--threads 4 --pin"));
         assert!(script.contains("timeout -s KILL 67 livelock diagnose --duration 7s"));
+        assert!(script.contains("--output verdict --record recording >/dev/null"));
     }
 
     #[test]

@@ -3,6 +3,10 @@
 //! In: its arguments, later the guest's results. Out: shell lines, and the part of a report that every
 //! kind of run has. Refuses: to judge whether the tool is right; that is for the caller.
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -51,8 +55,14 @@ impl Diagnosis {
     }
 
     /// The diagnosis. Times are taken from `/proc/uptime`, in hundredths of a second.
-    pub(crate) fn script(&self) -> String {
-        format!("{BEGIN}{}{END}", self.observe(""))
+    /// With `is_recorded` its recording is among the results.
+    pub(crate) fn script(&self, is_recorded: bool) -> String {
+        let more = if is_recorded {
+            "--record /result/recording"
+        } else {
+            ""
+        };
+        format!("{BEGIN}{}{END}", self.observe(more))
     }
 
     /// The same with a file read twice, when the probes are attached and when the window ends: attaching and
@@ -124,6 +134,17 @@ pub(crate) fn report(results: &Results) -> Report {
         loadavg: results.text("loadavg"),
         dmesg_watchdog_lines: guest::alarm_lines(results.bytes("dmesg")),
     }
+}
+
+/// Keeps the recording that the guest made.
+pub(crate) fn keep_recording(results: &Results, path: &Path) -> anyhow::Result<()> {
+    let bytes = results.bytes("recording");
+    ensure!(
+        !bytes.is_empty(),
+        "the guest recorded nothing: {}",
+        results.text("diagnose_stderr").unwrap_or_default()
+    );
+    fs::write(path, bytes).with_context(|| format!("failed to write {}", path.display()))
 }
 
 /// A JSON file of the guest; null, with the reason on standard error, if it is not one.

@@ -3,6 +3,7 @@
 //! In: a scenario and a machine. Out: one JSON object with what the lab achieved and what the tool
 //! said. Refuses: to judge whether the tool is right; that is for the caller.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     duration: Option<String>,
     #[command(flatten)]
     diagnosis: Diagnosis,
+    /// Bring the recording of the diagnosis back, as FILE
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Let the guest's scheduler place the threads
     #[arg(long)]
     no_pin: bool,
@@ -67,6 +71,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.load.mode.is_some(),
         &script(args),
     )?;
+    if let Some(path) = &args.record {
+        diagnosis::keep_recording(&results, path)?;
+    }
     let report = report(args, &results);
     let line = serde_json::to_string(&report).context("failed to write the report")?;
     println!("{line}");
@@ -95,7 +102,7 @@ cat {books} >/result/truth 2>/dev/null
 ",
         load = args.load.script(),
         delay = args.diagnosis.delay_script(),
-        diagnose = args.diagnosis.script(),
+        diagnose = args.diagnosis.script(args.record.is_some()),
         after = args.diagnosis.after_script(),
         books = module::BOOKS,
     )

@@ -62,6 +62,7 @@ pub(crate) fn host(nr_cpus: u32) -> HostFacts {
     HostFacts {
         hostname: "box".to_owned(),
         kernel_release: "6.1.0".to_owned(),
+        kernel_build_id: None,
         arch: "x86_64".to_owned(),
         nr_cpus_online: nr_cpus,
         nr_cpus_possible: nr_cpus,

@@ -1,0 +1,229 @@
+//! `record` and `replay`.
+//!
+//! In: their raw arguments. Out: what is recorded where, or which recording is shown how. Refuses: bounds that do not
+//! fit together, and recordings on standard output that could not be one file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::cli::{ExportFormat, ReportFormat};
+use super::config::{ConfigError, Job, Output, Source, output, watch_format};
+use super::declare::Declared;
+use super::scope::ScopeArgs;
+use super::{parse_size, parse_span};
+use crate::record::{Bounds, Flight, Input, RecordTo, Settings, Trigger, parse_trigger};
+
+/// A flight recorder's memory and a recording's size are at least this: a window of a loaded host with the names of its
+/// functions takes some ten KiB.
+const MIN_SIZE_BYTES: u64 = 256 << 10;
+
+/// Memory of a flight recorder if nothing is said: half an hour of a loaded host.
+const FLIGHT_BYTES: u64 = 64 << 20;
+
+/// Silence after an incident if nothing is said.
+const COOLDOWN: &str = "10m";
+
+#[derive(Debug, Args)]
+pub(super) struct RecordArgs {
+    /// Write the recording to FILE; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+
+    /// How long to observe; until stopped if not given
+    #[arg(short, long, value_name = "TIME", value_parser = parse_span)]
+    pub(super) duration: Option<Duration>,
+
+    /// Length of a window
+    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = parse_span)]
+    pub(super) window: Duration,
+
+    /// Keep at most SIZE, e.g. 64M: the older half is FILE.1, the newer one FILE
+    ///
+    /// With --ring: the memory of the ring, 64M if not given.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_size: Option<u64>,
+
+    /// Keep the last TIME in memory, and write it when --trigger says so
+    ///
+    /// Each incident becomes a file of its own, named after FILE and the time, and goes on until the trigger is no
+    /// longer hit, for TIME at most.
+    #[arg(long, value_name = "TIME", value_parser = parse_span, requires = "trigger")]
+    ring: Option<Duration>,
+
+    /// What an incident is: 'status>=contended', 'status>=starved' or 'status>=livelock'; with = that one alone
+    #[arg(long, value_name = "RULE", value_parser = parse_trigger, requires = "ring")]
+    trigger: Option<Trigger>,
+
+    /// How long after an incident until the next one is recorded
+    #[arg(long, value_name = "TIME", default_value = COOLDOWN, value_parser = parse_span, requires = "ring")]
+    cooldown: Duration,
+
+    /// Replace FILE if it exists
+    #[arg(long)]
+    force: bool,
+
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+
+    #[command(flatten)]
+    pub(super) declared: Declared,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Recording of `livelock record` or `diagnose --record`; - is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    #[command(subcommand)]
+    show: Show,
+}
+
+#[derive(Debug, Subcommand)]
+enum Show {
+    /// One report on all of it
+    Diagnose {
+        /// Format of the report
+        #[arg(short, long, value_enum, default_value = "text")]
+        format: ReportFormat,
+
+        /// Write the report to FILE instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// A line for each window
+    Watch {
+        /// One line a window, for logs and slow terminals
+        #[arg(long, conflicts_with = "json")]
+        plain: bool,
+
+        /// One JSON record a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Records for a script
+    Export {
+        /// Format of the records
+        #[arg(short, long, value_enum, default_value = "jsonl")]
+        format: ExportFormat,
+
+        /// Write to FILE instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// What is recorded, and whether nothing else matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// How.
+    pub settings: Settings,
+    /// Whether the session ends when nothing more can be recorded.
+    pub is_vital: bool,
+}
+
+impl RecordArgs {
+    /// How to record.
+    pub(super) fn recording(&self) -> Result<Recording, ConfigError> {
+        let to = match self.output.as_os_str() == "-" {
+            true => RecordTo::Stdout,
+            false => RecordTo::File(self.output.clone()),
+        };
+        if let Some(size_bytes) = self.max_size.filter(|&size| size < MIN_SIZE_BYTES) {
+            return Err(ConfigError::TooSmall { size_bytes });
+        }
+        let flight = self.ring.zip(self.trigger).map(|(span, trigger)| Flight {
+            span,
+            trigger,
+            cooldown: self.cooldown,
+        });
+        if let Some(flight) = flight.filter(|flight| flight.span < self.window) {
+            return Err(ConfigError::ShortRing {
+                ring: flight.span,
+                window: self.window,
+            });
+        }
+        let bounds = match (flight, self.max_size) {
+            (Some(flight), max_size) => Bounds::Flight {
+                flight,
+                max_bytes: max_size.unwrap_or(FLIGHT_BYTES),
+            },
+            (None, Some(max_bytes)) => Bounds::Size { max_bytes },
+            (None, None) => Bounds::None,
+        };
+        if to == RecordTo::Stdout && bounds != Bounds::None {
+            return Err(ConfigError::OneStream);
+        }
+        Ok(Recording {
+            settings: Settings {
+                to,
+                is_forced: self.force,
+                bounds,
+            },
+            is_vital: true,
+        })
+    }
+}
+
+impl ReplayArgs {
+    /// What is shown.
+    pub(super) fn job(self) -> Job {
+        let source = Source::Recording(match self.file.as_os_str() == "-" {
+            true => Input::Stdin,
+            false => Input::File(self.file),
+        });
+        match self.show {
+            Show::Diagnose {
+                format,
+                output: path,
+            } => Job::Diagnose {
+                source,
+                format,
+                output: output(path),
+            },
+            Show::Watch { plain, json } => Job::Watch {
+                source,
+                format: watch_format(plain, json),
+            },
+            Show::Export {
+                format: ExportFormat::Jsonl,
+                output: path,
+            } => Job::Export {
+                source,
+                output: output(path),
+            },
+        }
+    }
+}
+
+/// The recording of a diagnosis, which goes on without it.
+pub(super) fn beside(
+    path: Option<PathBuf>,
+    is_forced: bool,
+) -> Result<Option<Recording>, ConfigError> {
+    match path {
+        Some(path) if path.as_os_str() == "-" => Err(ConfigError::TwoOutputs),
+        path => Ok(path.map(|path| Recording {
+            settings: Settings {
+                to: RecordTo::File(path),
+                is_forced,
+                bounds: Bounds::None,
+            },
+            is_vital: false,
+        })),
+    }
+}
+
+/// What a report is written to, given where its recording goes.
+pub(super) fn is_same(output: &Output, recording: Option<&Recording>) -> bool {
+    match (output, recording.map(|recording| &recording.settings.to)) {
+        (Output::File(report), Some(RecordTo::File(path))) => report == path,
+        _ => false,
+    }
+}

@@ -1,0 +1,230 @@
+//! Where a live session is judged, and recorded if asked for.
+//!
+//! In: closed windows with what was folded into them, names, code. Out: what a listener is told, and frames of a
+//! recording. Refuses: to judge a recorded session by a name that the recording does not hold.
+
+use std::collections::VecDeque;
+
+use livelock_core::code::{Code, CodeSpace};
+use livelock_core::declared::DeclaredReading;
+use livelock_core::escalation::Escalation;
+use livelock_core::event::Event;
+use livelock_core::names::Names;
+use livelock_core::recording::{Baseline, Close, EndedBy, NameTable, NewNames, Opening};
+use livelock_core::spin_functions::{is_idle, is_spin};
+use livelock_core::verdict::Status;
+use livelock_core::window::Window;
+
+use super::output::Written;
+use super::prepare::Prepared;
+use super::session::{Bench, Ended, Listener};
+use crate::code::LiveCode;
+use crate::names::LiveNames;
+use crate::record::{RecordError, Recorded, Recorder};
+
+/// Windows after which code is read anew.
+const FORGET_CODE_EVERY: u64 = 10;
+
+/// A window that waits to be judged.
+pub(super) struct Closed {
+    pub(super) window: Window,
+    /// What was folded into it; empty if the session is not recorded.
+    pub(super) events: Vec<Event>,
+    pub(super) readings: Vec<DeclaredReading>,
+    pub(super) ended_unix_ms: u64,
+}
+
+impl Closed {
+    fn into_close(self, names: NewNames) -> Close {
+        Close {
+            begin: self.window.begin,
+            end: self.window.end,
+            ended_unix_ms: self.ended_unix_ms,
+            events: self.events,
+            readings: self.readings,
+            code: self.window.code,
+            names,
+        }
+    }
+}
+
+/// A recorder, and the names that it has recorded.
+pub(super) struct Tape {
+    recorder: Recorder,
+    /// Whether the session is over when nothing more can be recorded.
+    is_vital: bool,
+    baseline: Baseline,
+    names: NameTable,
+    recorded: Recorded,
+    is_broken: bool,
+}
+
+impl Tape {
+    pub(super) fn new(recorder: Recorder, is_vital: bool, baseline: Baseline) -> Self {
+        Self {
+            recorder,
+            is_vital,
+            baseline,
+            names: NameTable::default(),
+            recorded: Recorded::default(),
+            is_broken: false,
+        }
+    }
+
+    /// Does something with the recorder. A diagnosis outlives it.
+    fn record(
+        &mut self,
+        act: impl FnOnce(&mut Recorder, &NameTable) -> Result<(), RecordError>,
+    ) -> anyhow::Result<Written> {
+        if self.is_broken {
+            return Ok(Written::Yes);
+        }
+        let done = act(&mut self.recorder, &self.names);
+        self.recorded = self.recorder.recorded().clone();
+        match done {
+            Ok(()) => Ok(Written::Yes),
+            Err(error) if self.is_vital && error.is_closed_pipe() => {
+                self.is_broken = true;
+                Ok(Written::PipeClosed)
+            }
+            Err(error) if self.is_vital => Err(error.into()),
+            Err(error) => {
+                self.is_broken = true;
+                eprintln!(
+                    "livelock: the recording ends here, the diagnosis goes on: failed to {:#}",
+                    anyhow::Error::from(error)
+                );
+                Ok(Written::Yes)
+            }
+        }
+    }
+}
+
+/// The part of a session that needs names, which arrive later than the first events.
+pub(super) struct Desk {
+    bench: Bench,
+    names: LiveNames,
+    code: LiveCode,
+    escalation: Escalation,
+    level: u8,
+    tape: Option<Tape>,
+}
+
+impl Desk {
+    /// Begins, and says so.
+    pub(super) fn begin(
+        opening: &Opening,
+        prepared: Prepared,
+        mut tape: Option<Tape>,
+        listener: &mut impl Listener,
+    ) -> anyhow::Result<(Self, Written)> {
+        let mut written = listener.begin(opening)?;
+        if let Some(tape) = &mut tape {
+            let baseline = tape.baseline.clone();
+            if tape.record(|recorder, _| recorder.begin(opening, baseline))? == Written::PipeClosed
+            {
+                written = Written::PipeClosed;
+            }
+        }
+        let desk = Self {
+            bench: Bench::of(opening),
+            names: prepared.names,
+            code: prepared.code,
+            escalation: Escalation::default(),
+            level: 0,
+            tape,
+        };
+        Ok((desk, written))
+    }
+
+    /// Probe level that the next window deserves.
+    pub(super) const fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Judges what waits, in order.
+    pub(super) fn judge_all(
+        &mut self,
+        waiting: &mut VecDeque<Closed>,
+        listener: &mut impl Listener,
+    ) -> anyhow::Result<Written> {
+        while let Some(closed) = waiting.pop_front() {
+            if self.judge(closed, listener)? == Written::PipeClosed {
+                return Ok(Written::PipeClosed);
+            }
+        }
+        Ok(Written::Yes)
+    }
+
+    fn judge(
+        &mut self,
+        mut closed: Closed,
+        listener: &mut impl Listener,
+    ) -> anyhow::Result<Written> {
+        explain_hot(
+            &mut closed.window,
+            &self.code.with_names(&self.names),
+            &self.names,
+        );
+        let new_names = match &mut self.tape {
+            Some(tape) => tape.names.resolve(&closed.events, &self.names),
+            None => NewNames::default(),
+        };
+        let names: &dyn Names = match &self.tape {
+            Some(tape) => &tape.names,
+            None => &self.names,
+        };
+        let seen = self
+            .bench
+            .observe(&closed.window, closed.readings.clone(), names);
+        self.level = self.escalation.next(&closed.window, &seen);
+        let written =
+            self.bench
+                .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;
+        // Code changes rarely (processes end, static keys flip), and reading it is not free.
+        if self.bench.nr_windows().is_multiple_of(FORGET_CODE_EVERY) {
+            self.code.forget();
+        }
+        if let Some(tape) = &mut self.tape {
+            let status: Option<Status> = tape
+                .recorder
+                .wants_status()
+                .then(|| self.bench.judge().recent_verdict(&tape.names).status);
+            let close = closed.into_close(new_names);
+            let recorded = tape.record(|recorder, names| recorder.window(close, names, status))?;
+            if recorded == Written::PipeClosed {
+                return Ok(Written::PipeClosed);
+            }
+        }
+        Ok(written)
+    }
+
+    /// Takes the books after the last window, and ends.
+    pub(super) fn end(mut self, rest: Closed, by: EndedBy) -> anyhow::Result<Ended> {
+        self.bench.settle(&rest.window);
+        let Some(mut tape) = self.tape else {
+            return Ok(self.bench.end(by, Box::new(self.names), None));
+        };
+        let close = rest.into_close(NewNames::default());
+        tape.record(|recorder, _| recorder.end(close, by))?;
+        let Tape {
+            names, recorded, ..
+        } = tape;
+        Ok(self.bench.end(by, Box::new(names), Some(recorded)))
+    }
+}
+
+/// Looks at the code of the instructions that were sampled most.
+fn explain_hot(window: &mut Window, code: &impl Code, names: &impl Names) {
+    let hot = window.hot_instructions();
+    // The loops of known locks need no decoder.
+    let is_known = |addr| {
+        let function = names.function(addr);
+        function.is_some_and(|function| is_spin(&function.name) || is_idle(&function.name))
+    };
+    let facts = hot
+        .into_iter()
+        .filter(|&(space, addr)| space != CodeSpace::Kernel || !is_known(addr))
+        .filter_map(|(space, addr)| Some((space, addr, code.facts(space, addr)?)));
+    window.code = facts.collect();
+}

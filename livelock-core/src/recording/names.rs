@@ -1,0 +1,146 @@
+//! Names of the recorded host.
+//!
+//! In: what somebody could name while recording. Out: [`Names`], also where that host is not. Refuses: guessing; what
+//! nobody named stays unknown, and more than [`MAX_NAMES`] of a kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, ObjectPlace};
+use crate::ids::{CgroupId, CodeAddr, LockAddr};
+use crate::names::{FunctionName, Names};
+
+/// Names kept of each kind. Call sites on the paths of one host are a few thousand; cgroups come and go.
+const MAX_NAMES: usize = 65_536;
+
+/// Names in the order in which they were learned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewNames {
+    /// Kernel functions.
+    pub functions: Vec<(CodeAddr, FunctionName)>,
+    /// Kernel data.
+    pub data_symbols: Vec<(LockAddr, String)>,
+    /// Members of structures.
+    pub members: Vec<(ObjectPlace, String)>,
+    /// Paths of cgroups.
+    pub cgroup_paths: Vec<(CgroupId, String)>,
+}
+
+impl NewNames {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.functions.is_empty()
+            && self.data_symbols.is_empty()
+            && self.members.is_empty()
+            && self.cgroup_paths.is_empty()
+    }
+}
+
+/// The names that a recording holds so far. A live session that records judges by them too, so that its verdict is
+/// the one of a replay.
+#[derive(Clone, Debug, Default)]
+pub struct NameTable {
+    functions: BTreeMap<CodeAddr, FunctionName>,
+    data_symbols: BTreeMap<LockAddr, String>,
+    members: BTreeMap<ObjectPlace, String>,
+    cgroup_paths: BTreeMap<CgroupId, String>,
+}
+
+impl NameTable {
+    /// Takes names.
+    pub fn learn(&mut self, new: &NewNames) {
+        insert(&mut self.functions, &new.functions);
+        insert(&mut self.data_symbols, &new.data_symbols);
+        insert(&mut self.members, &new.members);
+        insert(&mut self.cgroup_paths, &new.cgroup_paths);
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> NewNames {
+        NewNames {
+            functions: pairs(&self.functions),
+            data_symbols: pairs(&self.data_symbols),
+            members: pairs(&self.members),
+            cgroup_paths: pairs(&self.cgroup_paths),
+        }
+    }
+
+    /// Asks `names` for whatever a judge of `events` may want to name, and learns it.
+    pub fn resolve(&mut self, events: &[Event], names: &dyn Names) -> NewNames {
+        let mut frames = BTreeSet::new();
+        let mut locks = BTreeSet::new();
+        let mut places = BTreeSet::new();
+        let mut cgroups = BTreeSet::new();
+        for event in events {
+            match event {
+                Event::Stack(stack) => {
+                    frames.extend(&stack.frames);
+                    locks.insert(stack.lock);
+                    places.extend(stack.place);
+                    cgroups.insert(stack.cgroup);
+                }
+                Event::Sample(sample) => frames.extend(&sample.frames),
+                Event::LockTotals(totals) => locks.extend(totals.lock),
+                Event::Wait(wait) => drop(locks.insert(wait.lock)),
+                Event::InFlight(wait) => drop(locks.insert(wait.lock)),
+                Event::Unfolded(wait) => drop(locks.insert(wait.lock)),
+                _ => {}
+            }
+        }
+        let new = NewNames {
+            functions: ask(frames, &self.functions, |addr| names.function(addr)),
+            data_symbols: ask(locks, &self.data_symbols, |addr| names.data_symbol(addr)),
+            members: ask(places, &self.members, |place| names.member(place)),
+            cgroup_paths: ask(cgroups, &self.cgroup_paths, |id| names.cgroup_path(id)),
+        };
+        self.learn(&new);
+        new
+    }
+}
+
+impl Names for NameTable {
+    fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
+        self.functions.get(&addr).cloned()
+    }
+
+    fn data_symbol(&self, addr: LockAddr) -> Option<String> {
+        self.data_symbols.get(&addr).cloned()
+    }
+
+    fn member(&self, place: ObjectPlace) -> Option<String> {
+        self.members.get(&place).cloned()
+    }
+
+    fn cgroup_path(&self, cgroup: CgroupId) -> Option<String> {
+        self.cgroup_paths.get(&cgroup).cloned()
+    }
+}
+
+/// Answers to the questions that are not answered yet.
+fn ask<K: Ord + Copy, V>(
+    keys: BTreeSet<K>,
+    known: &BTreeMap<K, V>,
+    answer: impl Fn(K) -> Option<V>,
+) -> Vec<(K, V)> {
+    let unknown = keys.into_iter().filter(|key| !known.contains_key(key));
+    unknown
+        .filter_map(|key| Some((key, answer(key)?)))
+        .collect()
+}
+
+/// One by one, so that a reader forgets at the same name as the writer did.
+fn insert<K: Ord + Copy, V: Clone>(known: &mut BTreeMap<K, V>, new: &[(K, V)]) {
+    for (key, value) in new {
+        if known.len() >= MAX_NAMES && !known.contains_key(key) {
+            known.clear();
+        }
+        known.insert(*key, value.clone());
+    }
+}
+
+fn pairs<K: Copy, V: Clone>(known: &BTreeMap<K, V>) -> Vec<(K, V)> {
+    known.iter().map(|(k, v)| (*k, v.clone())).collect()
+}

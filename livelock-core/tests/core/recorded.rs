@@ -1,0 +1,148 @@
+//! Recordings of real kernels, judged again.
+//!
+//! In: `tests/scenarios/*.llrec`, with `expected.json` beside them: what the lab's catalogue says of the load that was
+//! recorded. Out: verdicts, compared. Refuses: a folder that is empty or has more positives than look-alikes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use livelock_core::recording::{EndedBy, Played, Player};
+use livelock_core::verdict::{CauseClass, Status, Verdict};
+use serde::Deserialize;
+
+/// As in `livelock-lab list`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Positive,
+    Boundary,
+    LookAlike,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    file: String,
+    kind: Kind,
+    /// Of a positive the status, of others the worst that is allowed.
+    status: Status,
+    /// Judged if the verdict accuses somebody, and always where it is given for a look-alike.
+    class: Option<CauseClass>,
+    /// The first lock of an accusation that is about one.
+    lock: Option<String>,
+}
+
+const fn severity(status: Status) -> u8 {
+    match status {
+        Status::Healthy | Status::CannotTell => 0,
+        Status::Busy => 1,
+        Status::Contended => 2,
+        Status::Starved => 3,
+        Status::Livelock => 4,
+    }
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+fn replay(bytes: &[u8]) -> (Verdict, EndedBy) {
+    let mut player = Player::open(bytes).expect("a recording");
+    let mut judge = player.opening().judge();
+    while let Some(played) = player.play().expect("a frame") {
+        match played {
+            Played::Window {
+                window, readings, ..
+            } => {
+                judge.declare(readings);
+                judge.observe(&window, player.names());
+            }
+            Played::Rest(rest) => judge.settle(&rest),
+        }
+    }
+    (judge.verdict(player.names()), player.ended_by())
+}
+
+/// What is wrong with a verdict.
+fn faults(expected: &Expected, verdict: &Verdict) -> Vec<String> {
+    let mut faults = Vec::new();
+    let status = verdict.status;
+    let is_right = match expected.kind {
+        Kind::Positive => status == expected.status,
+        Kind::Boundary | Kind::LookAlike => {
+            status != Status::CannotTell && severity(status) <= severity(expected.status)
+        }
+    };
+    if !is_right {
+        faults.push(format!(
+            "status {status:?} instead of {:?}",
+            expected.status
+        ));
+    }
+    let is_accused = severity(status) >= severity(Status::Contended);
+    let is_judged = is_accused || expected.kind == Kind::LookAlike;
+    let class = verdict.cause.class;
+    if let Some(wanted) = expected
+        .class
+        .filter(|&wanted| is_judged && wanted != class)
+    {
+        faults.push(format!("class {class:?} instead of {wanted:?}"));
+    }
+    let lock = verdict.locks.first().map(|lock| lock.name.as_str());
+    if is_accused && expected.lock.is_some() && lock != expected.lock.as_deref() {
+        faults.push(format!("lock {lock:?} instead of {:?}", expected.lock));
+    }
+    if verdict.accounting.unaccounted != 0 {
+        faults.push(format!("open books: {:?}", verdict.accounting));
+    }
+    faults
+}
+
+#[test]
+fn every_recording_is_judged_as_its_load_deserves() {
+    let text = std::fs::read_to_string(folder().join("expected.json")).expect("expected.json");
+    let all: Vec<Expected> = serde_json::from_str(&text).expect("expectations");
+    assert!(!all.is_empty(), "there is no recording");
+    let nr = |is_wanted: fn(Kind) -> bool| all.iter().filter(|e| is_wanted(e.kind)).count();
+    let nr_look_alikes = nr(|kind| kind == Kind::LookAlike);
+    assert!(
+        nr_look_alikes >= nr(|kind| kind != Kind::LookAlike),
+        "fewer look-alikes than others"
+    );
+    let mut wrong = Vec::new();
+    for expected in &all {
+        let bytes = std::fs::read(folder().join(&expected.file))
+            .unwrap_or_else(|err| panic!("{}: {err}", expected.file));
+        let (verdict, ended_by) = replay(&bytes);
+        let mut faults = faults(expected, &verdict);
+        if ended_by != EndedBy::Duration {
+            faults.push(format!("it ended by {ended_by:?}"));
+        }
+        wrong.extend(
+            faults
+                .into_iter()
+                .map(|fault| format!("{}: {fault} ({})", expected.file, verdict.cause.summary)),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_recording_has_one_expectation() {
+    let text = std::fs::read_to_string(folder().join("expected.json")).expect("expected.json");
+    let all: Vec<Expected> = serde_json::from_str(&text).expect("expectations");
+    let listed: BTreeSet<String> = all.iter().map(|e| e.file.clone()).collect();
+    assert_eq!(listed.len(), all.len(), "one is listed twice");
+    let there: BTreeSet<String> = std::fs::read_dir(folder())
+        .expect("the folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| name.ends_with(".llrec"))
+        .collect();
+    assert_eq!(there, listed);
+}
