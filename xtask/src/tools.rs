@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -33,9 +34,8 @@ pub(crate) fn install_hint(program: &str) -> String {
 
 /// Whether `program` (a path, or a name on PATH) is there.
 pub(crate) fn is_installed(program: &str) -> bool {
-    let mut dirs = std::env::var_os("PATH")
-        .map(|path| std::env::split_paths(&path).collect())
-        .unwrap_or_else(Vec::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
     // Where Debian has daemons.
     dirs.push("/usr/sbin".into());
     dirs.into_iter().any(|dir| dir.join(program).is_file())
