@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use super::report::Report;
-use super::{baseline, catalogue, plan, run as guests, table};
+use super::{baseline, catalogue, expected, plan, run as guests, table};
 use crate::paths;
 use crate::vm::build;
 use crate::vm::kernels::{self, DEFAULT_KERNELS};
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// Keep each verdict as DIR/KERNEL-CPUS-SCENARIO-RUN.json
     #[arg(long, value_name = "DIR")]
     verdicts: Option<PathBuf>,
-    /// Keep the recording of each diagnosis as DIR/KERNEL-CPUS-SCENARIO-RUN.llrec, for `livelock replay`
+    /// Keep the recording of each diagnosis as DIR/KERNEL-CPUS-SCENARIO-RUN.llrec, and DIR/expected.json for the tests
     #[arg(long, value_name = "DIR")]
     record_dir: Option<PathBuf>,
     /// Compare with an earlier report; exit with 1 if something got worse
@@ -99,6 +99,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             };
             let tasks = plan::tasks(&scenarios, args.runs);
             report.add(kernel, nr_cpus, guests::run(&cell, &programs, tasks));
+            if let Some(dir) = &args.record_dir {
+                expected::write(dir, &report)?;
+            }
             if let Some(path) = &args.output {
                 write_report(path, &report)?;
             }

@@ -6,6 +6,7 @@
 mod args;
 mod baseline;
 mod catalogue;
+mod expected;
 mod log;
 mod observation;
 mod place;

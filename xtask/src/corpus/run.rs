@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::catalogue::{Kind, word};
+use super::expected::stem;
 use super::log::{Log, News};
 use super::observation::{self, Observation, Outcome};
 use super::plan::Task;
@@ -66,11 +67,8 @@ impl Cell {
             let Some(dir) = dir.as_ref().filter(|_| !bytes.is_empty()) else {
                 continue;
             };
-            let name = format!(
-                "{}-{}-{}-{}.{extension}",
-                self.kernel, self.nr_cpus, task.scenario.name, task.run
-            );
-            let path = dir.join(name);
+            let stem = stem(&self.kernel, self.nr_cpus, &task.scenario.name, task.run);
+            let path = dir.join(format!("{stem}.{extension}"));
             if let Err(err) = fs::write(&path, bytes) {
                 eprintln!("corpus: warning: failed to write {}: {err}", path.display());
             }
