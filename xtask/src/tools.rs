@@ -5,7 +5,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -34,11 +33,14 @@ pub(crate) fn install_hint(program: &str) -> String {
 
 /// Whether `program` (a path, or a name on PATH) is there.
 pub(crate) fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    // Where Debian has daemons.
-    dirs.push("/usr/sbin".into());
-    dirs.into_iter().any(|dir| dir.join(program).is_file())
+    std::env::split_paths(&path_with_sbin()).any(|dir| dir.join(program).is_file())
+}
+
+/// PATH, and where Debian has daemons.
+pub(crate) fn path_with_sbin() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    path
 }
 
 /// Context for a failed start: the hint if the program is missing.

@@ -1,8 +1,9 @@
-//! `negatives`: healthy loads of real programs on this machine's kernel, watched window by window.
+//! `negatives`: healthy loads of real programs, watched window by window, on this machine's kernel or a guest's.
 //!
 //! In: arguments. Out: a table of windows, hours and false alarms. Refuses: to make a load itself, to judge
 //! anything, and to run without the programs that a load needs.
 
+mod boot;
 mod loads;
 mod observe;
 mod table;
@@ -13,7 +14,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use crate::bench::build;
-use crate::{paths, tools};
+use crate::vm::kernels::DEFAULT_KERNELS;
+use crate::{paths, tools, vm};
 use loads::{LOADS, Load};
 use observe::Seen;
 
@@ -35,6 +37,9 @@ pub(crate) struct Args {
     /// Print the result as JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// Kernel of the guest that boots; repeatable [default: the oldest supported and the newest]
+    #[arg(long = "kernel", value_name = "NAME")]
+    kernels: Vec<String>,
     /// Do not build; take the programs of the last build
     #[arg(long)]
     no_build: bool,
@@ -43,23 +48,39 @@ pub(crate) struct Args {
 /// Watches each load and prints what was said of it; exit code 1 if one was called a live lock.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let loads = select(&args.only)?;
+    let boots = args.only.is_empty() || args.only.iter().any(|name| name == boot::NAME);
     for load in &loads {
-        check(load)?;
+        check(load.name, load.needs)?;
+    }
+    if boots {
+        check(boot::NAME, boot::NEEDS)?;
+        vm::build::programs(args.no_build)?;
     }
     let livelock = build::binaries(args.no_build)?.livelock;
     let work = paths::workspace_root()?.join("target/negatives");
+    let settings = observe::Settings {
+        livelock: &livelock,
+        secs: args.secs,
+        window_ms: args.window_ms,
+        more: &args.export_args,
+    };
     let mut all = Vec::new();
     for load in loads {
         eprintln!("negatives: {} for {} s", load.name, args.secs);
-        let settings = observe::Settings {
-            livelock: &livelock,
-            secs: args.secs,
-            window_ms: args.window_ms,
-            more: &args.export_args,
-        };
         let dir = work.join(load.name);
         let seen = observe::observe(load, &dir, &settings)
             .with_context(|| format!("failed to observe {}", load.name))?;
+        all.push(seen);
+    }
+    let defaults = || DEFAULT_KERNELS.iter().map(|&name| name.to_owned());
+    let kernels = match args.kernels.is_empty() {
+        true => defaults().collect(),
+        false => args.kernels.clone(),
+    };
+    for kernel in kernels.iter().filter(|_| boots) {
+        eprintln!("negatives: boot of {kernel}, {} s", args.secs);
+        let seen = boot::observe(&work.join(boot::NAME), kernel, &settings)
+            .with_context(|| format!("failed to observe a boot of {kernel}"))?;
         all.push(seen);
     }
     if args.json {
@@ -77,9 +98,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn select(only: &[String]) -> anyhow::Result<Vec<&'static Load>> {
-    let known: BTreeSet<&str> = LOADS.iter().map(|load| load.name).collect();
-    if let Some(wrong) = only.iter().find(|name| !known.contains(name.as_str())) {
-        let names: Vec<&str> = LOADS.iter().map(|load| load.name).collect();
+    let names: Vec<&str> = LOADS
+        .iter()
+        .map(|load| load.name)
+        .chain([boot::NAME])
+        .collect();
+    if let Some(wrong) = only.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("there is no load {wrong}; type one of {}", names.join(", "));
     }
     let wanted = |load: &&Load| only.is_empty() || only.iter().any(|name| name == load.name);
@@ -87,9 +111,8 @@ fn select(only: &[String]) -> anyhow::Result<Vec<&'static Load>> {
 }
 
 /// Names everything that is missing at once.
-fn check(load: &Load) -> anyhow::Result<()> {
-    let missing: BTreeSet<&str> = load
-        .needs
+fn check(name: &str, needs: &[(&str, &'static str)]) -> anyhow::Result<()> {
+    let missing: BTreeSet<&str> = needs
         .iter()
         .filter(|(program, _)| !tools::is_installed(program))
         .map(|&(_, package)| package)
@@ -100,7 +123,7 @@ fn check(load: &Load) -> anyhow::Result<()> {
     let packages: Vec<&str> = missing.into_iter().collect();
     bail!(
         "{} needs programs that are not installed; install them with `sudo apt-get install {}`, or leave it out with --only",
-        load.name,
+        name,
         packages.join(" ")
     )
 }

@@ -94,6 +94,7 @@ fn bash(script: &str, dir: &Path) -> Command {
     let mut command = Command::new("bash");
     command
         .args(["-c", script])
+        .env("PATH", tools::path_with_sbin())
         .current_dir(dir)
         .stdin(Stdio::null());
     command
@@ -129,7 +130,7 @@ pub(super) fn observe(load: &Load, dir: &Path, settings: &Settings<'_>) -> anyho
 }
 
 /// Reads a stream of records.
-fn read(text: &str) -> anyhow::Result<Seen> {
+pub(super) fn read(text: &str) -> anyhow::Result<Seen> {
     let mut seen = Seen::default();
     let mut busy = Vec::new();
     let mut has_summary = false;
