@@ -117,7 +117,12 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
         (DetailLossCause::TornSnapshot, snapshot.nr_torn),
     ];
     let nr_nested = state.lost.get(lost::NESTED).copied().unwrap_or(0);
-    let nr_runs = state.nr_begun.saturating_add(state.nr_completed);
+    // An end without its begin is that of a wait outside the scope: both were looked at.
+    let nr_outside = state.nr_end_unmatched.saturating_mul(2);
+    let nr_runs = state
+        .nr_begun
+        .saturating_add(state.nr_completed)
+        .saturating_add(nr_outside);
     let run_ns = state
         .timed_self_ns
         .checked_div(state.nr_timed)

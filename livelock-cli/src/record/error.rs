@@ -22,6 +22,15 @@ pub enum RecordError {
         /// Why.
         source: io::Error,
     },
+    /// Pieces are renamed, which nothing but a file takes.
+    #[error(
+        "record to {} in pieces: it is a device or a link, which cannot be renamed; type the path of a file, or leave --max-size out",
+        path.display()
+    )]
+    NoFile {
+        /// What.
+        path: PathBuf,
+    },
     /// Standard output is a terminal.
     #[error(
         "record to a terminal: a recording is not text; type --output FILE, or send standard output somewhere"

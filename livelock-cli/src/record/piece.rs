@@ -18,7 +18,7 @@ use crate::late_file::{Existing, LateFile};
 #[derive(Clone, Debug)]
 pub(super) struct Frames {
     pub(super) bytes: Vec<u8>,
-    /// A baseline.
+    /// A baseline; empty if none is needed.
     pub(super) carry: Vec<u8>,
     pub(super) readings: Vec<DeclaredReading>,
     pub(super) end: MonotonicNs,
@@ -26,10 +26,14 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Of a window.
-    pub(super) fn of(close: Close) -> Result<Self, RecordError> {
+    /// Of a window; whether a piece may begin after it.
+    pub(super) fn of(close: Close, may_be_last: bool) -> Result<Self, RecordError> {
+        let carry = match may_be_last {
+            true => carry(&close)?,
+            false => Vec::new(),
+        };
         let mut frames = Self {
-            carry: carry(&close)?,
+            carry,
             bytes: Vec::new(),
             readings: close.readings.clone(),
             end: close.end,

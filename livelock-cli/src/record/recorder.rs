@@ -17,9 +17,13 @@ use super::incident::{Incident, Step};
 use super::piece::{Frames, Piece, head};
 use super::ring::{Ring, Start};
 use super::settings::{Bounds, Flight, RecordTo, Settings};
+use super::stamp::numbered;
 use super::trigger::Trigger;
 
-/// What was recorded.
+/// Incidents with the same stamp: a clock that is set back, windows shorter than a second.
+const MAX_SAME_SECOND: u32 = 1000;
+
+/// What was recorded, and is still there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
     /// Windows written.
@@ -81,6 +85,12 @@ impl Recorder {
                 None
             }
             (RecordTo::File(path), Bounds::Size { .. }) => {
+                for path in [path.clone(), older(path)] {
+                    let found = path.symlink_metadata();
+                    if found.is_ok_and(|found| !found.is_file()) {
+                        return Err(RecordError::NoFile { path });
+                    }
+                }
                 let older = older(path);
                 if older.exists() && !settings.is_forced {
                     return Err(RecordError::Exists { path: older });
@@ -143,6 +153,12 @@ impl Recorder {
             *ring = Some(Ring::new(*span, *max_bytes, start));
             return Ok(());
         }
+        if let (Mode::Pieces { .. }, RecordTo::File(path)) = (&self.mode, &self.settings.to)
+            && self.settings.is_forced
+        {
+            // Of another session; a missing one is as good.
+            let _ = std::fs::remove_file(older(path));
+        }
         self.remember();
         let bytes = head(opening, &baseline, NewNames::default())?;
         self.write(&bytes)
@@ -165,7 +181,7 @@ impl Recorder {
         names: &NameTable,
         status: Option<Status>,
     ) -> Result<(), RecordError> {
-        let frames = Frames::of(close)?;
+        let frames = Frames::of(close, !matches!(self.mode, Mode::Whole))?;
         match &mut self.mode {
             Mode::Whole => self.append(&frames),
             Mode::Pieces { piece_bytes, next } => {
@@ -260,7 +276,10 @@ impl Recorder {
         let RecordTo::File(path) = self.settings.to.clone() else {
             return Ok(());
         };
+        // The piece before this one is replaced by it.
+        self.recorded.nr_windows = self.nr_windows;
         self.close(EndedBy::Continued, start.unix_ms)?;
+        self.recorded.nr_bytes = self.piece.as_ref().map_or(0, |piece| piece.nr_bytes);
         self.piece = None;
         let older = older(&path);
         std::fs::rename(&path, &older).map_err(|source| RecordError::Write {
@@ -282,10 +301,10 @@ impl Recorder {
         let Some(ring) = ring else {
             return Ok(());
         };
-        let path = super::stamp::stamped(path, now.ended_unix_ms);
+        let stamped = super::stamp::stamped(path, now.ended_unix_ms);
         let start = ring.start().clone();
         let kept: Vec<Frames> = ring.windows().cloned().collect();
-        self.piece = Some(Piece::file(&path, self.settings.is_forced)?);
+        self.piece = Some(incident_file(&stamped)?);
         self.remember();
         self.write_head(&start, names)?;
         kept.iter().try_for_each(|frames| self.append(frames))
@@ -318,6 +337,18 @@ fn older(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".1");
     PathBuf::from(name)
+}
+
+/// A file of its own for an incident: an earlier one of the same second is left alone.
+fn incident_file(stamped: &Path) -> Result<Piece, RecordError> {
+    let mut path = stamped.to_owned();
+    for number in 2..=MAX_SAME_SECOND {
+        match Piece::file(&path, false) {
+            Err(RecordError::Exists { .. }) => path = numbered(stamped, number),
+            other => return other,
+        }
+    }
+    Piece::file(&path, false)
 }
 
 fn check_folder(path: &Path) -> Result<(), RecordError> {

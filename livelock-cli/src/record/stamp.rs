@@ -17,6 +17,17 @@ pub(super) fn stamped(path: &Path, unix_ms: u64) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// The same with `-NUMBER` before the extension.
+pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut name = format!("{stem}-{number}");
+    if let Some(extension) = path.extension() {
+        name.push('.');
+        name.push_str(&extension.to_string_lossy());
+    }
+    path.with_file_name(name)
+}
+
 fn stamp(unix_ms: u64) -> String {
     let seconds = unix_ms / 1000;
     let (year, month, day) = civil(seconds / SECONDS_A_DAY);
@@ -64,5 +75,9 @@ mod tests {
         let name = |path: &str| stamped(Path::new(path), 0).display().to_string();
         assert_eq!(name("/var/x.llrec"), "/var/x-19700101T000000Z.llrec");
         assert_eq!(name("x"), "x-19700101T000000Z");
+        assert_eq!(
+            numbered(Path::new("/a/x.llrec"), 2),
+            Path::new("/a/x-2.llrec")
+        );
     }
 }

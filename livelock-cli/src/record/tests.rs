@@ -182,10 +182,6 @@ fn pieces_stay_within_their_size_and_replay_alone() {
     let nr_windows = 60;
     let statuses = vec![Status::Healthy; nr_windows];
     let recorded = record(wanted, &statuses, true).expect("recorded");
-    assert!(
-        recorded.nr_bytes > 2 * max_bytes,
-        "it must turn: {recorded:?}"
-    );
     assert_eq!(folder.names(), ["x", "x.1"]);
     assert_eq!(recorded.files, [folder.file("x.1"), path.clone()]);
     let size = |name| std::fs::metadata(folder.file(name)).expect("a file").len();
@@ -198,9 +194,63 @@ fn pieces_stay_within_their_size_and_replay_alone() {
         (EndedBy::Continued, EndedBy::Duration)
     );
     let all: Vec<u64> = older.into_iter().chain(newer).collect();
+    // What is no longer there is not counted.
+    assert!(all.len() < nr_windows, "it must turn more than once");
+    assert_eq!(recorded.nr_windows, all.len() as u64);
+    assert_eq!(recorded.nr_bytes, size("x") + size("x.1"));
     let last = nr_windows as u64 - 1;
     assert_eq!(all.last(), Some(&last));
     assert!(all.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{all:?}");
+}
+
+#[test]
+fn only_files_are_renamed() {
+    let folder = Folder::new("record-link");
+    let link = folder.file("link");
+    std::os::unix::fs::symlink("/dev/null", &link).expect("a link");
+    for path in [link, PathBuf::from("/dev/null")] {
+        let wanted = Settings {
+            is_forced: true,
+            ..settings(path, Bounds::Size { max_bytes: 6000 })
+        };
+        let refused = Recorder::open(wanted);
+        assert!(matches!(refused, Err(RecordError::NoFile { .. })));
+    }
+}
+
+#[test]
+fn a_forced_recording_leaves_no_piece_of_another() {
+    let folder = Folder::new("record-older");
+    std::fs::write(folder.file("x.1"), "another").expect("a file");
+    let wanted = Settings {
+        is_forced: true,
+        ..settings(folder.file("x"), Bounds::Size { max_bytes: 1 << 20 })
+    };
+    record(wanted, &[Status::Healthy], true).expect("recorded");
+    assert_eq!(folder.names(), ["x"]);
+}
+
+#[test]
+fn an_incident_never_replaces_another() {
+    let folder = Folder::new("record-same");
+    let flight = Flight {
+        span: Duration::from_secs(3),
+        trigger: Trigger::Exactly(Status::Livelock),
+        cooldown: Duration::from_secs(5),
+    };
+    let bounds = Bounds::Flight {
+        flight,
+        max_bytes: 1 << 20,
+    };
+    let wanted = Settings {
+        is_forced: true,
+        ..settings(folder.file("x.llrec"), bounds)
+    };
+    for _ in 0..2 {
+        record(wanted.clone(), &[Status::Livelock], true).expect("recorded");
+    }
+    let names = ["x-19700101T000001Z-2.llrec", "x-19700101T000001Z.llrec"];
+    assert_eq!(folder.names(), names);
 }
 
 #[test]

@@ -24,7 +24,8 @@ pub(super) struct Pipeline {
     starvation: Starvation,
     /// If the scope is one of tasks.
     tasks: Option<TaskReader>,
-    has_said_empty: bool,
+    /// What was said of the scope.
+    said: Option<&'static str>,
     raw: Vec<RawRecord>,
     events: Vec<Event>,
     nr_undecodable: u64,
@@ -55,7 +56,7 @@ impl Pipeline {
             },
             starvation: Starvation::default(),
             tasks,
-            has_said_empty: false,
+            said: None,
             raw: Vec::new(),
             events: Vec::new(),
             nr_undecodable: 0,
@@ -162,9 +163,11 @@ impl Pipeline {
             return;
         };
         let counters = tasks.read(self.capture.members());
-        if tasks.is_empty() && !self.has_said_empty {
-            self.has_said_empty = true;
-            eprintln!("livelock: the scope has no task any more; if some come, they count");
+        if let Some(note) = tasks.note()
+            && self.said != Some(note)
+        {
+            self.said = Some(note);
+            eprintln!("livelock: {note}");
         }
         if let Some(counters) = counters {
             self.book(Event::Tasks(counters));

@@ -63,6 +63,10 @@ fn ended_by(bytes: &[u8], name: &str) -> Result<EndedBy, livelock_core::recordin
         (EndedBy::Truncated, Tail::Whole) => eprintln!(
             "livelock: {name} was cut off: it has no summary; all that was written is replayed"
         ),
+        (_, Tail::Torn { nr_bytes }) => eprintln!(
+            "livelock: {name} goes on for {nr_bytes} bytes after the end of its recording, which are not replayed; \
+             replay the pieces of a recording one by one"
+        ),
         _ => {}
     }
     Ok(ended_by)

@@ -21,6 +21,17 @@ const ROOT_INODE: u64 = 1;
 /// Directories of a group and those below it that are looked at for threads in one window.
 const MAX_DIRECTORIES: usize = 1024;
 
+/// What became of a control group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is there.
+    Here,
+    /// It was removed.
+    Gone,
+    /// It was removed, and another one has its name.
+    Replaced,
+}
+
 /// A control group that existed when it was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cgroup {
@@ -83,6 +94,16 @@ impl Cgroup {
             directory,
             mount,
         })
+    }
+
+    /// Whether it is still the group that the kernel programs know: a service that is started again gets a new one
+    /// of the same name.
+    pub(super) fn presence(&self) -> Presence {
+        match fs::metadata(&self.directory) {
+            Ok(found) if found.ino() == self.id => Presence::Here,
+            Ok(_) => Presence::Replaced,
+            Err(_) => Presence::Gone,
+        }
     }
 
     /// CPU times; `None` once the group is gone.
@@ -151,4 +172,31 @@ fn quota_of(directory: &Path, mount: &Path) -> Option<u64> {
 /// Whether `directory` is a control group, of either version.
 fn is_group(directory: &Path) -> bool {
     directory.join("cgroup.procs").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_made_anew_is_another_one() {
+        let root = std::env::temp_dir().join(format!("livelock-group-{}", std::process::id()));
+        let (group, other) = (root.join("group"), root.join("other"));
+        for directory in [&group, &other] {
+            fs::create_dir_all(directory).expect("a directory");
+        }
+        let found = Cgroup {
+            id: fs::metadata(&group).expect("a directory").ino(),
+            level: 1,
+            path: "/group".to_owned(),
+            directory: group.clone(),
+            mount: root.clone(),
+        };
+        assert_eq!(found.presence(), Presence::Here);
+        fs::remove_dir(&group).expect("removed");
+        assert_eq!(found.presence(), Presence::Gone);
+        fs::rename(&other, &group).expect("renamed");
+        assert_eq!(found.presence(), Presence::Replaced);
+        fs::remove_dir_all(root).expect("removed");
+    }
 }

@@ -9,7 +9,7 @@ use livelock_core::scope::Scope;
 use livelock_core::tasks::TaskCounters;
 
 use super::ScopeError;
-use super::cgroup::{Cgroup, quota_of_process};
+use super::cgroup::{Cgroup, Presence, quota_of_process};
 use super::process::{SchedStat, Spent};
 use super::processes::Processes;
 use super::threads::{ThreadSums, Threads};
@@ -19,6 +19,15 @@ use crate::procfs::user_hz;
 
 /// Processes looked at in one window: at 8 us each, measured in a two-CPU guest, 8 ms.
 const MAX_PROCESSES: usize = 1024;
+
+/// Said once of a scope without tasks.
+const EMPTY: &str = "the control group has no task any more; if some come, they count";
+const ENDED: &str =
+    "the process and all its descendants have ended: the scope has no task any more";
+const REMOVED: &str = "the control group was removed: the scope has no task any more, and a group made anew under its \
+    name is another one; start livelock again for that";
+const REPLACED: &str = "the control group was removed and made anew (a service that was started again?): nothing of the \
+    new one is seen; start livelock again for that";
 
 /// A scope of tasks that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +89,7 @@ pub struct TaskReader {
     last: TaskCounters,
     user_hz: u64,
     nr_threads: usize,
+    note: Option<&'static str>,
 }
 
 impl TaskReader {
@@ -96,18 +106,28 @@ impl TaskReader {
             last: TaskCounters::default(),
             user_hz: user_hz(),
             nr_threads: 0,
+            note: None,
         }
     }
 
-    /// The counters now; `None`: too many tasks to look at.
+    /// The counters now; `None`: too many tasks to look at, or not those that the kernel programs know.
     pub fn read(&mut self, members: &Members) -> Option<TaskCounters> {
         let now = match &self.found {
             Found::Cgroup(found) => {
+                let presence = found.presence();
+                if presence != Presence::Here {
+                    self.note = Some(match presence {
+                        Presence::Replaced => REPLACED,
+                        _ => REMOVED,
+                    });
+                    // Nobody counts for another one, and a group that is gone does nothing.
+                    return None;
+                }
                 let sums = self.threads.update(&found.threads());
                 self.nr_threads = sums.nr;
                 let cpu = found.cpu();
                 TaskCounters {
-                    // A group that was removed adds nothing to what it had.
+                    // Removed since: it adds nothing to what it had.
                     user_ns: cpu.map_or(self.last.user_ns, |cpu| cpu.user_ns),
                     system_ns: cpu.map_or(self.last.system_ns, |cpu| cpu.system_ns),
                     quota_ns_per_sec: found.quota_ns_per_sec(),
@@ -115,10 +135,7 @@ impl TaskReader {
                 }
             }
             Found::Tree(root) => {
-                let living = tree::living(members);
-                if living.len() > MAX_PROCESSES {
-                    return None;
-                }
+                let living = tree::living(members, MAX_PROCESSES)?;
                 let ids: Vec<u32> = living.keys().flat_map(|&pid| tree::threads(pid)).collect();
                 let sums = self.threads.update(&ids);
                 self.nr_threads = sums.nr;
@@ -136,6 +153,12 @@ impl TaskReader {
             }
         };
         self.last = now;
+        if self.nr_threads == 0 {
+            self.note = Some(match self.found {
+                Found::Cgroup(_) => EMPTY,
+                Found::Tree(_) => ENDED,
+            });
+        }
         Some(now)
     }
 
@@ -145,10 +168,10 @@ impl TaskReader {
         self.threads.has(thread)
     }
 
-    /// Whether nobody was left at the last reading.
+    /// What to say of a scope of which nobody is left.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.nr_threads == 0
+    pub const fn note(&self) -> Option<&'static str> {
+        self.note
     }
 
     fn ns(&self, ticks: u64) -> u64 {

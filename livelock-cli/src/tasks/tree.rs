@@ -96,10 +96,14 @@ fn descends(pid: u32, root: u32, parents: &HashMap<u32, u32>) -> bool {
 
 /// The members that live. One that has ended loses its membership, so that its id can be given away; if that
 /// happened meanwhile, to a child of a member, it is one again.
-pub(super) fn living(members: &Members) -> HashMap<u32, ProcessStat> {
-    let all = members.all();
-    let mut living = HashMap::with_capacity(all.len());
-    for member in all {
+///
+/// `None`: more than `nr_max` live.
+pub(super) fn living(members: &Members, nr_max: usize) -> Option<HashMap<u32, ProcessStat>> {
+    let mut living = HashMap::new();
+    for member in members.all() {
+        if living.len() > nr_max {
+            return None;
+        }
         if let Some(found) = stat(member.0) {
             living.insert(member.0, found);
             continue;
@@ -112,7 +116,7 @@ pub(super) fn living(members: &Members) -> HashMap<u32, ProcessStat> {
             living.insert(member.0, found);
         }
     }
-    living
+    (living.len() <= nr_max).then_some(living)
 }
 
 #[cfg(test)]

@@ -41,7 +41,8 @@ pub(super) fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
     last.own = now.own.or(last.own);
     last.nr_undecodable = last.nr_undecodable.max(now.nr_undecodable);
     last.host = now.host.or(last.host);
-    last.tasks = now.tasks.or(last.tasks);
+    // What was done while nobody looked belongs to no window.
+    last.tasks = now.tasks;
     // Programs that are not attached count nothing: what they count after the next attach is new.
     last.activity = now.activity;
     last
