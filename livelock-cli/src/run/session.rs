@@ -15,6 +15,7 @@ use livelock_core::escalation::Escalation;
 use livelock_core::host::HostFacts;
 use livelock_core::judge::Judge;
 use livelock_core::names::Names;
+use livelock_core::probes::GroupSet;
 use livelock_core::scope::Scope;
 use livelock_core::spin_functions::{is_idle, is_spin};
 use livelock_core::verdict::BlindSpot;
@@ -93,8 +94,8 @@ struct Bench {
     names: LiveNames,
     code: LiveCode,
     escalation: Escalation,
-    /// Probe level that the next window deserves.
-    level: u8,
+    /// Probe groups that the next window deserves.
+    groups: GroupSet,
 }
 
 /// Observes until the time is over, a signal comes or the listener's reader is gone.
@@ -188,7 +189,7 @@ pub(super) async fn observe(
                     break EndedBy::ClosedPipe;
                 }
                 if let Some(bench) = &bench {
-                    pipeline.set_level(bench.level.min(session.max_level));
+                    pipeline.set_groups(bench.groups.up_to_level(session.max_level));
                 }
                 if is_last {
                     break EndedBy::Duration;
@@ -252,7 +253,7 @@ fn judge_all(
         }
         bench.judge.declare(readings);
         let observation = bench.judge.observe(&window, &bench.names);
-        bench.level = bench.escalation.next(&window, &observation);
+        bench.groups = bench.escalation.next(&window, &observation);
         let seen = Seen {
             number: *nr_windows,
             window: &window,
@@ -328,7 +329,7 @@ fn seat(
         names,
         code,
         escalation: Escalation::default(),
-        level: 0,
+        groups: GroupSet::EMPTY,
     };
     (found.facts, spots, bench)
 }
