@@ -59,7 +59,7 @@ pub fn decode(raw: &RawRecord, at: MonotonicNs, sink: &mut Vec<Event>) -> Result
             activity,
         } => sink.push(Event::Activity {
             cpu: CpuId(*cpu),
-            activity: activity::activity(*probes, activity),
+            activity: Box::new(activity::activity(*probes, activity)),
         }),
         RawRecord::Runnable(slot) => {
             sink.extend(activity::starved(slot, at).map(Event::Starved));

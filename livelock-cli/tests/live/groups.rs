@@ -88,7 +88,7 @@ fn counted(capture: &mut Capture) -> Option<Activity> {
         decode(record, MonotonicNs(u64::MAX), &mut events).expect("a record of this kernel");
     }
     let activities = events.into_iter().filter_map(|event| match event {
-        Event::Activity { activity, .. } => Some(activity),
+        Event::Activity { activity, .. } => Some(*activity),
         _ => None,
     });
     activities.reduce(|mut sum, other| {

@@ -215,6 +215,92 @@ fn system_calls_of_the_scope_are_seen_at_probe_level_1() {
             continue;
         }
         assert!(again(&verdict) > Some(1000.0), "{scope:?}: {verdict}");
+        let groups = verdict["activity"]["groups"].as_array().expect("groups");
+        let names: Vec<_> = groups.iter().map(|group| &group["group"]).collect();
+        assert!(names.iter().any(|name| *name == "syscalls"), "{names:?}");
+        if is_of_tasks {
+            let interrupts = &verdict["activity"]["softirqs"];
+            assert!(interrupts.is_null(), "they belong to no task");
+        }
+    }
+    let bystander = shell("exec sleep 60");
+    std::thread::sleep(Duration::from_millis(500));
+    let (verdict, _) = diagnose(["--pid", &bystander.pid().to_string()], "2s");
+    assert_eq!(begun(&verdict), 0, "{}", verdict["accounting"]);
+    assert_eq!(verdict["status"], "healthy", "{}", verdict["cause"]);
+    let (verdict, _) = diagnose(["--pid", &storm.pid().to_string()], "2s");
+    assert!(begun(&verdict) > 0, "{}", verdict["accounting"]);
+    assert_eq!(number(&verdict, "/scope/pid"), u64::from(storm.pid()));
+    assert!(
+        verdict["busy_pct"].as_f64() > Some(0.0),
+        "{}",
+        verdict["time"]
+    );
+}
+
+#[test]
+fn processes_forked_later_belong_to_the_tree_also_without_their_parent() {
+    let Some((_turn, lab)) = turn::attach_with_lab("scope: forks") else {
+        return;
+    };
+    // The shell in between ends at once, so that only the fork tells whose the storm is.
+    let tree = shell(&format!(
+        "sleep 2; sh -c '{} fd-table --threads 4 --duration 3s & exit'; sleep 60",
+        lab.display()
+    ));
+    let (verdict, _) = diagnose(["--pid", &tree.pid().to_string()], "6s");
+    assert!(begun(&verdict) > 0, "{}", verdict["accounting"]);
+    assert!(
+        verdict["busy_pct"].as_f64() > Some(1.0),
+        "{}",
+        verdict["time"]
+    );
+}
+
+#[test]
+fn a_tree_of_short_lives_is_booked_whole() {
+    let Some(_turn) = turn::attach("scope: short lives") else {
+        return;
+    };
+    let tree = shell("while :; do sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'; done");
+    let (verdict, _) = diagnose(["--pid", &tree.pid().to_string()], "3s");
+    // One of them runs at any time: their parent says what they spent.
+    assert!(
+        verdict["busy_pct"].as_f64() > Some(30.0),
+        "{}",
+        verdict["time"]
+    );
+    assert!(
+        verdict["user_pct"].as_f64() > Some(20.0),
+        "{}",
+        verdict["time"]
+    );
+}
+
+#[test]
+fn system_calls_of_the_scope_are_seen_at_probe_level_1() {
+    let Some((_turn, lab)) = turn::attach_with_lab("scope: level 1") else {
+        return;
+    };
+    let calls = format!(
+        "exec {} futex-words --threads 4 --duration 60s",
+        lab.display()
+    );
+    let busy = shell(&calls);
+    let pid = busy.pid().to_string();
+    let again = |verdict: &Value| verdict["activity"]["errnos_per_sec"]["11"].as_f64();
+    // Level 1 comes where CPUs are busy, and hardly with user code; others may use this machine as well.
+    let is_suspicious = |verdict: &Value| {
+        verdict["busy_pct"].as_f64() > Some(90.0) && verdict["user_pct"].as_f64() < Some(40.0)
+    };
+    for (scope, is_of_tasks) in [(["--pid", &pid], true), (["--max-level", "1"], false)] {
+        let (verdict, _) = diagnose(scope, "4s");
+        if !is_suspicious(&verdict) {
+            let others = format!("others use this machine: busy {}", verdict["busy_pct"]);
+            turn::skip("scope: level 1", &others);
+            continue;
+        }
+        assert!(again(&verdict) > Some(1000.0), "{scope:?}: {verdict}");
         let interrupts = verdict["activity"]["softirqs"].as_array();
         let is_empty = interrupts.is_some_and(Vec::is_empty);
         assert_eq!(is_empty, is_of_tasks, "they belong to no task");

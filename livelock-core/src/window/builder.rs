@@ -96,7 +96,7 @@ impl WindowBuilder {
             Event::Host(host) => self.now.host = Some(host),
             Event::Tasks(tasks) => self.now.tasks = Some(tasks),
             Event::Activity { cpu, activity } => {
-                self.now.activity.insert(cpu, activity);
+                self.now.activity.insert(cpu, *activity);
             }
             Event::Starved(task) => self.starved.push(task),
             Event::RecursionMisses(nr) => {
