@@ -312,7 +312,7 @@ pub const ACTIVITY_ENTRY_NS: u64 = 100;
 pub const ACTIVITY_UNTIMED_NS: u64 = 300;
 
 /// Cost in nanoseconds that is predicted for one run of a program that counts, the tracepoint included. Source:
-/// `activity.groups[]` of this project's lab loads on a two-CPU 6.18 guest, rounded up.
+/// docs/testing.md, 147 to 213 ns, rounded up.
 pub const COUNT_RUN_NS: u64 = 250;
 
 /// The same for a program of the scheduler, which reads a task and stores into a slot of another CPU's. Source: as

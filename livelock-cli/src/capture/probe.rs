@@ -133,6 +133,9 @@ fn load_level1(
     let info = if probe.is_raw() {
         let program: &mut RawTracePoint = program.try_into()?;
         program.load()?;
+        // Only attaching tells whether the kernel has a raw tracepoint.
+        let link = program.attach(probe.name())?;
+        program.detach(link)?;
         program.info()
     } else {
         let program: &mut BtfTracePoint = program.try_into()?;
