@@ -5,6 +5,7 @@
 use livelock_common::{
     CpuActivity, CpuState, LockAgg, RunnableSlot, SampleRecord, StackRecord, TaskSlot, WaitRecord,
 };
+use livelock_core::probes::ProbeSet;
 
 /// One record as the kernel side wrote it.
 #[derive(Clone)]
@@ -53,6 +54,8 @@ pub enum RawRecord {
     Activity {
         /// CPU.
         cpu: u32,
+        /// Programs that are attached.
+        probes: ProbeSet,
         /// Counters.
         activity: Box<CpuActivity>,
     },
@@ -136,6 +139,7 @@ impl RawRecord {
             5 => Self::Task(read(bytes)?),
             6 => Self::Activity {
                 cpu,
+                probes: ProbeSet::default(),
                 activity: Box::new(read(bytes)?),
             },
             7 => Self::Runnable(read(bytes)?),

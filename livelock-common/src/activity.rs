@@ -15,6 +15,92 @@ pub const NR_SOFTIRQS: usize = 10;
 /// Interrupt lines told apart on one CPU, by hash; a line that finds no room is counted in entry 0.
 pub const NR_IRQ_SLOTS: usize = 64;
 
+/// Groups of programs whose cost is told apart.
+pub const NR_GROUPS: usize = 8;
+
+/// Index of each group in [`CpuActivity::runs`].
+pub mod group {
+    /// Results of system calls.
+    pub const SYSCALLS: usize = 0;
+    /// Time in interrupts.
+    pub const INTERRUPTS: usize = 1;
+    /// Switches and delays.
+    pub const SCHEDULER: usize = 2;
+    /// Page faults.
+    pub const FAULTS: usize = 3;
+    /// Reclaim and compaction.
+    pub const RECLAIM: usize = 4;
+    /// Packets dropped.
+    pub const PACKETS: usize = 5;
+    /// Calls between CPUs.
+    pub const CROSS_CALLS: usize = 6;
+    /// Work items.
+    pub const WORKQUEUE: usize = 7;
+}
+
+/// What the programs of one group cost on one CPU.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct GroupRuns {
+    /// Runs.
+    pub nr_runs: u64,
+    /// Time in those runs that were timed.
+    pub timed_ns: u64,
+    /// How many those were.
+    pub nr_timed: u64,
+}
+
+/// Begins that one CPU remembers until their end, by hash of the thread id. A power of two.
+pub const NR_OPEN_PAIRS: usize = 8;
+
+/// Something that a thread has begun on this CPU and not ended.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct OpenPair {
+    /// `CLOCK_MONOTONIC` at the begin; 0: none.
+    pub begin_ns: u64,
+    /// Thread.
+    pub pid: u32,
+    /// Keeps the size explicit.
+    pub pad: u32,
+}
+
+/// Something that threads begin and end, timed where both were seen on one CPU.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PairTimes {
+    /// Begun and not ended.
+    pub open: [OpenPair; NR_OPEN_PAIRS],
+    /// Ended, having begun on this CPU.
+    pub nr: u64,
+    /// Sum of the times in between, in which the thread may have waited.
+    pub ns: u64,
+    /// Ended without their begin in `open`: begun on another CPU, before the attach, or overtaken here by
+    /// another thread.
+    pub nr_unpaired: u64,
+}
+
+/// Functions told apart on one CPU, by hash; entry 0 sums up those that find no room.
+pub const NR_FUNCTION_SLOTS: usize = 16;
+
+/// How often a function ran, or was asked to.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct FunctionTime {
+    /// Address; 0: free, or entry 0.
+    pub function_addr: u64,
+    /// Times.
+    pub nr: u64,
+    /// Time in it; 0 where it is not measured.
+    pub ns: u64,
+}
+
+/// Results of a compaction told apart (`enum compact_result`, include/linux/compaction.h). A power of two.
+pub const NR_COMPACT_RESULTS: usize = 16;
+
+/// Reasons of TLB flushes told apart (`enum tlb_flush_reason`, include/linux/mm_types.h). A power of two.
+pub const NR_FLUSH_REASONS: usize = 8;
+
 /// Results of one system call.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -121,12 +207,26 @@ pub struct CpuActivity {
     pub syscalls: [SyscallResults; NR_SYSCALLS],
     /// Failures by `errno`, those that ask to try again included.
     pub errnos: [u64; NR_ERRNOS],
-    /// Runs of these programs.
-    pub nr_runs: u64,
-    /// Time in those runs that were timed.
-    pub timed_ns: u64,
-    /// How many those were.
-    pub nr_timed: u64,
+    /// Direct reclaim, of the host or of a control group.
+    pub direct_reclaim: PairTimes,
+    /// Pages that it reclaimed, those of ends without a begin included.
+    pub nr_direct_reclaimed: u64,
+    /// Compactions.
+    pub compaction: PairTimes,
+    /// Compactions by result, those without a begin included.
+    pub compact_results: [u64; NR_COMPACT_RESULTS],
+    /// Work items that run.
+    pub work: PairTimes,
+    /// Work items that ended, by function.
+    pub work_functions: [FunctionTime; NR_FUNCTION_SLOTS],
+    /// Interrupts sent to other CPUs.
+    pub nr_ipis: u64,
+    /// Calls queued for other CPUs, by function.
+    pub call_functions: [FunctionTime; NR_FUNCTION_SLOTS],
+    /// TLB flushes by reason.
+    pub tlb_flushes: [u64; NR_FLUSH_REASONS],
+    /// What these programs cost, by [`group`].
+    pub runs: [GroupRuns; NR_GROUPS],
     /// Keeps the size a multiple of the alignment.
     pub pad: [u64; 6],
 }

@@ -16,8 +16,9 @@ mod state;
 mod table;
 
 pub use activity::{
-    CpuActivity, IrqTime, LONG_DELAY_NS, NR_ERRNOS, NR_IRQ_SLOTS, NR_SOFTIRQS, NR_SYSCALLS,
-    RUNNABLE_SLOTS, RunnableSlot, SyscallResults,
+    CpuActivity, FunctionTime, GroupRuns, IrqTime, LONG_DELAY_NS, NR_COMPACT_RESULTS, NR_ERRNOS,
+    NR_FLUSH_REASONS, NR_FUNCTION_SLOTS, NR_GROUPS, NR_IRQ_SLOTS, NR_OPEN_PAIRS, NR_SOFTIRQS,
+    NR_SYSCALLS, OpenPair, PairTimes, RUNNABLE_SLOTS, RunnableSlot, SyscallResults, group,
 };
 pub use declared::{DeclaredCounts, MAX_DECLARED};
 pub use record::{Ring, SampleRecord, StackRecord, WaitRecord};
@@ -26,7 +27,7 @@ pub use table::{LockAgg, LockBank};
 
 /// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
 /// refuses an object that announces another one.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Deepest nesting of traced spin waits on one CPU: task, softirq, hardirq and NMI, each at most
 /// twice, because a `qrwlock` slow path waits for its inner spinlock.
@@ -206,6 +207,9 @@ mod tests {
         assert_eq!(size_of::<SyscallResults>(), 32);
         assert_eq!(size_of::<IrqTime>(), 24);
         assert_eq!(size_of::<RunnableSlot>(), 16);
+        assert_eq!(size_of::<PairTimes>(), 16 * NR_OPEN_PAIRS + 24);
+        assert_eq!(size_of::<FunctionTime>(), 24);
+        assert_eq!(size_of::<GroupRuns>(), 24);
         assert_eq!(size_of::<CpuActivity>() % 64, 0);
         assert_eq!(size_of::<DeclaredCounts>(), 8 * MAX_DECLARED);
     }

@@ -7,8 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Activity, HostCounters, SoftirqVector};
+use crate::activity::{Activity, CountedTime, HostCounters, SoftirqVector};
+use crate::activity_details::{
+    self, CrossCallReport, GroupReport, Rates, ReclaimReport, WorkReport,
+};
 use crate::ledger::time::share;
+use crate::names::Names;
+use crate::probes::Probe;
 
 /// System calls and interrupt lines named in a report.
 const NR_NAMED: usize = 8;
@@ -39,113 +44,152 @@ pub struct SyscallReport {
     pub failed_pct: f64,
 }
 
-/// The report.
+/// The report. `None` of what was not attached, or what this kernel lacks: could not see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActivityReport {
-    /// Time for which it was attached.
+    /// Longest time for which a group was attached.
     pub observed_ns: u64,
+    /// The groups that were attached; all else could not be seen.
+    pub groups: Vec<GroupReport>,
     /// System calls that succeeded, a second.
-    pub ok_syscalls_per_sec: f64,
-    /// Share of all system calls that asked to be tried again; `None` without any.
+    pub ok_syscalls_per_sec: Option<f64>,
+    /// Share of all system calls that asked to be tried again; `None` without any as well.
     pub retry_pct: Option<f64>,
     /// System calls that failed most, those that asked to be tried again included.
-    pub failing_syscalls: Vec<SyscallReport>,
+    pub failing_syscalls: Option<Vec<SyscallReport>>,
     /// Failures a second by `errno`.
-    pub errnos_per_sec: BTreeMap<u32, f64>,
+    pub errnos_per_sec: Option<BTreeMap<u32, f64>>,
     /// Soft interrupts by time.
-    pub softirqs: Vec<InterruptReport>,
+    pub softirqs: Option<Vec<InterruptReport>>,
     /// Device interrupts by time.
-    pub hardirqs: Vec<InterruptReport>,
+    pub hardirqs: Option<Vec<InterruptReport>>,
     /// Page faults a second.
-    pub faults_per_sec: f64,
+    pub faults_per_sec: Option<f64>,
     /// Packets dropped a second, in all network namespaces.
-    pub packets_dropped_per_sec: f64,
+    pub packets_dropped_per_sec: Option<f64>,
     /// Switches to another task a second.
-    pub switches_per_sec: f64,
-    /// Mean time from runnable to running; `None` if nobody was seen to do so.
+    pub switches_per_sec: Option<f64>,
+    /// Mean time from runnable to running; `None` as well if nobody was seen to do so.
     pub mean_run_delay_ns: Option<u64>,
     /// Time of real-time tasks in percent of all CPUs.
-    pub rt_cpu_pct: f64,
+    pub rt_cpu_pct: Option<f64>,
+    /// Reclaim and compaction.
+    pub reclaim: Option<ReclaimReport>,
+    /// Calls between CPUs.
+    pub cross_calls: Option<CrossCallReport>,
+    /// Work items.
+    pub work: Option<WorkReport>,
 }
 
-/// Of `activity`, counted for `observed_ns` on `nr_cpus` CPUs of a host of `arch`; `None` for no time.
-pub(crate) fn report(
-    activity: &Activity,
-    observed_ns: u64,
-    nr_cpus: f64,
-    counters: &HostCounters,
-    arch: &str,
-) -> Option<ActivityReport> {
+/// Whose activity it is.
+pub(crate) struct Of<'a> {
+    /// CPUs.
+    pub(crate) nr_cpus: f64,
+    /// Counters of the host.
+    pub(crate) counters: &'a HostCounters,
+    /// Architecture.
+    pub(crate) arch: &'a str,
+    /// Names of functions.
+    pub(crate) names: &'a dyn Names,
+}
+
+/// The report of `activity`; `None` for no time.
+pub(crate) fn report(activity: &Activity, of: &Of<'_>) -> Option<ActivityReport> {
+    let observed_ns = activity.observed_ns.values().copied().max()?;
     if observed_ns == 0 {
         return None;
     }
-    let per_sec = |nr: u64| nr as f64 * 1e9 / observed_ns as f64;
-    let cpu_pct = |ns: u64| {
-        let capacity_ns = observed_ns as f64 * nr_cpus.max(f64::MIN_POSITIVE);
-        100.0 * ns as f64 / capacity_ns
+    let rates = |probe: Probe| {
+        let is_seen = activity.sees(probe);
+        Rates::of(probe.group(), activity, of.nr_cpus).filter(|_| is_seen)
     };
+    let calls = rates(Probe::SysExit);
     let all = activity.all_syscalls();
+    let softirqs = rates(Probe::SoftirqExit).map(|rates| {
+        by_time(
+            activity
+                .softirqs
+                .iter()
+                .map(|(vector, time)| interrupt(vector_name(*vector).to_owned(), time, &rates)),
+        )
+    });
+    let hardirqs = rates(Probe::IrqHandlerExit).map(|rates| {
+        by_time(
+            activity
+                .hardirqs
+                .iter()
+                .map(|(line, time)| interrupt(line_name(*line, of.counters), time, &rates)),
+        )
+    });
+    let switches = rates(Probe::SchedSwitch);
+    let delays = switches.as_ref().map(|_| activity.run_delays);
+    Some(ActivityReport {
+        observed_ns,
+        groups: activity_details::groups(activity, of.nr_cpus),
+        ok_syscalls_per_sec: calls.as_ref().map(|rates| rates.per_sec(all.nr_ok())),
+        retry_pct: share(all.nr_retry, all.nr())
+            .filter(|_| calls.is_some())
+            .map(|share| 100.0 * share),
+        failing_syscalls: calls
+            .as_ref()
+            .map(|rates| failing_syscalls(activity, rates, of.arch)),
+        errnos_per_sec: calls.as_ref().map(|rates| {
+            let errnos = activity.errnos.iter();
+            errnos
+                .map(|(&errno, &nr)| (errno, rates.per_sec(nr)))
+                .collect()
+        }),
+        softirqs,
+        hardirqs,
+        faults_per_sec: rates(Probe::PageFaultUser).map(|rates| rates.per_sec(activity.nr_faults)),
+        packets_dropped_per_sec: rates(Probe::KfreeSkb)
+            .map(|rates| rates.per_sec(activity.nr_packets_dropped)),
+        switches_per_sec: switches
+            .as_ref()
+            .map(|rates| rates.per_sec(activity.nr_switches)),
+        mean_run_delay_ns: delays.and_then(|delays| delays.ns.checked_div(delays.nr)),
+        rt_cpu_pct: switches.map(|rates| rates.cpu_pct(activity.rt_run_ns)),
+        reclaim: activity_details::reclaim(activity, of.nr_cpus),
+        cross_calls: activity_details::cross_calls(activity, of.nr_cpus, of.names),
+        work: activity_details::work(activity, of.nr_cpus, of.names),
+    })
+}
+
+fn failing_syscalls(activity: &Activity, rates: &Rates, arch: &str) -> Vec<SyscallReport> {
     let mut failing: Vec<_> = activity
         .syscalls
         .iter()
         .filter(|(_, results)| results.nr_retry + results.nr_failed > 0)
         .collect();
     failing.sort_by_key(|(number, r)| (std::cmp::Reverse(r.nr_retry + r.nr_failed), **number));
-    let failing_syscalls = failing
+    failing
         .into_iter()
         .take(NR_NAMED)
         .map(|(&number, results)| SyscallReport {
             number,
             name: syscall_name(arch, number),
-            per_sec: per_sec(results.nr()),
+            per_sec: rates.per_sec(results.nr()),
             retry_pct: 100.0 * share(results.nr_retry, results.nr()).unwrap_or(0.0),
             failed_pct: 100.0 * share(results.nr_failed, results.nr()).unwrap_or(0.0),
         })
-        .collect();
-    let line_name = |line: u32| {
-        let number = line.to_string();
-        let named = counters.by_line.keys().find(|name| {
-            name.split_once(' ')
-                .is_some_and(|(found, _)| found == number)
-        });
-        named.cloned().unwrap_or(number)
-    };
-    Some(ActivityReport {
-        observed_ns,
-        ok_syscalls_per_sec: per_sec(all.nr_ok()),
-        retry_pct: share(all.nr_retry, all.nr()).map(|share| 100.0 * share),
-        failing_syscalls,
-        errnos_per_sec: activity
-            .errnos
-            .iter()
-            .map(|(&errno, &nr)| (errno, per_sec(nr)))
-            .collect(),
-        softirqs: by_time(
-            activity
-                .softirqs
-                .iter()
-                .map(|(vector, time)| InterruptReport {
-                    name: vector_name(*vector).to_owned(),
-                    per_sec: per_sec(time.nr),
-                    cpu_pct: cpu_pct(time.ns),
-                }),
-        ),
-        hardirqs: by_time(
-            activity
-                .hardirqs
-                .iter()
-                .map(|(line, time)| InterruptReport {
-                    name: line_name(*line),
-                    per_sec: per_sec(time.nr),
-                    cpu_pct: cpu_pct(time.ns),
-                }),
-        ),
-        faults_per_sec: per_sec(activity.nr_faults),
-        packets_dropped_per_sec: per_sec(activity.nr_packets_dropped),
-        switches_per_sec: per_sec(activity.nr_switches),
-        mean_run_delay_ns: activity.run_delays.ns.checked_div(activity.run_delays.nr),
-        rt_cpu_pct: cpu_pct(activity.rt_run_ns),
-    })
+        .collect()
+}
+
+fn interrupt(name: String, time: &CountedTime, rates: &Rates) -> InterruptReport {
+    InterruptReport {
+        name,
+        per_sec: rates.per_sec(time.nr),
+        cpu_pct: rates.cpu_pct(time.ns),
+    }
+}
+
+fn line_name(line: u32, counters: &HostCounters) -> String {
+    let number = line.to_string();
+    let named = counters.by_line.keys().find(|name| {
+        name.split_once(' ')
+            .is_some_and(|(found, _)| found == number)
+    });
+    named.cloned().unwrap_or(number)
 }
 
 fn by_time(rows: impl Iterator<Item = InterruptReport>) -> Vec<InterruptReport> {
@@ -184,41 +228,162 @@ fn syscall_name(arch: &str, number: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::{CountedTime, SyscallResults};
+    use crate::activity::{FlushReason, PairedTime, ReclaimActivity, SyscallResults};
+    use crate::event::ObjectPlace;
+    use crate::ids::{CgroupId, CodeAddr, LockAddr};
+    use crate::names::FunctionName;
+    use crate::probes::{GroupSet, ProbeGroup, ProbeSet};
 
-    #[test]
-    fn rates_and_names() {
-        let activity = Activity {
-            syscalls: BTreeMap::from([(
-                202,
-                SyscallResults {
-                    nr_zero: 25,
-                    nr_retry: 75,
-                    ..SyscallResults::default()
-                },
-            )]),
-            errnos: BTreeMap::from([(11, 75)]),
-            hardirqs: BTreeMap::from([(
-                36,
-                CountedTime {
-                    nr: 10,
-                    ns: 1_000_000,
-                },
-            )]),
-            run_delays: CountedTime { nr: 4, ns: 400 },
-            ..Activity::default()
+    struct OneFunction;
+
+    impl Names for OneFunction {
+        fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
+            (addr.0 == 0x1000).then(|| FunctionName {
+                name: "flush_tlb_func".to_owned(),
+                offset_bytes: 0,
+            })
+        }
+        fn data_symbol(&self, _: LockAddr) -> Option<String> {
+            None
+        }
+        fn member(&self, _: ObjectPlace) -> Option<String> {
+            None
+        }
+        fn cgroup_path(&self, _: CgroupId) -> Option<String> {
+            None
+        }
+    }
+
+    /// Half a second of `groups`, with something of everything.
+    fn seen(groups: GroupSet) -> Activity {
+        let time = |nr, ns| CountedTime { nr, ns };
+        let calls = SyscallResults {
+            nr_zero: 25,
+            nr_retry: 75,
+            ..SyscallResults::default()
         };
+        Activity {
+            probes: ProbeSet::of(groups),
+            observed_ns: groups.iter().map(|group| (group, 500_000_000)).collect(),
+            costs: groups
+                .iter()
+                .map(|group| (group, time(10, 1_000_000)))
+                .collect(),
+            syscalls: BTreeMap::from([(202, calls)]),
+            errnos: BTreeMap::from([(11, 75)]),
+            softirqs: BTreeMap::from([(SoftirqVector::NetRx, time(10, 1_000_000))]),
+            hardirqs: BTreeMap::from([(36, time(10, 1_000_000))]),
+            run_delays: time(4, 400),
+            nr_switches: 5,
+            nr_faults: 6,
+            nr_packets_dropped: 7,
+            reclaim: ReclaimActivity {
+                direct: PairedTime {
+                    timed: time(4, 250_000_000),
+                    nr_unpaired: 1,
+                },
+                nr_direct_reclaimed: 32,
+                ..ReclaimActivity::default()
+            },
+            call_functions: BTreeMap::from([
+                (CodeAddr(0), time(1, 0)),
+                (CodeAddr(0x1000), time(9, 0)),
+                (CodeAddr(0x2000), time(2, 0)),
+            ]),
+            tlb_flushes: BTreeMap::from([(FlushReason::RemoteShootdown, 9)]),
+            work: PairedTime {
+                timed: time(2, 2_000_000),
+                nr_unpaired: 0,
+            },
+            work_functions: BTreeMap::from([(CodeAddr(0x1000), time(2, 2_000_000))]),
+            ..Activity::default()
+        }
+    }
+
+    fn reported(activity: &Activity) -> Option<ActivityReport> {
         let counters = HostCounters {
             by_line: BTreeMap::from([("36 virtio1-req.0".to_owned(), 10)]),
             ..HostCounters::default()
         };
-        let found = report(&activity, 500_000_000, 2.0, &counters, "x86_64").expect("a report");
-        assert_eq!(found.failing_syscalls[0].name.as_deref(), Some("futex"));
+        let of = Of {
+            nr_cpus: 2.0,
+            counters: &counters,
+            arch: "x86_64",
+            names: &OneFunction,
+        };
+        report(activity, &of)
+    }
+
+    #[test]
+    fn rates_and_names() {
+        let found = reported(&seen(ProbeGroup::ALL.into_iter().collect())).expect("a report");
+        let failing = found.failing_syscalls.expect("attached");
+        assert_eq!(failing[0].name.as_deref(), Some("futex"));
         assert_eq!(found.retry_pct, Some(75.0));
-        assert_eq!(found.errnos_per_sec[&11], 150.0);
-        assert_eq!(found.hardirqs[0].name, "36 virtio1-req.0");
-        assert_eq!(found.hardirqs[0].cpu_pct, 0.1);
+        assert_eq!(found.errnos_per_sec.expect("attached")[&11], 150.0);
+        let lines = found.hardirqs.expect("attached");
+        assert_eq!(lines[0].name, "36 virtio1-req.0");
+        assert_eq!(lines[0].cpu_pct, 0.1);
         assert_eq!(found.mean_run_delay_ns, Some(100));
-        assert_eq!(report(&activity, 0, 2.0, &counters, "x86_64"), None);
+        let reclaim = found.reclaim.expect("attached");
+        let direct = reclaim.direct.expect("attached");
+        assert_eq!((direct.per_sec, direct.unpaired_per_sec), (10.0, 2.0));
+        assert_eq!(
+            (direct.mean_ns, direct.mean_threads),
+            (Some(62_500_000), 0.5)
+        );
+        assert_eq!(reclaim.direct_pages_per_sec, Some(64.0));
+        let calls = found.cross_calls.expect("attached");
+        assert_eq!(calls.calls_per_sec, Some(24.0));
+        let names: Vec<_> = calls.functions.iter().flatten().map(|f| &*f.name).collect();
+        assert_eq!(names, ["flush_tlb_func", "0x2000", "others"]);
+        let work = found.work.expect("attached");
+        assert_eq!(work.functions[0].mean_ns, Some(1_000_000));
+        assert_eq!(work.functions[0].cpu_pct, Some(0.2));
+        assert!(found.groups.iter().all(|group| group.cost_pct == 0.1));
+        assert_eq!(reported(&Activity::default()), None);
+    }
+
+    #[test]
+    fn what_was_not_attached_is_unknown_whatever_its_counters_say() {
+        for group in ProbeGroup::ALL {
+            let found = reported(&seen(GroupSet::EMPTY.with(group))).expect("a report");
+            let is = |wanted| group == wanted;
+            let shown = [
+                (ProbeGroup::Syscalls, found.ok_syscalls_per_sec.is_some()),
+                (ProbeGroup::Syscalls, found.retry_pct.is_some()),
+                (ProbeGroup::Syscalls, found.failing_syscalls.is_some()),
+                (ProbeGroup::Syscalls, found.errnos_per_sec.is_some()),
+                (ProbeGroup::Interrupts, found.softirqs.is_some()),
+                (ProbeGroup::Interrupts, found.hardirqs.is_some()),
+                (ProbeGroup::Faults, found.faults_per_sec.is_some()),
+                (ProbeGroup::Packets, found.packets_dropped_per_sec.is_some()),
+                (ProbeGroup::Scheduler, found.switches_per_sec.is_some()),
+                (ProbeGroup::Scheduler, found.mean_run_delay_ns.is_some()),
+                (ProbeGroup::Scheduler, found.rt_cpu_pct.is_some()),
+                (ProbeGroup::Reclaim, found.reclaim.is_some()),
+                (ProbeGroup::CrossCalls, found.cross_calls.is_some()),
+                (ProbeGroup::Workqueue, found.work.is_some()),
+            ];
+            for (of, is_shown) in shown {
+                assert_eq!(is_shown, is(of), "{of:?} with {group:?} attached");
+            }
+            assert_eq!(found.groups.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_tracepoint_that_the_kernel_lacks_is_named_and_its_counts_unknown() {
+        let mut old = seen(GroupSet::EMPTY.with(ProbeGroup::CrossCalls));
+        old.probes = ProbeSet::default().with(Probe::TlbFlush);
+        let found = reported(&old).expect("a report");
+        let calls = found.cross_calls.expect("attached in part");
+        assert_eq!(
+            (calls.calls_per_sec, calls.interrupts_per_sec),
+            (None, None)
+        );
+        assert!(calls.tlb_flushes_per_sec.is_some());
+        let absent = ["csd_queue_cpu", "ipi_send_cpu", "ipi_send_cpumask"];
+        assert_eq!(found.groups[0].absent, absent);
     }
 }

@@ -11,7 +11,9 @@ use crate::event::{InFlightWait, LockKind};
 use crate::host::HostFacts;
 use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use crate::ledger::progress::{Tokens, pi};
+use crate::ledger::shares::SampledShares;
 use crate::ledger::time::{TimeBooks, share};
+use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::ProgressState;
 use crate::window::Window;
@@ -89,6 +91,8 @@ pub struct Observation {
     pub sampled_spin: Option<f64>,
     /// Share of busy time that tracepoints call spin and ticks do not: a contradiction.
     pub conflict: Option<f64>,
+    /// Where busy samples lie; `None`: too few of them.
+    pub sampled: Option<SampledShares>,
     /// User share of busy time, `U`.
     pub user_share: Option<f64>,
     /// Tokens per busy second.
@@ -109,7 +113,7 @@ pub struct Observation {
     pub starved: Option<StarvedTask>,
     /// A real-time task that had a CPU nearly to itself, by samples.
     pub rt_hog: Option<Pid>,
-    /// System calls that succeeded, per busy second; `None` below probe level 1.
+    /// System calls that succeeded, per busy second; `None`: not observed.
     pub ok_syscalls_per_busy_sec: Option<f64>,
     /// The lock that burned most.
     pub top_lock: Option<TopLock>,
@@ -190,6 +194,7 @@ pub fn detect(
         sampled_spin: books
             .filter(|b| b.samples.nr_busy >= at::NR_MIN_SAMPLES)
             .and_then(|b| b.samples.share(b.samples.nr_spin)),
+        sampled: None,
         conflict: books.and_then(|b| share(b.conflict_ns, b.busy_ns())),
         user_share: books.and_then(TimeBooks::user_share),
         pi: books.and_then(|b| pi(tokens, b.busy_ns())),
@@ -327,7 +332,11 @@ fn cpu_progressed(window: &Window, wait: &InFlightWait) -> bool {
 }
 
 fn ok_syscalls(window: &Window, books: Option<&TimeBooks>) -> Option<f64> {
-    let nr = window.activity.as_ref()?.all_syscalls().nr_ok();
+    let activity = window.activity.as_ref()?;
+    if !activity.sees(Probe::SysExit) {
+        return None;
+    }
+    let nr = activity.all_syscalls().nr_ok();
     let busy_ns = books?.busy_ns();
     (busy_ns > 0).then(|| nr as f64 * 1e9 / busy_ns as f64)
 }

@@ -345,7 +345,7 @@ pub enum Event {
         /// CPU.
         cpu: CpuId,
         /// Counters.
-        activity: Activity,
+        activity: Box<Activity>,
     },
     /// A task that waits to run at the close of the window.
     Starved(StarvedTask),

@@ -5,6 +5,7 @@
 
 pub mod accounting;
 pub mod activity;
+mod activity_details;
 mod activity_report;
 mod cause_class;
 pub mod code;
@@ -23,6 +24,7 @@ pub mod ledger;
 pub mod lock_dictionary;
 pub mod locks;
 pub mod names;
+pub mod probes;
 pub mod recording;
 pub mod remedies;
 pub mod scope;

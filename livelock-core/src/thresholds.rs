@@ -311,7 +311,27 @@ pub const ACTIVITY_ENTRY_NS: u64 = 100;
 /// Cost in nanoseconds of a run where none was timed yet. Our estimate.
 pub const ACTIVITY_UNTIMED_NS: u64 = 300;
 
-/// Windows for which probe level 1 is given up after it has passed the tool's budget.
+/// Cost in nanoseconds that is predicted for one run of a program that counts, the tracepoint included. Source:
+/// docs/testing.md, 147 to 213 ns, rounded up.
+pub const COUNT_RUN_NS: u64 = 250;
+
+/// The same for a program of the scheduler, which reads a task and stores into a slot of another CPU's. Source: as
+/// above.
+pub const SCHEDULER_RUN_NS: u64 = 400;
+
+/// Tokens per busy second from which counters of `/proc` explain what a busy kernel works for: a switch, packet,
+/// fault or block for every 100 us of CPU time. Our choice: busy servers make several times that, collapses of
+/// this project's lab hundreds at most.
+pub const TOKENS_EXPLAIN: f64 = 10_000.0;
+
+/// Page faults a second and CPU that are worth a look: at 1 us each, 2 % of a CPU go into no more than entering
+/// them. Our choice.
+pub const FAULTS_PER_SEC_AND_CPU: f64 = 20_000.0;
+
+/// Share of busy time in interrupts from which it is worth knowing which. A fifth of [`INTERRUPT_SHARE`].
+pub const INTERRUPTS_NOTABLE: f64 = 0.1;
+
+/// Windows for which a probe group is given up after it has passed the tool's budget.
 pub const NR_BARRED_WINDOWS: u32 = 10;
 
 /// Time in nanoseconds that a runnable task may wait to run before it counts as starved: the fair scheduler

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::activity_details::{
+    CrossCallReport, FunctionReport, GroupReport, PairReport, ReclaimReport, WorkReport,
+};
 pub use crate::activity_report::{ActivityReport, InterruptReport, SyscallReport};
 pub use crate::cause_class::CauseClass;
 use crate::declared::DeclaredProgress;

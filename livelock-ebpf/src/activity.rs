@@ -1,6 +1,6 @@
 //! Probe level 1: what the CPUs are busy with.
 //!
-//! In: system call exits, interrupts, page faults, rounds of reclaim. Out: counters of this CPU. Refuses:
+//! In: system call exits, interrupts, page faults, dropped packets. Out: counters of this CPU. Refuses:
 //! running when nothing is wrong; user space attaches these programs to a suspicious host only, and
 //! detaches them when it is quiet.
 
@@ -9,18 +9,16 @@ use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use livelock_common::{
-    ABSENT, CpuActivity, IrqTime, NR_ERRNOS, NR_IRQ_SLOTS, NR_SOFTIRQS, NR_SYSCALLS, SyscallResults,
+    ABSENT, IrqTime, NR_ERRNOS, NR_IRQ_SLOTS, NR_SOFTIRQS, NR_SYSCALLS, SyscallResults, group,
 };
 
 use crate::globals;
 use crate::mask::masked;
+use crate::runs::{Run, this};
 use crate::scope;
-use crate::state::{ACTIVITY, this_cpu};
 
 /// Results below are addresses, not errors (`MAX_ERRNO`, include/linux/err.h).
 const MAX_ERRNO: i64 = 4095;
-/// One system call in this many is timed, to know what level 1 costs. A power of two.
-const TIMED_ONE_IN: u64 = 64;
 const PAGE_SHIFT: u32 = 12;
 const SYSCALL_MASK: i32 = NR_SYSCALLS as i32 - 1;
 const ERRNO_MASK: i32 = NR_ERRNOS as i32 - 1;
@@ -29,15 +27,6 @@ const ERRNO_MASK: i32 = NR_ERRNOS as i32 - 1;
 const RETRY_CODES: [i64; 5] = [4, 11, 16, 35, 110];
 /// `ERESTARTSYS` and its like, never seen by user space.
 const RESTART_CODES: core::ops::RangeInclusive<i64> = 512..=516;
-
-/// This CPU's element, or null.
-#[inline(always)]
-pub fn this() -> *mut CpuActivity {
-    match ACTIVITY.get_ptr_mut(this_cpu()) {
-        Some(activity) => activity,
-        None => core::ptr::null_mut(),
-    }
-}
 
 /// Hook: `raw_syscalls:sys_exit(regs, ret)`. Kernel: 5.19. Cost: one counter, and the slow system call
 /// path of the kernel while attached. Cannot see: calls that have not returned.
@@ -49,13 +38,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     // SAFETY: this CPU's element.
-    let is_timed = unsafe { (*activity).nr_runs & (TIMED_ONE_IN - 1) == 0 };
-    let started_ns = if is_timed {
-        // SAFETY: no preconditions.
-        unsafe { bpf_ktime_get_ns() }
-    } else {
-        0
-    };
+    let run = unsafe { Run::begin::<{ group::SYSCALLS }>(activity) };
     let regs = ctx.arg::<u64>(0);
     let ret = ctx.arg::<i64>(1);
     let mut number = 0u64;
@@ -66,7 +49,6 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
         if bpf_probe_read_kernel((&raw mut number).cast(), 4, from) != 0 {
             return 0;
         }
-        (*activity).nr_runs += 1;
         let last = NR_SYSCALLS as u64 - 1;
         let index = if number < last { number } else { last };
         let at = (&raw mut (*activity).syscalls)
@@ -88,10 +70,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
                 *(&raw mut (*activity).errnos).cast::<u64>().add(at) += 1;
             }
         }
-        if is_timed {
-            (*activity).timed_ns += bpf_ktime_get_ns() - started_ns;
-            (*activity).nr_timed += 1;
-        }
+        run.end();
     }
     0
 }
@@ -105,9 +84,10 @@ pub fn softirq_entry(_ctx: BtfTracePointContext) -> i32 {
     }
     // SAFETY: this CPU's element; soft interrupts do not nest.
     unsafe {
-        (*activity).nr_runs += 1;
+        let run = Run::begin::<{ group::INTERRUPTS }>(activity);
         (*activity).softirq_begin_ns = bpf_ktime_get_ns();
         (*activity).hardirq_before_ns = (*activity).hardirq_ns;
+        run.end();
     }
     0
 }
@@ -122,7 +102,7 @@ pub fn softirq_exit(ctx: BtfTracePointContext) -> i32 {
     }
     // SAFETY: this CPU's element, checked index; soft interrupts do not nest.
     unsafe {
-        (*activity).nr_runs += 1;
+        let run = Run::begin::<{ group::INTERRUPTS }>(activity);
         let begin_ns = (*activity).softirq_begin_ns;
         (*activity).softirq_begin_ns = 0;
         if begin_ns == 0 {
@@ -137,6 +117,7 @@ pub fn softirq_exit(ctx: BtfTracePointContext) -> i32 {
         *(&raw mut (*activity).nr_softirqs)
             .cast::<u64>()
             .add(vector as usize) += 1;
+        run.end();
     }
     0
 }
@@ -149,8 +130,9 @@ pub fn irq_handler_entry(_ctx: BtfTracePointContext) -> i32 {
     if !activity.is_null() {
         // SAFETY: this CPU's element; device handlers run with interrupts off.
         unsafe {
-            (*activity).nr_runs += 1;
+            let run = Run::begin::<{ group::INTERRUPTS }>(activity);
             (*activity).hardirq_begin_ns = bpf_ktime_get_ns();
+            run.end();
         }
     }
     0
@@ -166,7 +148,7 @@ pub fn irq_handler_exit(ctx: BtfTracePointContext) -> i32 {
     let line_plus_one = (ctx.arg::<u64>(0) as u32).wrapping_add(1);
     // SAFETY: this CPU's element, masked index; device handlers run with interrupts off.
     unsafe {
-        (*activity).nr_runs += 1;
+        let run = Run::begin::<{ group::INTERRUPTS }>(activity);
         let begin_ns = (*activity).hardirq_begin_ns;
         (*activity).hardirq_begin_ns = 0;
         if begin_ns == 0 {
@@ -184,6 +166,7 @@ pub fn irq_handler_exit(ctx: BtfTracePointContext) -> i32 {
         }
         (*at).nr_handled += 1;
         (*at).handled_ns += handled_ns;
+        run.end();
     }
     0
 }
@@ -199,7 +182,7 @@ fn fault(address: u64) {
     let pid = bpf_get_current_pid_tgid() as u32;
     // SAFETY: this CPU's element. A fault in an interrupt is a bug of the kernel's, not of this count.
     unsafe {
-        (*activity).nr_runs += 1;
+        let run = Run::begin::<{ group::FAULTS }>(activity);
         (*activity).nr_faults += 1;
         if (*activity).last_fault_page == page && (*activity).last_fault_pid == pid {
             (*activity).nr_same_faults += 1;
@@ -207,6 +190,7 @@ fn fault(address: u64) {
         }
         (*activity).last_fault_page = page;
         (*activity).last_fault_pid = pid;
+        run.end();
     }
 }
 
@@ -224,26 +208,6 @@ pub fn page_fault_kernel(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// Hook: `oom:reclaim_retry_zone(zoneref, order, reclaimable, available, min_wmark, no_progress_loops,
-/// wmark_check)`. Kernel: 5.19.
-#[btf_tracepoint(function = "reclaim_retry_zone")]
-pub fn reclaim_retry_zone(ctx: BtfTracePointContext) -> i32 {
-    let activity = this();
-    if activity.is_null() || !scope::has_current() {
-        return 0;
-    }
-    let nr_loops = ctx.arg::<u64>(5) as u32;
-    // SAFETY: this CPU's element; interrupts do not reclaim.
-    unsafe {
-        (*activity).nr_runs += 1;
-        (*activity).nr_reclaim_retries += 1;
-        if u64::from(nr_loops) > (*activity).max_no_progress_loops {
-            (*activity).max_no_progress_loops = u64::from(nr_loops);
-        }
-    }
-    0
-}
-
 /// Hook: `skb:kfree_skb(skb, location, …)`, for packets dropped, not for those consumed. Kernel: 5.19.
 #[btf_tracepoint(function = "kfree_skb")]
 pub fn kfree_skb(_ctx: BtfTracePointContext) -> i32 {
@@ -252,8 +216,9 @@ pub fn kfree_skb(_ctx: BtfTracePointContext) -> i32 {
         // SAFETY: this CPU's element. A drop in an interrupt may interrupt one in a task and get lost: one of
         // thousands.
         unsafe {
-            (*activity).nr_runs += 1;
+            let run = Run::begin::<{ group::PACKETS }>(activity);
             (*activity).nr_packets_dropped += 1;
+            run.end();
         }
     }
     0

@@ -9,11 +9,14 @@
 
 mod activity;
 mod announce;
+mod calls;
 mod contention;
 mod fold;
 mod globals;
 mod mask;
+mod reclaim;
 mod runnable;
+mod runs;
 mod sampler;
 mod scope;
 mod spin;
@@ -21,6 +24,7 @@ mod stack;
 mod state;
 mod table;
 mod tasks;
+mod workqueue;
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

@@ -10,15 +10,12 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use livelock_common::{ABSENT, LONG_DELAY_NS, RUNNABLE_SLOTS, RunnableSlot};
+use livelock_common::{ABSENT, LONG_DELAY_NS, RUNNABLE_SLOTS, RunnableSlot, group};
 
-use crate::activity::this;
 use crate::globals;
+use crate::runs::{Run, this};
 use crate::scope;
 use crate::state::RUNNABLE;
-
-/// One switch in this many is timed, to know what level 1 costs. A power of two.
-const TIMED_ONE_IN: u64 = 64;
 
 /// Priorities below are real-time (`MAX_RT_PRIO`, include/linux/sched/prio.h).
 const MAX_RT_PRIO: u32 = 100;
@@ -67,8 +64,16 @@ fn becomes_runnable(task: u64, now_ns: u64) {
 /// Hook: `sched:sched_wakeup(task)`. Kernel: 5.19.
 #[btf_tracepoint(function = "sched_wakeup")]
 pub fn sched_wakeup(ctx: BtfTracePointContext) -> i32 {
-    // SAFETY: no preconditions.
-    becomes_runnable(ctx.arg::<u64>(0), unsafe { bpf_ktime_get_ns() });
+    let activity = this();
+    if activity.is_null() {
+        return 0;
+    }
+    // SAFETY: this CPU's element.
+    unsafe {
+        let run = Run::begin::<{ group::SCHEDULER }>(activity);
+        becomes_runnable(ctx.arg::<u64>(0), bpf_ktime_get_ns());
+        run.end();
+    }
     0
 }
 
@@ -82,6 +87,8 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
     }
     let (prev, next) = (ctx.arg::<u64>(1), ctx.arg::<u64>(2));
     let prev_state = ctx.arg::<u64>(3) as u32;
+    // SAFETY: this CPU's element.
+    let run = unsafe { Run::begin::<{ group::SCHEDULER }>(activity) };
     // SAFETY: no preconditions.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     if prev_state == 0 {
@@ -93,7 +100,6 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
     let leaves_scope = scope::has_current();
     // SAFETY: this CPU's element; a switch does not nest. The slot: as in `becomes_runnable`.
     unsafe {
-        (*activity).nr_runs += 1;
         if leaves_scope {
             (*activity).nr_switches += 1;
         }
@@ -102,7 +108,6 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
         if last_ns != 0 && leaves_scope && word(prev, globals::TASK_PRIO.load()) < MAX_RT_PRIO {
             (*activity).rt_run_ns += now_ns - last_ns;
         }
-        let is_timed = (*activity).nr_runs & (TIMED_ONE_IN - 1) == 0;
         if pid != 0 && !slot.is_null() && (*slot).pid == pid && (*slot).since_ns != 0 {
             let since_ns = (*slot).since_ns;
             (*slot).since_ns = 0;
@@ -117,10 +122,7 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
                 }
             }
         }
-        if is_timed {
-            (*activity).timed_ns += bpf_ktime_get_ns() - now_ns;
-            (*activity).nr_timed += 1;
-        }
+        run.end();
     }
     0
 }

@@ -1,42 +1,27 @@
-//! Probe level 1: attached to a suspicious host, detached from a quiet one.
+//! Probe level 1: groups of programs, attached to a suspicious host, detached from a quiet one.
 //!
-//! In: the loaded object, and the level wanted. Out: what each CPU counted. Refuses: failing the whole for a
+//! In: the loaded object, and the groups wanted. Out: what each CPU counted. Refuses: failing the whole for a
 //! tracepoint that this kernel lacks; what it would have shown is then absent.
 
+use std::collections::BTreeSet;
+
 use aya::maps::MapData;
-use aya::programs::BtfTracePoint;
+use aya::programs::raw_trace_point::RawTracePointLink;
 use aya::programs::tp_btf::BtfTracePointLink;
+use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint};
 use aya::{Btf, Ebpf};
-use livelock_common::{CpuActivity, RunnableSlot};
+use livelock_common::{CpuActivity, OpenPair, RunnableSlot};
+use livelock_core::probes::{GroupSet, Probe, ProbeGroup, ProbeSet};
 
 use super::config::TaskFilter;
 use super::mapping::{MappedArray, copy};
 use crate::raw::RawRecord;
 
-/// Programs of level 1; each is called as the tracepoint that it attaches to. Ends come before begins, so
-/// that none is counted without its other half.
-pub(super) const PROGRAMS: [&str; 11] = [
-    "softirq_exit",
-    "softirq_entry",
-    "irq_handler_exit",
-    "irq_handler_entry",
-    "sys_exit",
-    "page_fault_user",
-    "page_fault_kernel",
-    "reclaim_retry_zone",
-    "kfree_skb",
-    "sched_switch",
-    "sched_wakeup",
-];
-
-/// Of these, what belongs to no task: not attached if tasks are the scope.
-const OF_NO_TASK: [&str; 5] = [
-    "softirq_exit",
-    "softirq_entry",
-    "irq_handler_exit",
-    "irq_handler_entry",
-    "kfree_skb",
-];
+/// What keeps a program attached.
+enum Link {
+    Btf { _link: BtfTracePointLink },
+    Raw { _link: RawTracePointLink },
+}
 
 /// The programs of level 1 and their maps.
 pub(super) struct Level1 {
@@ -45,8 +30,13 @@ pub(super) struct Level1 {
     /// Programs are loaded when first needed, and name their maps by these descriptors.
     _maps: [MapData; 3],
     tasks: TaskFilter,
-    links: Vec<BtfTracePointLink>,
-    is_loaded: bool,
+    /// In the order of [`Probe::ALL`] within a group.
+    links: Vec<(Probe, Link)>,
+    loaded: BTreeSet<Probe>,
+    /// This kernel has no such tracepoint, or refused the program.
+    absent: BTreeSet<Probe>,
+    /// As wanted last; a group all of whose programs are absent is in it.
+    groups: GroupSet,
 }
 
 impl Level1 {
@@ -62,47 +52,78 @@ impl Level1 {
             _maps: maps,
             tasks,
             links: Vec::new(),
-            is_loaded: false,
+            loaded: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            groups: GroupSet::EMPTY,
         }
     }
 
-    pub(super) fn is_attached(&self) -> bool {
-        !self.links.is_empty()
+    pub(super) fn groups(&self) -> GroupSet {
+        self.groups
     }
 
-    /// Attaches what this kernel has. Programs are loaded the first time: most hosts never need them.
-    pub(super) fn attach(&mut self, ebpf: &mut Ebpf, btf: &Btf) {
-        if self.is_attached() {
-            return;
+    /// The programs that are attached.
+    fn probes(&self) -> ProbeSet {
+        let probes = self.links.iter();
+        probes.fold(ProbeSet::default(), |set, (probe, _)| set.with(*probe))
+    }
+
+    /// Attaches what this kernel has of `wanted`, and detaches the rest. Programs are loaded the first time: most
+    /// hosts never need them.
+    pub(super) fn set(&mut self, wanted: GroupSet, ebpf: &mut Ebpf, btf: &Btf) {
+        let before = self.groups;
+        for group in before.iter().filter(|&group| !wanted.has(group)) {
+            self.detach(group);
         }
-        self.clear();
-        let is_wanted = |name: &&str| self.tasks == TaskFilter::All || !OF_NO_TASK.contains(name);
-        for name in PROGRAMS.into_iter().filter(is_wanted) {
-            let program: Option<&mut BtfTracePoint> =
-                ebpf.program_mut(name).and_then(|p| p.try_into().ok());
-            let Some(program) = program else { continue };
-            if !self.is_loaded
-                && let Err(error) = program.load(name, btf)
-            {
-                log::info!("no {name} at level 1: {error}");
+        if self.links.is_empty() {
+            self.clear();
+        }
+        for group in wanted.iter().filter(|&group| !before.has(group)) {
+            // What belongs to no task is of no scope of tasks.
+            if self.tasks == TaskFilter::All || group.is_of_tasks() {
+                self.attach(group, ebpf, btf);
+            }
+        }
+        self.groups = wanted;
+    }
+
+    fn attach(&mut self, group: ProbeGroup, ebpf: &mut Ebpf, btf: &Btf) {
+        self.clear_begun(group);
+        let of_group = Probe::ALL.iter().filter(|probe| probe.group() == group);
+        for &probe in of_group {
+            if self.absent.contains(&probe) {
                 continue;
             }
-            match program.attach().and_then(|id| program.take_link(id)) {
-                Ok(link) => self.links.push(link),
-                Err(error) => log::info!("no {name} at level 1: {error}"),
+            let is_loaded = self.loaded.contains(&probe);
+            match attach(probe, is_loaded, ebpf, btf) {
+                Ok(link) => {
+                    self.loaded.insert(probe);
+                    self.links.push((probe, link));
+                }
+                Err(error) => {
+                    log::info!("no {} at level 1: {error}", probe.name());
+                    self.absent.insert(probe);
+                }
             }
         }
-        self.is_loaded = true;
     }
 
-    pub(super) fn detach(&mut self) {
+    fn detach(&mut self, group: ProbeGroup) {
         // In the order of attaching reversed: begins before ends.
-        while self.links.pop().is_some() {}
+        while let Some(at) = self.links.iter().rposition(|(p, _)| p.group() == group) {
+            drop(self.links.remove(at));
+        }
     }
 
-    /// What was counted since the attach, and who waits to run.
+    pub(super) fn detach_all(&mut self) {
+        while self.links.pop().is_some() {}
+        self.groups = GroupSet::EMPTY;
+    }
+
+    /// What was counted since the first attach, and who waits to run.
     pub(super) fn snapshot(&self, sink: &mut Vec<RawRecord>) {
-        if !self.is_attached() {
+        let probes = self.probes();
+        if probes.is_empty() {
             return;
         }
         for cpu in 0..self.activity.len() {
@@ -111,12 +132,14 @@ impl Level1 {
             };
             // SAFETY: an element of the mapping; plain integers, each with one writer.
             let activity = unsafe { copy(at) };
-            if activity.nr_runs > 0 {
-                sink.push(RawRecord::Activity {
-                    cpu: u32::try_from(cpu).unwrap_or(u32::MAX),
-                    activity: Box::new(activity),
-                });
-            }
+            sink.push(RawRecord::Activity {
+                cpu: u32::try_from(cpu).unwrap_or(u32::MAX),
+                probes,
+                activity: Box::new(activity),
+            });
+        }
+        if !self.groups.has(ProbeGroup::Scheduler) {
+            return;
         }
         for i in 0..self.runnable.len() {
             let Some(at) = self.runnable.get(i) else {
@@ -130,7 +153,7 @@ impl Level1 {
         }
     }
 
-    /// Counters start at 0, and no half of a pair is left from the last time. Nothing is attached now.
+    /// Counters start at 0. Nothing is attached now.
     fn clear(&self) {
         for cpu in 0..self.activity.len() {
             if let Some(at) = self.activity.get(cpu) {
@@ -138,11 +161,68 @@ impl Level1 {
                 unsafe { std::ptr::write_bytes(at, 0, 1) };
             }
         }
-        for i in 0..self.runnable.len() {
-            if let Some(at) = self.runnable.get(i) {
-                // SAFETY: as above.
-                unsafe { std::ptr::write_bytes(at, 0, 1) };
+    }
+
+    /// No half of a pair is left from the last time. Nothing of `group` is attached now, and no other group writes
+    /// these members.
+    fn clear_begun(&self, group: ProbeGroup) {
+        const NONE: OpenPair = OpenPair {
+            begin_ns: 0,
+            pid: 0,
+            pad: 0,
+        };
+        for cpu in 0..self.activity.len() {
+            let Some(at) = self.activity.get(cpu) else {
+                continue;
+            };
+            // SAFETY: members of an element of the mapping, which nobody else writes now.
+            unsafe {
+                match group {
+                    ProbeGroup::Interrupts => {
+                        (*at).softirq_begin_ns = 0;
+                        (*at).hardirq_begin_ns = 0;
+                    }
+                    ProbeGroup::Scheduler => (*at).last_switch_ns = 0,
+                    ProbeGroup::Faults => (*at).last_fault_pid = 0,
+                    ProbeGroup::Reclaim => {
+                        (*at).direct_reclaim.open.fill(NONE);
+                        (*at).compaction.open.fill(NONE);
+                    }
+                    ProbeGroup::Workqueue => (*at).work.open.fill(NONE),
+                    ProbeGroup::Syscalls | ProbeGroup::Packets | ProbeGroup::CrossCalls => {}
+                }
+            }
+        }
+        if group == ProbeGroup::Scheduler {
+            for i in 0..self.runnable.len() {
+                if let Some(at) = self.runnable.get(i) {
+                    // SAFETY: an element of the mapping; all bytes zero is a value of it.
+                    unsafe { std::ptr::write_bytes(at, 0, 1) };
+                }
             }
         }
     }
+}
+
+fn attach(probe: Probe, is_loaded: bool, ebpf: &mut Ebpf, btf: &Btf) -> Result<Link, ProgramError> {
+    let name = probe.name();
+    let program = ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
+    if probe.is_raw() {
+        let program: &mut RawTracePoint = program.try_into()?;
+        if !is_loaded {
+            program.load()?;
+        }
+        let id = program.attach(name)?;
+        return Ok(Link::Raw {
+            _link: program.take_link(id)?,
+        });
+    }
+    let program: &mut BtfTracePoint = program.try_into()?;
+    if !is_loaded {
+        program.load(name, btf)?;
+    }
+    let id = program.attach()?;
+    Ok(Link::Btf {
+        _link: program.take_link(id)?,
+    })
 }

@@ -15,6 +15,7 @@ use livelock_common::{
     TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
 use livelock_core::host::SamplerSource;
+use livelock_core::probes::GroupSet;
 
 use super::activity::Level1;
 use super::config::{CaptureConfig, TaskFilter};
@@ -216,19 +217,15 @@ impl Capture {
         sink.push(RawRecord::RecursionMisses(self.recursion_misses()));
     }
 
-    /// Attaches the programs of probe level 1, or detaches them. Call it after a close.
-    pub fn set_level(&mut self, level: u8) {
-        if level == 0 {
-            self.level1.detach();
-        } else {
-            self.level1.attach(&mut self.ebpf, &self.btf);
-        }
+    /// Attaches these groups of probe level 1, and detaches the others. Call it after a close.
+    pub fn set_groups(&mut self, groups: GroupSet) {
+        self.level1.set(groups, &mut self.ebpf, &self.btf);
     }
 
-    /// The present probe level.
+    /// The present groups.
     #[must_use]
-    pub fn level(&self) -> u8 {
-        u8::from(self.level1.is_attached())
+    pub fn groups(&self) -> GroupSet {
+        self.level1.groups()
     }
 
     /// Streams only waits that end in slices whose number has none of these bits; 0 streams all.
@@ -246,7 +243,7 @@ impl Capture {
     /// `contention_begin` goes first and the rest a moment later, so that the waits in between find
     /// their ends.
     pub fn detach(&mut self) {
-        self.level1.detach();
+        self.level1.detach_all();
         self.tracepoint_links.pop();
         std::thread::sleep(DETACH_GRACE);
         self.tracepoint_links.clear();

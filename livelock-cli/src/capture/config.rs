@@ -65,7 +65,7 @@ impl KernelOffsets {
 }
 
 /// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
-pub const TRACEPOINT_TYPES: [&str; 14] = [
+pub const TRACEPOINT_TYPES: [&str; 24] = [
     "btf_trace_contention_begin",
     "btf_trace_contention_end",
     "btf_trace_softirq_exit",
@@ -76,6 +76,16 @@ pub const TRACEPOINT_TYPES: [&str; 14] = [
     "btf_trace_page_fault_user",
     "btf_trace_page_fault_kernel",
     "btf_trace_reclaim_retry_zone",
+    "btf_trace_mm_vmscan_direct_reclaim_end",
+    "btf_trace_mm_vmscan_direct_reclaim_begin",
+    "btf_trace_mm_vmscan_memcg_reclaim_end",
+    "btf_trace_mm_vmscan_memcg_reclaim_begin",
+    "btf_trace_mm_compaction_end",
+    "btf_trace_mm_compaction_begin",
+    "btf_trace_ipi_send_cpu",
+    "btf_trace_ipi_send_cpumask",
+    "btf_trace_tlb_flush",
+    "btf_trace_workqueue_execute_start",
     "btf_trace_kfree_skb",
     "btf_trace_sched_switch",
     "btf_trace_sched_wakeup",

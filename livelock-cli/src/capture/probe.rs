@@ -2,13 +2,13 @@
 //!
 //! In: kernel offsets. Out: per program what the kernel said. Refuses: to leave anything attached.
 
-use aya::programs::{BtfTracePoint, PerfEvent, RawTracePoint};
+use aya::programs::{BtfTracePoint, PerfEvent, Program, ProgramError, RawTracePoint};
 use aya::{Btf, Ebpf};
 
 use livelock_core::host::SamplerSource;
+use livelock_core::probes::{Probe, ProbeGroup};
 
 use super::CaptureError;
-use super::activity::PROGRAMS;
 use super::config::{KernelOffsets, TaskFilter};
 use super::load::{check_abi, load_object};
 use super::sampler::{attach_sampler, load_sampler};
@@ -98,26 +98,51 @@ pub fn probe_programs(
 
 /// The programs that are attached to a suspicious host only.
 fn level1(ebpf: &mut Ebpf, btf: &Btf) -> Vec<ProgramProbe> {
-    let mut probe = |program: &'static str| {
-        let tracepoint: &mut BtfTracePoint = ebpf.program_mut(program)?.try_into().ok()?;
-        let result = tracepoint
-            .load(program, btf)
-            .map_err(|e| chain(&e))
-            .map(|()| {
-                let info = tracepoint.info().ok();
-                info.and_then(|info| info.verified_instruction_count())
-            });
-        Some((program, result))
-    };
-    PROGRAMS
+    Probe::ALL
         .iter()
-        .filter_map(|&program| probe(program))
-        .map(|(program, result)| ProgramProbe {
-            program,
-            hook: "tp_btf, probe level 1",
-            result,
+        .filter_map(|&probe| {
+            let program = ebpf.program_mut(probe.name())?;
+            Some(ProgramProbe {
+                program: probe.name(),
+                hook: hook(probe),
+                result: load_level1(probe, program, btf).map_err(|e| chain(&e)),
+            })
         })
         .collect()
+}
+
+/// Hook and group, as `doctor` shows them.
+const fn hook(probe: Probe) -> &'static str {
+    match probe.group() {
+        ProbeGroup::Syscalls => "probe level 1, syscalls",
+        ProbeGroup::Interrupts => "probe level 1, interrupts",
+        ProbeGroup::Scheduler => "probe level 1, scheduler",
+        ProbeGroup::Faults => "probe level 1, faults",
+        ProbeGroup::Reclaim => "probe level 1, reclaim",
+        ProbeGroup::Packets => "probe level 1, packets",
+        ProbeGroup::CrossCalls => "probe level 1, cross_calls",
+        ProbeGroup::Workqueue => "probe level 1, workqueue",
+    }
+}
+
+fn load_level1(
+    probe: Probe,
+    program: &mut Program,
+    btf: &Btf,
+) -> Result<Option<u32>, ProgramError> {
+    let info = if probe.is_raw() {
+        let program: &mut RawTracePoint = program.try_into()?;
+        program.load()?;
+        // Only attaching tells whether the kernel has a raw tracepoint.
+        let link = program.attach(probe.name())?;
+        program.detach(link)?;
+        program.info()
+    } else {
+        let program: &mut BtfTracePoint = program.try_into()?;
+        program.load(probe.name(), btf)?;
+        program.info()
+    };
+    Ok(info.ok().and_then(|info| info.verified_instruction_count()))
 }
 
 /// What would drive the sampler: attaches it, asks and detaches it again.

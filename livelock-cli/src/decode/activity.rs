@@ -3,12 +3,21 @@
 //! In: a CPU's counters, slots of runnable tasks. Out: `Activity` and `Starved` events. Refuses: slots of
 //! tasks that have waited for less than is worth a word.
 
-use livelock_common::{ABSENT, CpuActivity, RunnableSlot};
-use livelock_core::activity::{Activity, CountedTime, SoftirqVector, StarvedTask, SyscallResults};
-use livelock_core::ids::{MonotonicNs, Pid};
+use std::collections::BTreeMap;
+
+use livelock_common::{ABSENT, CpuActivity, FunctionTime, GroupRuns, PairTimes, RunnableSlot};
+use livelock_core::activity::{
+    Activity, CountedTime, FlushReason, PairedTime, ReclaimActivity, SoftirqVector, StarvedTask,
+    SyscallResults,
+};
+use livelock_core::ids::{CodeAddr, MonotonicNs, Pid};
+use livelock_core::probes::{ProbeGroup, ProbeSet};
 use livelock_core::thresholds::{ACTIVITY_ENTRY_NS, ACTIVITY_UNTIMED_NS, STARVED_NS};
 
-pub(super) fn activity(raw: &CpuActivity) -> Activity {
+/// `COMPACT_SUCCESS` of `enum compact_result` (include/linux/compaction.h, v5.19 to v6.18).
+const COMPACT_SUCCESS: usize = 8;
+
+pub(super) fn activity(probes: ProbeSet, raw: &CpuActivity) -> Activity {
     let softirqs = SoftirqVector::ALL
         .into_iter()
         .zip(raw.nr_softirqs.into_iter().zip(raw.softirq_ns))
@@ -41,11 +50,32 @@ pub(super) fn activity(raw: &CpuActivity) -> Activity {
         .filter(|(_, results)| results.nr() > 0)
         .collect();
     let errnos = (0u32..).zip(raw.errnos).filter(|(_, nr)| *nr > 0).collect();
-    let timed_ns = raw.timed_ns.checked_div(raw.nr_timed);
-    let run_ns = timed_ns
-        .unwrap_or(ACTIVITY_UNTIMED_NS)
-        .saturating_add(ACTIVITY_ENTRY_NS);
+    let costs = ProbeGroup::ALL.into_iter().zip(&raw.runs).map(cost);
+    let flushes = (0..).map(FlushReason::of).zip(raw.tlb_flushes);
+    let mut tlb_flushes = BTreeMap::new();
+    for (reason, nr) in flushes.filter(|(_, nr)| *nr > 0) {
+        let sum: &mut u64 = tlb_flushes.entry(reason).or_default();
+        *sum = sum.saturating_add(nr);
+    }
     Activity {
+        probes,
+        observed_ns: BTreeMap::new(),
+        costs: costs.filter(|(_, cost)| cost.nr > 0).collect(),
+        reclaim: ReclaimActivity {
+            direct: paired(&raw.direct_reclaim),
+            nr_direct_reclaimed: raw.nr_direct_reclaimed,
+            compaction: paired(&raw.compaction),
+            nr_compacted: raw
+                .compact_results
+                .get(COMPACT_SUCCESS)
+                .copied()
+                .unwrap_or(0),
+        },
+        work: paired(&raw.work),
+        work_functions: functions(&raw.work_functions),
+        nr_ipis: raw.nr_ipis,
+        call_functions: functions(&raw.call_functions),
+        tlb_flushes,
         softirqs,
         hardirqs,
         syscalls,
@@ -69,9 +99,40 @@ pub(super) fn activity(raw: &CpuActivity) -> Activity {
             prio: (raw.long_delay_prio != ABSENT).then_some(raw.long_delay_prio),
         }),
         rt_run_ns: raw.rt_run_ns,
-        nr_runs: raw.nr_runs,
-        self_ns: raw.nr_runs.saturating_mul(run_ns),
     }
+}
+
+fn cost((group, runs): (ProbeGroup, &GroupRuns)) -> (ProbeGroup, CountedTime) {
+    let timed_ns = runs.timed_ns.checked_div(runs.nr_timed);
+    let run_ns = timed_ns
+        .unwrap_or(ACTIVITY_UNTIMED_NS)
+        .saturating_add(ACTIVITY_ENTRY_NS);
+    let cost = CountedTime {
+        nr: runs.nr_runs,
+        ns: runs.nr_runs.saturating_mul(run_ns),
+    };
+    (group, cost)
+}
+
+const fn paired(raw: &PairTimes) -> PairedTime {
+    PairedTime {
+        timed: CountedTime {
+            nr: raw.nr,
+            ns: raw.ns,
+        },
+        nr_unpaired: raw.nr_unpaired,
+    }
+}
+
+/// Entry 0 has no function: address 0.
+fn functions(raw: &[FunctionTime]) -> BTreeMap<CodeAddr, CountedTime> {
+    let mut sums: BTreeMap<CodeAddr, CountedTime> = BTreeMap::new();
+    for each in raw.iter().filter(|each| each.nr > 0) {
+        let sum = sums.entry(CodeAddr(each.function_addr)).or_default();
+        sum.nr = sum.nr.saturating_add(each.nr);
+        sum.ns = sum.ns.saturating_add(each.ns);
+    }
+    sums
 }
 
 pub(super) fn starved(slot: &RunnableSlot, at: MonotonicNs) -> Option<StarvedTask> {

@@ -53,9 +53,13 @@ pub fn decode(raw: &RawRecord, at: MonotonicNs, sink: &mut Vec<Event>) -> Result
             cpu::decode(&snapshot, at, sink)?;
         }
         RawRecord::Task(slot) => sink.push(Event::InFlight(open_task(slot, at))),
-        RawRecord::Activity { cpu, activity } => sink.push(Event::Activity {
+        RawRecord::Activity {
+            cpu,
+            probes,
+            activity,
+        } => sink.push(Event::Activity {
             cpu: CpuId(*cpu),
-            activity: activity::activity(activity),
+            activity: Box::new(activity::activity(*probes, activity)),
         }),
         RawRecord::Runnable(slot) => {
             sink.extend(activity::starved(slot, at).map(Event::Starved));

@@ -6,6 +6,7 @@ use livelock_core::declared::{DeclaredProgress, DeclaredState};
 use livelock_core::event::LockKind;
 use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use livelock_core::ids::{CpuId, Pid};
+use livelock_core::probes::ProbeGroup;
 use livelock_core::scope::Scope;
 use livelock_core::verdict::*;
 
@@ -102,21 +103,33 @@ fn lock() -> LockReport {
 fn activity() -> ActivityReport {
     ActivityReport {
         observed_ns: 4_500_000_000,
-        ok_syscalls_per_sec: 61.0,
+        groups: [ProbeGroup::Syscalls, ProbeGroup::Interrupts]
+            .map(|group| GroupReport {
+                group,
+                observed_ns: 4_500_000_000,
+                cost_pct: 0.1,
+                runs_per_sec: 960.0,
+                absent: Vec::new(),
+            })
+            .to_vec(),
+        ok_syscalls_per_sec: Some(61.0),
         retry_pct: Some(0.0),
-        failing_syscalls: Vec::new(),
-        errnos_per_sec: BTreeMap::new(),
-        softirqs: vec![InterruptReport {
+        failing_syscalls: Some(Vec::new()),
+        errnos_per_sec: Some(BTreeMap::new()),
+        softirqs: Some(vec![InterruptReport {
             name: "TIMER".to_owned(),
             per_sec: 480.0,
             cpu_pct: 0.6,
-        }],
-        hardirqs: Vec::new(),
-        faults_per_sec: 3.0,
-        packets_dropped_per_sec: 0.0,
-        switches_per_sec: 52.0,
-        mean_run_delay_ns: Some(12_000),
-        rt_cpu_pct: 0.1,
+        }]),
+        hardirqs: Some(Vec::new()),
+        faults_per_sec: None,
+        packets_dropped_per_sec: None,
+        switches_per_sec: None,
+        mean_run_delay_ns: None,
+        rt_cpu_pct: None,
+        reclaim: None,
+        cross_calls: None,
+        work: None,
     }
 }
 

@@ -10,6 +10,7 @@ use livelock_core::declared::DeclaredReading;
 use livelock_core::escalation::Escalation;
 use livelock_core::event::Event;
 use livelock_core::names::Names;
+use livelock_core::probes::GroupSet;
 use livelock_core::recording::{Baseline, Close, EndedBy, NameTable, NewNames, Opening};
 use livelock_core::spin_functions::{is_idle, is_spin};
 use livelock_core::verdict::Status;
@@ -106,7 +107,7 @@ pub(super) struct Desk {
     names: LiveNames,
     code: LiveCode,
     escalation: Escalation,
-    level: u8,
+    groups: GroupSet,
     tape: Option<Tape>,
 }
 
@@ -131,15 +132,15 @@ impl Desk {
             names: prepared.names,
             code: prepared.code,
             escalation: Escalation::default(),
-            level: 0,
+            groups: GroupSet::EMPTY,
             tape,
         };
         Ok((desk, written))
     }
 
-    /// Probe level that the next window deserves.
-    pub(super) const fn level(&self) -> u8 {
-        self.level
+    /// Probe groups that the next window deserves.
+    pub(super) const fn groups(&self) -> GroupSet {
+        self.groups
     }
 
     /// Judges what waits, in order.
@@ -177,7 +178,7 @@ impl Desk {
         let seen = self
             .bench
             .observe(&closed.window, closed.readings.clone(), names);
-        self.level = self.escalation.next(&closed.window, &seen);
+        self.groups = self.escalation.next(&closed.window, &seen);
         let written =
             self.bench
                 .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;

@@ -150,7 +150,7 @@ pub(super) async fn observe(
                     if desk.judge_all(&mut waiting, listener)? == Written::PipeClosed {
                         break EndedBy::ClosedPipe;
                     }
-                    pipeline.set_level(desk.level().min(session.max_level));
+                    pipeline.set_groups(desk.groups().up_to_level(session.max_level));
                 }
                 if is_last {
                     break EndedBy::Duration;

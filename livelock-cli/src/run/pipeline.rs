@@ -5,6 +5,7 @@
 use anyhow::Context;
 use livelock_core::event::Event;
 use livelock_core::ids::MonotonicNs;
+use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder};
 
@@ -120,13 +121,14 @@ impl Pipeline {
         Ok((window, self.take_folded()))
     }
 
-    /// Probes of `level` from now on.
-    pub(super) fn set_level(&mut self, level: u8) {
-        if level != self.capture.level() {
+    /// These groups of probe level 1 from now on.
+    pub(super) fn set_groups(&mut self, groups: GroupSet) {
+        if groups != self.capture.groups() {
             let began = std::time::Instant::now();
-            self.capture.set_level(level);
+            self.capture.set_groups(groups);
+            let names: Vec<_> = groups.iter().map(ProbeGroup::name).collect();
             log::info!(
-                "probe level {level} after {} ms",
+                "probe groups {names:?} after {} ms",
                 began.elapsed().as_millis()
             );
         }

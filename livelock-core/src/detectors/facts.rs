@@ -7,8 +7,9 @@ use crate::cause_class::CauseClass;
 use crate::event::LockKind;
 use crate::ledger::profile::{ClassSamples, Profile};
 use crate::ledger::time::{TimeBooks, share};
+use crate::probes::Probe;
 use crate::thresholds as at;
-use crate::verdict::{Evidence, EvidenceSource, LockReport};
+use crate::verdict::{ActivityReport, Evidence, EvidenceSource, LockReport};
 
 /// Facts of a span.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +28,8 @@ pub struct Facts<'a> {
     pub nr_pages: Option<(u64, u64)>,
     /// Probe level 1; `None`: never attached in this span.
     pub activity: Option<&'a Activity>,
-    /// Wall time for which it was attached.
-    pub activity_ns: u64,
+    /// What it saw, in rates and with names.
+    pub report: Option<&'a ActivityReport>,
     /// The task that has waited longest to run.
     pub starved: Option<StarvedTask>,
     /// Locks by burn.
@@ -70,10 +71,16 @@ impl<'a> Facts<'a> {
         per_sec(self.counters.get(counter)?, self.wall_ns)
     }
 
-    /// Events of probe level 1 a second.
+    /// What probe level 1 counted, if `probe` was attached.
     #[must_use]
-    pub fn activity_rate(&self, nr: u64) -> Option<f64> {
-        per_sec(nr, self.activity_ns)
+    pub fn seen_by(&self, probe: Probe) -> Option<&'a Activity> {
+        self.activity.filter(|activity| activity.sees(probe))
+    }
+
+    /// Events that `probe` counted, a second; `None`: it was not attached.
+    #[must_use]
+    pub fn activity_rate(&self, probe: Probe, nr: u64) -> Option<f64> {
+        per_sec(nr, self.seen_by(probe)?.observed_ns(probe.group())?)
     }
 
     /// Spin of the locks that `wanted` takes, as share of busy time, and the first of them.

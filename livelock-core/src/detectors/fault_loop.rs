@@ -5,6 +5,7 @@
 use super::facts::{Facts, signal};
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
+use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -37,8 +38,8 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let activity = facts.activity?;
-    let per_sec = facts.activity_rate(activity.nr_same_faults)?;
+    let activity = facts.seen_by(Probe::PageFaultUser)?;
+    let per_sec = facts.activity_rate(Probe::PageFaultUser, activity.nr_same_faults)?;
     let pid = activity.same_fault_pid?;
     let sampled = facts
         .samples(detector.class)

@@ -6,6 +6,7 @@ use super::facts::{Facts, signal};
 use super::{Detection, Detector, Nature};
 use crate::activity::HostCounter;
 use crate::cause_class::CauseClass;
+use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -34,7 +35,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     }
     let line = facts.counters.by_line.iter().max_by_key(|(_, nr)| **nr);
     let vector = facts
-        .activity
+        .seen_by(Probe::SoftirqExit)
         .and_then(|activity| activity.softirqs.iter().max_by_key(|(_, time)| time.ns));
     let mut most = line.map_or_else(
         || "no device line known".to_owned(),

@@ -60,6 +60,23 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             format!("{per_sec:.0} calls between CPUs a second"),
         ));
     }
+    let queued = facts.report.and_then(|report| report.cross_calls.as_ref());
+    let top = queued
+        .and_then(|queued| queued.functions.as_ref()?.first())
+        .filter(|top| top.per_sec >= at::CALLS_PER_SEC);
+    if let Some(top) = top {
+        evidence.push(signal(
+            "call_function",
+            (top.per_sec, "1/s"),
+            Some(at::CALLS_PER_SEC),
+            EvidenceSource::Activity,
+            format!(
+                "CPUs were asked to run {} {:.0} times a second",
+                top.name, top.per_sec
+            ),
+        ));
+    }
+    let what = top.map_or_else(String::new, |top| format!(", most to run {}", top.name));
     Some(Detection {
         class: detector.class,
         nature: Nature::Place,
@@ -69,7 +86,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             "{:.1} CPUs wait for other CPUs to answer ({})",
             facts.cpus(share),
             calls.map_or("calls not counted".to_owned(), |per_sec| format!(
-                "{per_sec:.0} calls a second"
+                "{per_sec:.0} calls a second{what}"
             ))
         ),
     })

@@ -7,6 +7,7 @@ use super::{Detection, Detector, Nature};
 use crate::activity::HostCounter;
 use crate::cause_class::CauseClass;
 use crate::ledger::waste::reclaim_is_unproductive;
+use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -74,7 +75,38 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             format!("{nr_refaults} pages were read back, {pct:.0} % of those reclaimed"),
         ));
     }
-    if let Some(activity) = facts.activity.filter(|a| a.nr_reclaim_retries > 0) {
+    let reclaim = facts.report.and_then(|report| report.reclaim.as_ref());
+    let direct =
+        reclaim.and_then(|reclaim| reclaim.direct.as_ref().zip(reclaim.direct_pages_per_sec));
+    if let Some((direct, pages_per_sec)) = direct.filter(|(direct, _)| direct.per_sec > 0.0) {
+        evidence.push(signal(
+            "direct_reclaim_threads",
+            (direct.mean_threads, "threads"),
+            None,
+            EvidenceSource::Activity,
+            format!(
+                "{:.1} threads were in direct reclaim on average, {:.0} times a second, and reclaimed {pages_per_sec:.0} \
+                 pages a second",
+                direct.mean_threads, direct.per_sec
+            ),
+        ));
+    }
+    let compaction = reclaim.and_then(|reclaim| reclaim.compaction.as_ref());
+    let success = reclaim.and_then(|reclaim| reclaim.compaction_success_pct);
+    if let Some((compaction, success_pct)) = compaction.zip(success) {
+        evidence.push(signal(
+            "compaction_success",
+            (success_pct, "%"),
+            None,
+            EvidenceSource::Activity,
+            format!(
+                "{success_pct:.0} % of {:.0} compactions a second succeeded",
+                compaction.per_sec
+            ),
+        ));
+    }
+    let retried = facts.seen_by(Probe::ReclaimRetryZone);
+    if let Some(activity) = retried.filter(|a| a.nr_reclaim_retries > 0) {
         evidence.push(signal(
             "no_progress_loops",
             (activity.max_no_progress_loops as f64, "rounds"),

@@ -6,6 +6,7 @@ use super::facts::{Facts, signal};
 use super::shared::place_or_work;
 use super::{Detection, Detector};
 use crate::cause_class::CauseClass;
+use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -35,7 +36,7 @@ const REMEDIES: &[super::Row] = &[(
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let mut found = place_or_work(detector, facts, "waking and being woken")?;
-    let results = facts.activity?.all_syscalls();
+    let results = facts.seen_by(Probe::SysExit)?.all_syscalls();
     let retried = results.nr_retry as f64 / results.nr().max(1) as f64;
     // Without failing calls a crowded queue is just a crowded queue.
     if retried < at::RETRY_SHARE {

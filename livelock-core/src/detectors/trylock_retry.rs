@@ -7,6 +7,7 @@ use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
 use crate::ledger::profile::HotSpot;
 use crate::ledger::waste::retries;
+use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -53,11 +54,14 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let function = top.function.as_deref().unwrap_or("an unnamed function");
     let text = format!("loops of {function} that retry, on {} CPUs", cpus.len());
     let mut evidence = vec![sampled(facts, &text, share, at::WORK_SHARE)];
-    if let Some(activity) = facts.activity {
+    if let Some(activity) = facts.seen_by(Probe::SysExit) {
         let nr_ok = activity.all_syscalls().nr_ok();
         evidence.push(signal(
             "ok_syscalls",
-            (facts.activity_rate(nr_ok).unwrap_or(0.0), "1/s"),
+            (
+                facts.activity_rate(Probe::SysExit, nr_ok).unwrap_or(0.0),
+                "1/s",
+            ),
             None,
             EvidenceSource::ProgressCounters,
             format!("{nr_ok} system calls came back successful meanwhile"),

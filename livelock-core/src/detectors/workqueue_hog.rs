@@ -2,10 +2,11 @@
 //!
 //! In: samples of what workqueue threads work on. Out: a detection. Refuses: many short items.
 
-use super::facts::{Facts, sampled};
+use super::facts::{Facts, sampled, signal};
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
 use crate::thresholds as at;
+use crate::verdict::EvidenceSource;
 
 /// The class.
 #[rustfmt::skip] // lists of names
@@ -41,16 +42,32 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             .map(|(pid, _)| (*cpu, *pid))
     });
     let (cpu, pid) = hog.filter(|_| share >= at::PLACE_SHARE)?;
+    let mut evidence = vec![sampled(
+        facts,
+        &format!("the work item {function}"),
+        share,
+        at::PLACE_SHARE,
+    )];
+    let work = facts.report.and_then(|report| report.work.as_ref());
+    let run = work.and_then(|work| work.functions.iter().find(|run| run.name == *function));
+    if let Some((run, mean_ns)) = run.and_then(|run| Some((run, run.mean_ns?))) {
+        evidence.push(signal(
+            "work_item_run",
+            (mean_ns as f64, "ns"),
+            None,
+            EvidenceSource::Activity,
+            format!(
+                "{function} ran {:.0} times a second, for {:.1} ms each",
+                run.per_sec,
+                mean_ns as f64 / 1e6
+            ),
+        ));
+    }
     Some(Detection {
         class: detector.class,
         nature: Nature::Work,
         share,
-        evidence: vec![sampled(
-            facts,
-            &format!("the work item {function}"),
-            share,
-            at::PLACE_SHARE,
-        )],
+        evidence,
         summary: format!(
             "work item {function} keeps CPU {} busy (thread {})",
             cpu.0, pid.0

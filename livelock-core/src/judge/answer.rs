@@ -19,12 +19,13 @@ use crate::ids::MonotonicNs;
 use crate::ledger::time::share;
 use crate::locks;
 use crate::names::Names;
+use crate::probes::Probe;
 use crate::remedies;
 use crate::scope::Scope;
 use crate::thresholds as at;
 use crate::verdict::{
-    BlindSpot, Confidence, EvidenceSource, LockReport, SCHEMA, SelfCost, Span, StackSampling,
-    Status, TimeLedger, Verdict,
+    ActivityReport, BlindSpot, Confidence, EvidenceSource, LockReport, SCHEMA, SelfCost, Span,
+    StackSampling, Status, TimeLedger, Verdict,
 };
 
 /// The blind spot of probe level 0.
@@ -61,7 +62,8 @@ impl Case<'_> {
         let span = self.span;
         let status = self.status();
         let locks = locks::reports(&span.locks, span.wall_ns, self.nr_cpus, names);
-        let detections = detectors::detect(&self.facts(&locks));
+        let activity = self.activity(names);
+        let detections = detectors::detect(&self.facts(&locks, activity.as_ref()));
         let (class, found) = choose::class(self, status, &locks, &detections);
         let mut evidence = evidence::for_it(self, status, &locks);
         evidence.extend(found.into_iter().flat_map(|found| found.evidence.clone()));
@@ -82,16 +84,7 @@ impl Case<'_> {
             user_pct: pct(span.books.user_share()),
             omega: span.books.omega(),
             time: self.time(),
-            activity: span.activity.as_ref().and_then(|activity| {
-                let nr_cpus = self.nr_cpus;
-                activity_report::report(
-                    activity,
-                    span.activity_ns,
-                    nr_cpus,
-                    &span.counters,
-                    &self.host.arch,
-                )
-            }),
+            activity,
             progress,
             against: evidence::against(self, status),
             ruled_out: ruled_out::ruled_out(self, status),
@@ -180,9 +173,21 @@ impl Case<'_> {
         }
     }
 
+    /// What probe level 1 saw.
+    fn activity(&self, names: &dyn Names) -> Option<ActivityReport> {
+        let of = activity_report::Of {
+            nr_cpus: self.nr_cpus,
+            counters: &self.span.counters,
+            arch: &self.host.arch,
+            names,
+        };
+        activity_report::report(self.span.activity.as_ref()?, &of)
+    }
+
     /// What level 1 has seen meanwhile is no blind spot.
     fn blind_spots(&self) -> Vec<BlindSpot> {
-        let seen = self.span.activity.is_some();
+        let activity = self.span.activity.as_ref();
+        let seen = activity.is_some_and(|activity| activity.sees(Probe::SysExit));
         self.blind_spots
             .iter()
             .filter(|spot| !(seen && spot.id == SYSCALL_RESULTS))
@@ -190,7 +195,11 @@ impl Case<'_> {
             .collect()
     }
 
-    fn facts<'f>(&'f self, locks: &'f [LockReport]) -> Facts<'f> {
+    fn facts<'f>(
+        &'f self,
+        locks: &'f [LockReport],
+        report: Option<&'f ActivityReport>,
+    ) -> Facts<'f> {
         let span = self.span;
         Facts {
             books: &span.books,
@@ -200,7 +209,7 @@ impl Case<'_> {
             counters: &span.counters,
             nr_pages: span.nr_pages,
             activity: span.activity.as_ref(),
-            activity_ns: span.activity_ns,
+            report,
             starved: span.starved.filter(|_| self.is_starved()),
             locks,
             is_overcommitted: self.is_overcommitted(),

@@ -22,7 +22,7 @@ use crate::host::{HostFacts, SpinlockFlavour};
 use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
 use crate::ledger::slope::Throughput;
-use crate::ledger::{samples, time};
+use crate::ledger::{samples, shares, time};
 use crate::locks::{self, RecentStacks};
 use crate::names::Names;
 use crate::scope::Scope;
@@ -112,6 +112,7 @@ impl Judge {
             self.throughput.is_retrograde(),
             &self.host,
         );
+        seen.sampled = shares::shares(&profile);
         // Among samples of the scope's tasks alone each of them has its CPU to itself.
         seen.rt_hog = profile.rt_hog().filter(|_| !window.subject.is_tasks());
         seen.starved = starved(window, seen.rt_hog.is_some());

@@ -47,7 +47,6 @@ pub(super) struct SpanTally {
     pub(super) profile: Profile,
     pub(super) counters: HostCounters,
     pub(super) activity: Option<Activity>,
-    pub(super) activity_ns: u64,
     pub(super) starved: Option<StarvedTask>,
     pub(super) nr_starved_windows: u32,
     pub(super) declared: DeclaredTally,
@@ -101,7 +100,6 @@ impl SpanTally {
             profile,
             counters: window.host.clone(),
             activity: window.activity.clone(),
-            activity_ns: window.activity.as_ref().map_or(0, |_| window.duration_ns()),
             starved: seen.starved,
             nr_starved_windows: u32::from(seen.starved.is_some()),
             declared: DeclaredTally::default(),
@@ -152,7 +150,6 @@ impl SpanTally {
             (mine @ None, Some(later)) => *mine = Some(later.clone()),
             (_, None) => {}
         }
-        self.activity_ns += later.activity_ns;
         let waited_ns = |task: &Option<StarvedTask>| task.map(|task| task.age_ns);
         if waited_ns(&later.starved) > waited_ns(&self.starved) {
             self.starved = later.starved;

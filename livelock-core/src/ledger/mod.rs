@@ -6,6 +6,7 @@ pub mod functions;
 pub mod profile;
 pub mod progress;
 pub mod samples;
+pub mod shares;
 pub mod slope;
 mod tasks;
 pub mod time;

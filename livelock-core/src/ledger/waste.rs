@@ -10,6 +10,7 @@ use crate::cause_class::CauseClass;
 use crate::event::LockKind;
 use crate::ledger::profile::{HotKey, HotSpot, Profile};
 use crate::ledger::time::{TimeBooks, share};
+use crate::probes::Probe;
 use crate::spin_functions::is_spin;
 use crate::thresholds as at;
 use crate::window::Window;
@@ -44,8 +45,8 @@ pub fn reclaim_is_unproductive(
 
 /// Share of the packets received that got to somebody; `None`: not counted, or nothing came.
 ///
-/// `/proc/net/snmp` knows the network namespace of this process only; drops anywhere are counted while probe level
-/// 1 is attached, and then compared with what was received in the same windows.
+/// `/proc/net/snmp` knows the network namespace of this process only; drops anywhere are counted while the group
+/// of packets is attached, and then compared with what was received in the same windows.
 #[must_use]
 pub fn delivered_share(counters: &HostCounters, activity: Option<&Activity>) -> Option<f64> {
     let get = |counter| counters.get(counter);
@@ -54,7 +55,9 @@ pub fn delivered_share(counters: &HostCounters, activity: Option<&Activity>) -> 
     let overflowed = get(HostCounter::PacketsDropped).unwrap_or(0);
     let refused = get(HostCounter::DatagramsRefused).unwrap_or(0);
     let here = of(overflowed + refused, processed + overflowed);
-    let anywhere = activity.and_then(|seen| of(seen.nr_packets_dropped, seen.nr_packets_processed));
+    let anywhere = activity
+        .filter(|seen| seen.sees(Probe::KfreeSkb))
+        .and_then(|seen| of(seen.nr_packets_dropped, seen.nr_packets_processed));
     match (here, anywhere) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
@@ -115,7 +118,11 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
 
 /// Share of the faults that are the one before over again; 0 if they are too few to matter, or not counted.
 fn repeated_faults(window: &Window) -> f64 {
-    let Some(activity) = &window.activity else {
+    let Some(activity) = window
+        .activity
+        .as_ref()
+        .filter(|seen| seen.sees(Probe::PageFaultUser))
+    else {
         return 0.0;
     };
     let per_sec = activity.nr_same_faults as f64 * 1e9 / window.duration_ns().max(1) as f64;
@@ -127,9 +134,13 @@ fn repeated_faults(window: &Window) -> f64 {
     }
 }
 
-/// Whether next to no system call succeeds (probe level 1 counts them).
+/// Whether next to no system call succeeds; `false` as well if nobody counts them, since unknown must not accuse.
 fn nothing_returns(window: &Window, books: &TimeBooks) -> bool {
-    let Some(activity) = &window.activity else {
+    let Some(activity) = window
+        .activity
+        .as_ref()
+        .filter(|seen| seen.sees(Probe::SysExit))
+    else {
         return false;
     };
     let busy_secs = books.busy_ns() as f64 / 1e9;

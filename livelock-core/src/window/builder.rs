@@ -16,6 +16,7 @@ use crate::event::{
     SampleMode, StackEvent, UnfoldedWait, WaitEvent,
 };
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
+use crate::probes::Probe;
 use crate::scope::Scope;
 use crate::tasks::Subject;
 use crate::verdict::Accounting;
@@ -95,7 +96,7 @@ impl WindowBuilder {
             Event::Host(host) => self.now.host = Some(host),
             Event::Tasks(tasks) => self.now.tasks = Some(tasks),
             Event::Activity { cpu, activity } => {
-                self.now.activity.insert(cpu, activity);
+                self.now.activity.insert(cpu, *activity);
             }
             Event::Starved(task) => self.starved.push(task),
             Event::RecursionMisses(nr) => {
@@ -227,8 +228,14 @@ impl WindowBuilder {
                 sum
             });
         let processed = host.get(HostCounter::PacketsProcessed).unwrap_or(0);
+        let duration_ns = end.since(begin);
         let activity = activity.map(|sum| Activity {
-            nr_packets_processed: processed,
+            nr_packets_processed: if sum.sees(Probe::KfreeSkb) {
+                processed
+            } else {
+                0
+            },
+            observed_ns: sum.groups().iter().map(|g| (g, duration_ns)).collect(),
             ..sum
         });
         // Where the tool itself runs is not known; within a scope its time is not told apart.

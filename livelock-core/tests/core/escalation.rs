@@ -1,6 +1,14 @@
-//! When probe level 1 comes and goes.
+//! When groups of probe level 1 come and go.
 
-use livelock_core::escalation::Escalation;
+use std::collections::BTreeMap;
+
+use livelock_core::activity::{Activity, CountedTime, HostCounter};
+use livelock_core::detect::Observation;
+use livelock_core::escalation::{Escalation, predicted_pct};
+use livelock_core::probes::{GroupSet, ProbeGroup, ProbeSet};
+use livelock_core::tasks::Subject;
+use livelock_core::verdict::CauseClass;
+use livelock_core::window::Window;
 
 use crate::scenario::{Load, Samples, Sim, compute, fd_collapse, idle};
 
@@ -18,7 +26,7 @@ fn kernel_bound() -> Load {
     }
 }
 
-fn levels(escalation: &mut Escalation, load: Load, nr: usize) -> Vec<u8> {
+fn choices(escalation: &mut Escalation, load: Load, nr: usize) -> Vec<GroupSet> {
     let mut sim = Sim::new(4);
     sim.run(nr, load);
     sim.windows
@@ -28,43 +36,271 @@ fn levels(escalation: &mut Escalation, load: Load, nr: usize) -> Vec<u8> {
         .collect()
 }
 
+/// One window, in which everything that level 0 counts explains what the kernel is busy with.
+fn busy_window() -> (Window, Observation) {
+    let mut sim = Sim::new(4);
+    sim.run(1, kernel_bound());
+    let (mut window, mut seen) = (sim.windows.remove(0), sim.seen.remove(0));
+    // A full host would ask for the scheduler: 79 % is suspicious only as spinning is.
+    seen.busy = Some(0.79);
+    seen.omega = Some(0.2);
+    seen.pi = Some(50_000.0);
+    window.host.values = BTreeMap::from([
+        (HostCounter::PacketsProcessed, 0),
+        (HostCounter::DirectReclaims, 0),
+        (HostCounter::CompactStalls, 0),
+        (HostCounter::CallInterrupts, 0),
+        (HostCounter::Softirqs, 1000),
+    ]);
+    (window, seen)
+}
+
+fn chosen(change: impl Fn(&mut Window, &mut Observation)) -> GroupSet {
+    let (mut window, mut seen) = busy_window();
+    change(&mut window, &mut seen);
+    Escalation::default().next(&window, &seen)
+}
+
+fn sampled(seen: &mut Observation, class: CauseClass, share: f64) {
+    let sampled = seen.sampled.get_or_insert_with(Default::default);
+    sampled.by_class.insert(class, share);
+}
+
+fn interrupts(window: &mut Window, share: f64) {
+    for times in window.cpu_times.values_mut() {
+        times.softirq_ns = (times.system_ns as f64 * share) as u64;
+        times.system_ns -= times.softirq_ns;
+    }
+}
+
+fn only(group: ProbeGroup) -> GroupSet {
+    GroupSet::EMPTY.with(group)
+}
+
 #[test]
 fn a_quiet_or_computing_host_is_left_alone() {
     let mut escalation = Escalation::default();
-    assert_eq!(levels(&mut escalation, idle(), 4), [0; 4]);
-    assert_eq!(levels(&mut escalation, compute(), 4), [0; 4]);
+    assert_eq!(choices(&mut escalation, idle(), 4), [GroupSet::EMPTY; 4]);
+    assert_eq!(choices(&mut escalation, compute(), 4), [GroupSet::EMPTY; 4]);
 }
 
 #[test]
 fn unexplained_kernel_work_is_looked_at_until_five_quiet_windows() {
     let mut escalation = Escalation::default();
-    assert_eq!(levels(&mut escalation, kernel_bound(), 2), [1, 1]);
-    assert_eq!(levels(&mut escalation, idle(), 6), [1, 1, 1, 1, 0, 0]);
+    let wanted = only(ProbeGroup::Syscalls).with(ProbeGroup::Scheduler);
+    assert_eq!(choices(&mut escalation, kernel_bound(), 2), [wanted; 2]);
+    let mut leaving = vec![wanted; 4];
+    leaving.extend([GroupSet::EMPTY; 2]);
+    assert_eq!(choices(&mut escalation, idle(), 6), leaving);
 }
 
 #[test]
 fn a_storm_that_level_0_explains_is_not_made_worse() {
     let mut escalation = Escalation::default();
-    assert_eq!(levels(&mut escalation, fd_collapse(), 4), [0; 4]);
+    assert_eq!(
+        choices(&mut escalation, fd_collapse(), 4),
+        [GroupSet::EMPTY; 4]
+    );
 }
 
 #[test]
-fn a_level_that_costs_too_much_is_given_up_for_ten_windows() {
+fn what_level_0_explains_attaches_nothing() {
+    assert_eq!(chosen(|_, _| {}), GroupSet::EMPTY);
+}
+
+#[test]
+fn system_calls_are_counted_where_progress_is_unexplained() {
+    let of_pi = |pi| chosen(move |_, seen| seen.pi = pi);
+    assert_eq!(of_pi(Some(100.0)), only(ProbeGroup::Syscalls));
+    assert_eq!(of_pi(None), only(ProbeGroup::Syscalls));
+    assert_eq!(of_pi(Some(20_000.0)), GroupSet::EMPTY);
+    let herd = chosen(|_, seen| sampled(seen, CauseClass::ThunderingHerd, 0.3));
+    assert_eq!(herd, only(ProbeGroup::Syscalls));
+    let retry = chosen(|_, seen| {
+        seen.sampled.get_or_insert_with(Default::default).retry = 0.3;
+    });
+    assert_eq!(retry, only(ProbeGroup::Syscalls));
+}
+
+#[test]
+fn interrupts_are_timed_where_they_take_a_tenth() {
+    assert_eq!(
+        chosen(|window, _| interrupts(window, 0.3)),
+        only(ProbeGroup::Interrupts)
+    );
+    assert_eq!(
+        chosen(|window, _| interrupts(window, 0.05)),
+        GroupSet::EMPTY
+    );
+    let timers = chosen(|_, seen| sampled(seen, CauseClass::TimerStorm, 0.2));
+    assert_eq!(timers, only(ProbeGroup::Interrupts));
+}
+
+#[test]
+fn the_scheduler_is_watched_where_the_host_is_full_and_switches_are_few() {
+    let full = |nr_switches| {
+        chosen(move |window, seen| {
+            seen.busy = Some(0.95);
+            window.progress.nr_context_switches = Some(nr_switches);
+        })
+    };
+    assert_eq!(full(100), only(ProbeGroup::Scheduler));
+    assert_eq!(full(1_000_000), GroupSet::EMPTY, "over the budget");
+    let real_time = |share| {
+        chosen(move |_, seen| {
+            seen.sampled.get_or_insert_with(Default::default).real_time = share;
+        })
+    };
+    assert_eq!(real_time(0.2), only(ProbeGroup::Scheduler));
+    assert_eq!(real_time(0.01), GroupSet::EMPTY);
+}
+
+#[test]
+fn faults_are_looked_at_where_samples_or_rates_show_them() {
+    let of = |share, nr| {
+        chosen(move |window, seen| {
+            sampled(seen, CauseClass::FaultLoop, share);
+            window.progress.nr_page_faults = Some(nr);
+        })
+    };
+    assert_eq!(of(0.1, 1000), only(ProbeGroup::Faults));
+    assert_eq!(of(0.0, 100_000), only(ProbeGroup::Faults));
+    assert_eq!(of(0.0, 10_000), GroupSet::EMPTY);
+    assert_eq!(of(0.1, 1_000_000), GroupSet::EMPTY, "over the budget");
+    let suspect = of(0.8, 1_000_000);
+    assert_eq!(suspect, only(ProbeGroup::Faults), "worth one dear look");
+}
+
+#[test]
+fn reclaim_is_looked_at_where_pages_are_scanned_or_waited_for() {
+    let counter = |counter, nr| {
+        chosen(move |window, _| {
+            window.host.values.insert(counter, nr);
+        })
+    };
+    assert_eq!(
+        counter(HostCounter::DirectReclaims, 5),
+        only(ProbeGroup::Reclaim)
+    );
+    assert_eq!(
+        counter(HostCounter::CompactStalls, 5),
+        only(ProbeGroup::Reclaim)
+    );
+    let scanned = |nr| chosen(move |window, _| window.progress.nr_pages_scanned = Some(nr));
+    assert_eq!(scanned(5000), only(ProbeGroup::Reclaim));
+    assert_eq!(scanned(500), GroupSet::EMPTY);
+    let dear = counter(HostCounter::DirectReclaims, 1_000_000);
+    assert_eq!(dear, GroupSet::EMPTY, "over the budget");
+}
+
+#[test]
+fn drops_are_counted_where_packets_come_and_seem_to_arrive() {
+    let flood = |nr, nr_refused| {
+        chosen(move |window, seen| {
+            sampled(seen, CauseClass::ReceiveLivelock, 0.08);
+            let values = &mut window.host.values;
+            values.insert(HostCounter::PacketsProcessed, nr);
+            values.insert(HostCounter::DatagramsRefused, nr_refused);
+        })
+    };
+    assert_eq!(flood(50_000, 0), only(ProbeGroup::Packets));
+    assert_eq!(flood(500, 0), GroupSet::EMPTY);
+    let known = flood(50_000, 49_000);
+    assert_eq!(known, GroupSet::EMPTY, "counters of /proc tell already");
+    assert_eq!(
+        flood(1_000_000, 500_000),
+        GroupSet::EMPTY,
+        "over the budget"
+    );
+}
+
+#[test]
+fn calls_between_cpus_are_told_where_they_are_many_or_waited_for() {
+    let calls = |share, nr| {
+        chosen(move |window, seen| {
+            sampled(seen, CauseClass::IpiStorm, share);
+            window.host.values.insert(HostCounter::CallInterrupts, nr);
+        })
+    };
+    assert_eq!(calls(0.1, 0), only(ProbeGroup::CrossCalls));
+    assert_eq!(calls(0.0, 10_000), only(ProbeGroup::CrossCalls));
+    assert_eq!(calls(0.0, 1000), GroupSet::EMPTY);
+    assert_eq!(calls(0.3, 1_000_000), GroupSet::EMPTY, "over the budget");
+}
+
+#[test]
+fn work_items_are_timed_where_samples_land_in_them() {
+    let work = |share| {
+        chosen(move |_, seen| seen.sampled.get_or_insert_with(Default::default).work = share)
+    };
+    assert_eq!(work(0.2), only(ProbeGroup::Workqueue));
+    assert_eq!(work(0.01), GroupSet::EMPTY);
+}
+
+#[test]
+fn of_tasks_only_what_is_theirs_is_attached() {
+    let all = |subject: Subject| {
+        chosen(move |window, seen| {
+            window.subject = subject;
+            seen.pi = None;
+            for class in [
+                CauseClass::TimerStorm,
+                CauseClass::FaultLoop,
+                CauseClass::ReclaimThrash,
+                CauseClass::IpiStorm,
+            ] {
+                sampled(seen, class, 0.2);
+            }
+        })
+    };
+    let theirs = only(ProbeGroup::Syscalls)
+        .with(ProbeGroup::Faults)
+        .with(ProbeGroup::Reclaim);
+    assert_eq!(all(Subject::Tasks(None)), theirs);
+    let host = theirs
+        .with(ProbeGroup::Interrupts)
+        .with(ProbeGroup::CrossCalls);
+    assert_eq!(all(Subject::Cpus), host);
+}
+
+#[test]
+fn what_level_0_does_not_count_has_no_prediction() {
+    let (mut window, _) = busy_window();
+    assert_eq!(predicted_pct(ProbeGroup::Syscalls, &window), None);
+    assert_eq!(predicted_pct(ProbeGroup::Workqueue, &window), None);
+    assert_eq!(predicted_pct(ProbeGroup::Packets, &window), None);
+    window.progress.nr_context_switches = Some(50_000);
+    // 50,000 switches of 800 ns on four CPUs.
+    let pct = predicted_pct(ProbeGroup::Scheduler, &window).expect("counted");
+    assert!((pct - 1.0).abs() < 1e-9, "{pct}");
+}
+
+#[test]
+fn groups_that_cost_too_much_are_given_up_for_ten_windows_and_the_others_stay() {
     let mut sim = Sim::new(4);
     sim.run(14, kernel_bound());
     let mut escalation = Escalation::default();
-    let mut levels = Vec::new();
+    let both = only(ProbeGroup::Syscalls).with(ProbeGroup::Scheduler);
+    let mut groups = Vec::new();
     for (number, (window, seen)) in sim.windows.iter().zip(&sim.seen).enumerate() {
         let mut window = window.clone();
         if number == 1 {
-            window.activity = Some(livelock_core::activity::Activity {
-                self_ns: window.capacity_ns() / 20,
-                ..Default::default()
+            let cost = |part: u64| CountedTime {
+                nr: 1,
+                ns: window.capacity_ns() / part,
+            };
+            window.activity = Some(Activity {
+                probes: ProbeSet::of(both),
+                costs: BTreeMap::from([
+                    (ProbeGroup::Syscalls, cost(20)),
+                    (ProbeGroup::Scheduler, cost(200)),
+                ]),
+                ..Activity::default()
             });
         }
-        levels.push(escalation.next(&window, seen));
+        groups.push(escalation.next(&window, seen));
     }
-    assert_eq!(levels[0], 1);
-    assert_eq!(levels[1..11], [0; 10]);
-    assert_eq!(levels[11..], [1; 3]);
+    assert_eq!(groups[0], both);
+    assert_eq!(groups[1..11], [only(ProbeGroup::Scheduler); 10]);
+    assert_eq!(groups[11..], [both; 3]);
 }

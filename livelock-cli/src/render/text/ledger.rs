@@ -146,17 +146,22 @@ fn write_activity(page: &mut Page, verdict: &Verdict) {
         return;
     };
     page.heading("Activity (probe level 1)");
-    let retried = activity.retry_pct.map_or_else(String::new, |retried| {
-        format!(", {} asked to be tried again", pct(Some(retried)))
-    });
-    let ok = amount(activity.ok_syscalls_per_sec);
-    page.item(
-        "  ",
-        &format!("{ok} system calls succeeded a second{retried}"),
-    );
+    let groups: Vec<&str> = activity.groups.iter().map(|g| g.group.name()).collect();
+    page.item("  ", &format!("looked at {}", groups.join(", ")));
+    if let Some(ok) = activity.ok_syscalls_per_sec {
+        let retried = activity.retry_pct.map_or_else(String::new, |retried| {
+            format!(", {} asked to be tried again", pct(Some(retried)))
+        });
+        let ok = amount(ok);
+        page.item(
+            "  ",
+            &format!("{ok} system calls succeeded a second{retried}"),
+        );
+    }
     let failing: Vec<String> = activity
         .failing_syscalls
         .iter()
+        .flatten()
         .take(NR_FAILING)
         .map(|call| {
             let name = call.name.clone();
@@ -172,6 +177,7 @@ fn write_activity(page: &mut Page, verdict: &Verdict) {
         .softirqs
         .iter()
         .chain(&activity.hardirqs)
+        .flatten()
         .filter(|row| row.cpu_pct >= MIN_INTERRUPT_PCT)
         .map(|row| {
             let (name, rate) = (clean(&row.name), amount(row.per_sec));
@@ -181,9 +187,38 @@ fn write_activity(page: &mut Page, verdict: &Verdict) {
     if !interrupts.is_empty() {
         page.item("  ", &format!("interrupts: {}", interrupts.join(", ")));
     }
-    let delay = activity.mean_run_delay_ns.map_or_else(String::new, |ns| {
-        format!(", {} from runnable to running on average", duration(ns))
-    });
-    let switches = amount(activity.switches_per_sec);
-    page.item("  ", &format!("{switches} switches a second{delay}"));
+    if let Some(switches) = activity.switches_per_sec {
+        let delay = activity.mean_run_delay_ns.map_or_else(String::new, |ns| {
+            format!(", {} from runnable to running on average", duration(ns))
+        });
+        page.item(
+            "  ",
+            &format!("{} switches a second{delay}", amount(switches)),
+        );
+    }
+    let direct = activity.reclaim.as_ref().and_then(|r| r.direct.as_ref());
+    if let Some(direct) = direct.filter(|direct| direct.per_sec > 0.0) {
+        let text = format!(
+            "{:.1} threads in direct reclaim on average, {}/s",
+            direct.mean_threads,
+            amount(direct.per_sec)
+        );
+        page.item("  ", &text);
+    }
+    let called = activity.cross_calls.as_ref();
+    if let Some(top) = called.and_then(|calls| calls.functions.as_ref()?.first()) {
+        let (name, rate) = (clean(&top.name), amount(top.per_sec));
+        page.item("  ", &format!("called on other CPUs most: {name} {rate}/s"));
+    }
+    if let Some(top) = activity
+        .work
+        .as_ref()
+        .and_then(|work| work.functions.first())
+    {
+        let each = top
+            .mean_ns
+            .map_or_else(String::new, |ns| format!(", {} each", duration(ns)));
+        let (name, rate) = (clean(&top.name), amount(top.per_sec));
+        page.item("  ", &format!("most work: {name} {rate}/s{each}"));
+    }
 }

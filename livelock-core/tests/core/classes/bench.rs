@@ -175,7 +175,7 @@ impl Run {
         }));
         events.extend(self.activity.clone().map(|activity| Event::Activity {
             cpu: CpuId(0),
-            activity,
+            activity: Box::new(activity),
         }));
         events
     }

@@ -9,6 +9,7 @@ use livelock_core::activity::{Activity, HostCounter, StarvedTask, SyscallResults
 use livelock_core::code::{AtomicNear, AtomicOp, AtomicPlace, CodeFacts};
 use livelock_core::event::LockKind;
 use livelock_core::ids::Pid;
+use livelock_core::probes::{GroupSet, ProbeGroup, ProbeSet};
 use livelock_core::verdict::{CauseClass, Status, Verdict};
 
 fn expect(verdict: &Verdict, status: Status, class: CauseClass) {
@@ -29,7 +30,7 @@ fn syscalls(nr_ok: u64, nr_retry: u64) -> Activity {
     };
     Activity {
         syscalls: BTreeMap::from([(232, results)]),
-        nr_runs: nr_ok + nr_retry,
+        probes: ProbeSet::of(ProbeGroup::ALL.into_iter().collect()),
         ..Activity::default()
     }
 }
@@ -240,6 +241,48 @@ fn loops_that_retry_are_waste_only_if_nothing_returns() {
     );
     let works = judge(&hallway(2_000_000));
     expect(&works, Status::Busy, CauseClass::TrylockRetry);
+}
+
+#[test]
+fn what_no_program_counted_accuses_nobody() {
+    let of_tasks = GroupSet::EMPTY.with(ProbeGroup::Reclaim);
+    let blind = |activity| Activity {
+        probes: ProbeSet::of(of_tasks),
+        ..activity
+    };
+    let hallway = Second {
+        places: vec![Place {
+            code: Some(PAUSING),
+            ..Place::kernel(95, &["hallway_trylock"])
+        }],
+        activity: Some(blind(syscalls(0, 0))),
+        ..Second::default()
+    };
+    let verdict = judge(&hallway);
+    expect(&verdict, Status::Busy, CauseClass::TrylockRetry);
+    assert!(verdict.evidence.iter().all(|e| e.signal != "ok_syscalls"));
+    let report = verdict.activity.expect("something was attached");
+    assert_eq!(report.ok_syscalls_per_sec, None);
+    let faults = Second {
+        places: vec![Place::kernel(94, &["handle_userfault", "do_syscall_64"])],
+        activity: Some(blind(Activity {
+            nr_faults: 50_000,
+            nr_same_faults: 49_000,
+            same_fault_pid: Some(Pid(100)),
+            ..syscalls(20, 0)
+        })),
+        ..Second::default()
+    };
+    assert_eq!(judge(&faults).status, Status::Busy);
+    let herd = Second {
+        places: vec![
+            Place::kernel(60, &["ep_poll_callback"]),
+            Place::kernel(35, &["do_syscall_64"]),
+        ],
+        activity: Some(blind(syscalls(10_000, 70_000))),
+        ..Second::default()
+    };
+    expect(&judge(&herd), Status::Busy, CauseClass::KernelWork);
 }
 
 #[test]

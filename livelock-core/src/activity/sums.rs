@@ -1,171 +1,42 @@
-//! What the CPUs were busy with, as far as counters tell.
+//! What the programs of probe level 1 counted.
 //!
-//! In: `/proc` (always) and the programs of probe level 1 (while attached). Out: plain data with
-//! differences and sums. Refuses: zero for what was not read; a counter that is absent was not seen.
+//! In: counters of a CPU since attach. Out: differences and sums. Refuses: to pass a 0 of a program that was not
+//! attached for a count; [`Activity::sees`] tells.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Pid;
+use super::kinds::{
+    CountedTime, FlushReason, PairedTime, ReclaimActivity, SoftirqVector, StarvedTask,
+    SyscallResults,
+};
+use crate::ids::{CodeAddr, Pid};
+use crate::probes::{GroupSet, Probe, ProbeGroup, ProbeSet};
 
-/// A counter of the whole host, from `/proc`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HostCounter {
-    /// Allocations that had to reclaim themselves (`allocstall_*`).
-    DirectReclaims,
-    /// Pages read back after having been reclaimed (`workingset_refault_*`).
-    Refaults,
-    /// Compactions that an allocation had to wait for (`compact_stall`).
-    CompactStalls,
-    /// Of those, in vain (`compact_fail`).
-    CompactFails,
-    /// TLB flushes asked of other CPUs (`nr_tlb_remote_flush`).
-    TlbRemoteFlushes,
-    /// Packets taken off the input queues (`/proc/net/softnet_stat`).
-    PacketsProcessed,
-    /// Packets dropped because an input queue was full.
-    PacketsDropped,
-    /// Polls cut short because their budget was used up.
-    PollsSqueezed,
-    /// UDP datagrams given to a socket (`/proc/net/snmp`).
-    DatagramsDelivered,
-    /// UDP datagrams dropped because the socket's buffer was full, or nobody listened.
-    DatagramsRefused,
-    /// Interrupts between CPUs: calls, TLB shoot-downs (`/proc/interrupts`).
-    CallInterrupts,
-    /// Local timer interrupts.
-    TimerInterrupts,
-    /// Interrupts of devices.
-    DeviceInterrupts,
-    /// Soft interrupts by what raised them (`/proc/softirqs`).
-    TimerSoftirqs,
-    /// `NET_RX`.
-    NetRxSoftirqs,
-    /// `HRTIMER`.
-    HrtimerSoftirqs,
-    /// `RCU`.
-    RcuSoftirqs,
-    /// All.
-    Softirqs,
-}
-
-/// Counters of the whole host at one moment, or their difference over a window.
+/// What the programs of probe level 1 counted, on one CPU or on all. What belongs to a program that was not
+/// attached is 0 and means nothing: ask [`Activity::sees`] first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HostCounters {
-    /// By counter; absent: this host does not show it.
-    pub values: BTreeMap<HostCounter, u64>,
-    /// Interrupts by device line, `36 virtio1-req.0`.
-    pub by_line: BTreeMap<String, u64>,
-}
-
-impl HostCounters {
-    /// One counter.
-    #[must_use]
-    pub fn get(&self, counter: HostCounter) -> Option<u64> {
-        self.values.get(&counter).copied()
-    }
-
-    /// What was added since `before`; counters that were not read at both moments are absent.
-    #[must_use]
-    pub fn since(&self, before: &Self) -> Self {
-        Self {
-            values: since(&self.values, &before.values),
-            by_line: since(&self.by_line, &before.by_line),
-        }
-    }
-
-    /// Adds a later difference.
-    pub fn merge(&mut self, later: &Self) {
-        add(&mut self.values, &later.values);
-        add(&mut self.by_line, &later.by_line);
-    }
-}
-
-/// Vectors of soft interrupts, in the kernel's order (include/linux/interrupt.h).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SoftirqVector {
-    /// `HI_SOFTIRQ`.
-    Hi,
-    /// `TIMER_SOFTIRQ`.
-    Timer,
-    /// `NET_TX_SOFTIRQ`.
-    NetTx,
-    /// `NET_RX_SOFTIRQ`.
-    NetRx,
-    /// `BLOCK_SOFTIRQ`.
-    Block,
-    /// `IRQ_POLL_SOFTIRQ`.
-    IrqPoll,
-    /// `TASKLET_SOFTIRQ`.
-    Tasklet,
-    /// `SCHED_SOFTIRQ`.
-    Sched,
-    /// `HRTIMER_SOFTIRQ`.
-    Hrtimer,
-    /// `RCU_SOFTIRQ`.
-    Rcu,
-}
-
-impl SoftirqVector {
-    /// In the kernel's order.
-    pub const ALL: [Self; 10] = [
-        Self::Hi,
-        Self::Timer,
-        Self::NetTx,
-        Self::NetRx,
-        Self::Block,
-        Self::IrqPoll,
-        Self::Tasklet,
-        Self::Sched,
-        Self::Hrtimer,
-        Self::Rcu,
-    ];
-}
-
-/// How often, and for how long in all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CountedTime {
-    /// Times.
-    pub nr: u64,
-    /// Sum.
-    pub ns: u64,
-}
-
-/// Results of one system call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SyscallResults {
-    /// Returned more than 0.
-    pub nr_positive: u64,
-    /// Returned 0.
-    pub nr_zero: u64,
-    /// Failed with a code that asks to try again.
-    pub nr_retry: u64,
-    /// Failed otherwise.
-    pub nr_failed: u64,
-}
-
-impl SyscallResults {
-    /// All.
-    #[must_use]
-    pub const fn nr(&self) -> u64 {
-        self.nr_ok()
-            .saturating_add(self.nr_retry)
-            .saturating_add(self.nr_failed)
-    }
-
-    /// Those that did not fail.
-    #[must_use]
-    pub const fn nr_ok(&self) -> u64 {
-        self.nr_positive.saturating_add(self.nr_zero)
-    }
-}
-
-/// What the programs of probe level 1 counted, on one CPU or on all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Activity {
+    /// Programs that were attached.
+    pub probes: ProbeSet,
+    /// For how long, by group; set when a window is closed.
+    pub observed_ns: BTreeMap<ProbeGroup, u64>,
+    /// Runs of the programs, and what they cost, by timing some of them.
+    pub costs: BTreeMap<ProbeGroup, CountedTime>,
+    /// Reclaim.
+    pub reclaim: ReclaimActivity,
+    /// Work items.
+    pub work: PairedTime,
+    /// Work items by function; address 0: those that found no room.
+    pub work_functions: BTreeMap<CodeAddr, CountedTime>,
+    /// Interrupts sent to other CPUs, one for each mask.
+    pub nr_ipis: u64,
+    /// Calls queued for other CPUs, by function, likewise; no times.
+    pub call_functions: BTreeMap<CodeAddr, CountedTime>,
+    /// TLB flushes by reason.
+    pub tlb_flushes: BTreeMap<FlushReason, u64>,
     /// By vector.
     pub softirqs: BTreeMap<SoftirqVector, CountedTime>,
     /// By device line.
@@ -198,10 +69,6 @@ pub struct Activity {
     pub long_delay: Option<StarvedTask>,
     /// Time of real-time tasks.
     pub rt_run_ns: u64,
-    /// Runs of the programs that counted all this.
-    pub nr_runs: u64,
-    /// What they cost, by timing some of them.
-    pub self_ns: u64,
 }
 
 impl Activity {
@@ -212,7 +79,27 @@ impl Activity {
             nr: a.nr.saturating_sub(b.nr),
             ns: a.ns.saturating_sub(b.ns),
         };
+        let paired = |a: &PairedTime, b: &PairedTime| PairedTime {
+            timed: time(&a.timed, &b.timed),
+            nr_unpaired: a.nr_unpaired.saturating_sub(b.nr_unpaired),
+        };
+        let nr = |a: &u64, b: &u64| a.saturating_sub(*b);
+        let (now, then) = (&self.reclaim, &before.reclaim);
         Self {
+            probes: self.probes,
+            observed_ns: since_by(&self.observed_ns, &before.observed_ns, nr),
+            costs: since_by(&self.costs, &before.costs, time),
+            reclaim: ReclaimActivity {
+                direct: paired(&now.direct, &then.direct),
+                nr_direct_reclaimed: nr(&now.nr_direct_reclaimed, &then.nr_direct_reclaimed),
+                compaction: paired(&now.compaction, &then.compaction),
+                nr_compacted: nr(&now.nr_compacted, &then.nr_compacted),
+            },
+            work: paired(&self.work, &before.work),
+            work_functions: since_by(&self.work_functions, &before.work_functions, time),
+            nr_ipis: nr(&self.nr_ipis, &before.nr_ipis),
+            call_functions: since_by(&self.call_functions, &before.call_functions, time),
+            tlb_flushes: since_by(&self.tlb_flushes, &before.tlb_flushes, nr),
             softirqs: since_by(&self.softirqs, &before.softirqs, time),
             hardirqs: since_by(&self.hardirqs, &before.hardirqs, time),
             syscalls: since_by(&self.syscalls, &before.syscalls, |a, b| SyscallResults {
@@ -242,8 +129,6 @@ impl Activity {
                 .long_delay
                 .filter(|_| self.nr_long_delays > before.nr_long_delays),
             rt_run_ns: self.rt_run_ns.saturating_sub(before.rt_run_ns),
-            nr_runs: self.nr_runs.saturating_sub(before.nr_runs),
-            self_ns: self.self_ns.saturating_sub(before.self_ns),
         }
     }
 
@@ -253,6 +138,22 @@ impl Activity {
             a.nr += b.nr;
             a.ns += b.ns;
         };
+        let paired = |a: &mut PairedTime, b: &PairedTime| {
+            time(&mut a.timed, &b.timed);
+            a.nr_unpaired += b.nr_unpaired;
+        };
+        self.probes = self.probes.union(other.probes);
+        merge_by(&mut self.observed_ns, &other.observed_ns, |a, b| *a += b);
+        merge_by(&mut self.costs, &other.costs, time);
+        paired(&mut self.reclaim.direct, &other.reclaim.direct);
+        self.reclaim.nr_direct_reclaimed += other.reclaim.nr_direct_reclaimed;
+        paired(&mut self.reclaim.compaction, &other.reclaim.compaction);
+        self.reclaim.nr_compacted += other.reclaim.nr_compacted;
+        paired(&mut self.work, &other.work);
+        merge_by(&mut self.work_functions, &other.work_functions, time);
+        self.nr_ipis += other.nr_ipis;
+        merge_by(&mut self.call_functions, &other.call_functions, time);
+        merge_by(&mut self.tlb_flushes, &other.tlb_flushes, |a, b| *a += b);
         merge_by(&mut self.softirqs, &other.softirqs, time);
         merge_by(&mut self.hardirqs, &other.hardirqs, time);
         merge_by(&mut self.syscalls, &other.syscalls, |a, b| {
@@ -274,8 +175,30 @@ impl Activity {
         self.nr_long_delays += other.nr_long_delays;
         self.long_delay = other.long_delay.or(self.long_delay);
         self.rt_run_ns += other.rt_run_ns;
-        self.nr_runs += other.nr_runs;
-        self.self_ns += other.self_ns;
+    }
+
+    /// Whether `probe` was attached: only then do its counters mean anything.
+    #[must_use]
+    pub const fn sees(&self, probe: Probe) -> bool {
+        self.probes.has(probe)
+    }
+
+    /// The groups that were attached.
+    #[must_use]
+    pub fn groups(&self) -> GroupSet {
+        self.probes.groups()
+    }
+
+    /// How long `group` was attached; `None`: not at all.
+    #[must_use]
+    pub fn observed_ns(&self, group: ProbeGroup) -> Option<u64> {
+        self.observed_ns.get(&group).copied().filter(|&ns| ns > 0)
+    }
+
+    /// What all programs cost.
+    #[must_use]
+    pub fn self_ns(&self) -> u64 {
+        self.costs.values().map(|cost| cost.ns).sum()
     }
 
     /// Sums over all system calls.
@@ -290,29 +213,6 @@ impl Activity {
                 sum.nr_failed += results.nr_failed;
                 sum
             })
-    }
-}
-
-/// A task that is runnable and does not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StarvedTask {
-    /// Thread.
-    pub pid: Pid,
-    /// Since how long, in nanoseconds.
-    pub age_ns: u64,
-    /// `task_struct.prio`; `None` if this kernel does not tell.
-    pub prio: Option<u32>,
-}
-
-fn since<K: Ord + Clone>(now: &BTreeMap<K, u64>, before: &BTreeMap<K, u64>) -> BTreeMap<K, u64> {
-    now.iter()
-        .filter_map(|(key, now)| Some((key.clone(), now.saturating_sub(*before.get(key)?))))
-        .collect()
-}
-
-fn add<K: Ord + Clone>(sum: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
-    for (key, nr) in more {
-        *sum.entry(key.clone()).or_default() += nr;
     }
 }
 
@@ -342,21 +242,6 @@ fn merge_by<K: Ord + Copy, V: Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_counter_that_was_not_read_before_is_absent_not_zero() {
-        let before = HostCounters {
-            values: BTreeMap::from([(HostCounter::Refaults, 3)]),
-            ..HostCounters::default()
-        };
-        let now = HostCounters {
-            values: BTreeMap::from([(HostCounter::Refaults, 5), (HostCounter::DirectReclaims, 9)]),
-            ..HostCounters::default()
-        };
-        let moved = now.since(&before);
-        assert_eq!(moved.get(HostCounter::Refaults), Some(2));
-        assert_eq!(moved.get(HostCounter::DirectReclaims), None);
-    }
 
     #[test]
     fn activity_subtracts_and_adds_up_again() {

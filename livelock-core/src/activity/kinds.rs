@@ -1,0 +1,161 @@
+//! Of what kind the counts of probe level 1 are.
+//!
+//! In: nothing. Out: plain data. Refuses: arithmetic beyond a sum.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Pid;
+
+/// Vectors of soft interrupts, in the kernel's order (include/linux/interrupt.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoftirqVector {
+    /// `HI_SOFTIRQ`.
+    Hi,
+    /// `TIMER_SOFTIRQ`.
+    Timer,
+    /// `NET_TX_SOFTIRQ`.
+    NetTx,
+    /// `NET_RX_SOFTIRQ`.
+    NetRx,
+    /// `BLOCK_SOFTIRQ`.
+    Block,
+    /// `IRQ_POLL_SOFTIRQ`.
+    IrqPoll,
+    /// `TASKLET_SOFTIRQ`.
+    Tasklet,
+    /// `SCHED_SOFTIRQ`.
+    Sched,
+    /// `HRTIMER_SOFTIRQ`.
+    Hrtimer,
+    /// `RCU_SOFTIRQ`.
+    Rcu,
+}
+
+impl SoftirqVector {
+    /// In the kernel's order.
+    pub const ALL: [Self; 10] = [
+        Self::Hi,
+        Self::Timer,
+        Self::NetTx,
+        Self::NetRx,
+        Self::Block,
+        Self::IrqPoll,
+        Self::Tasklet,
+        Self::Sched,
+        Self::Hrtimer,
+        Self::Rcu,
+    ];
+}
+
+/// Why a CPU flushed its TLB (`enum tlb_flush_reason`, include/linux/mm_types.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlushReason {
+    /// It switched to a task of another address space.
+    TaskSwitch,
+    /// Another CPU asked it to.
+    RemoteShootdown,
+    /// It gave mappings up itself.
+    LocalShootdown,
+    /// It gave a whole address space's mappings up itself.
+    LocalMmShootdown,
+    /// None of its own: it asked others to.
+    RemoteSendIpi,
+    /// Of a kernel newer than this program.
+    Other,
+}
+
+impl FlushReason {
+    /// By the kernel's number.
+    #[must_use]
+    pub const fn of(number: usize) -> Self {
+        match number {
+            0 => Self::TaskSwitch,
+            1 => Self::RemoteShootdown,
+            2 => Self::LocalShootdown,
+            3 => Self::LocalMmShootdown,
+            4 => Self::RemoteSendIpi,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// How often, and for how long in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedTime {
+    /// Times.
+    pub nr: u64,
+    /// Sum.
+    pub ns: u64,
+}
+
+/// Results of one system call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyscallResults {
+    /// Returned more than 0.
+    pub nr_positive: u64,
+    /// Returned 0.
+    pub nr_zero: u64,
+    /// Failed with a code that asks to try again.
+    pub nr_retry: u64,
+    /// Failed otherwise.
+    pub nr_failed: u64,
+}
+
+impl SyscallResults {
+    /// All.
+    #[must_use]
+    pub const fn nr(&self) -> u64 {
+        self.nr_ok()
+            .saturating_add(self.nr_retry)
+            .saturating_add(self.nr_failed)
+    }
+
+    /// Those that did not fail.
+    #[must_use]
+    pub const fn nr_ok(&self) -> u64 {
+        self.nr_positive.saturating_add(self.nr_zero)
+    }
+}
+
+/// What threads begin and end, timed where both were seen on one CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairedTime {
+    /// Those timed; a thread may have waited in between.
+    pub timed: CountedTime,
+    /// Ended on another CPU than they had begun on, begun before the attach, or overtaken by another thread.
+    pub nr_unpaired: u64,
+}
+
+impl PairedTime {
+    /// All that ended.
+    #[must_use]
+    pub const fn nr(&self) -> u64 {
+        self.timed.nr.saturating_add(self.nr_unpaired)
+    }
+}
+
+/// Reclaim and compaction that allocations waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReclaimActivity {
+    /// Direct reclaim, of the host or of a control group.
+    pub direct: PairedTime,
+    /// Pages that it reclaimed.
+    pub nr_direct_reclaimed: u64,
+    /// Compactions, kcompactd's included.
+    pub compaction: PairedTime,
+    /// Of those, successful ones.
+    pub nr_compacted: u64,
+}
+
+/// A task that is runnable and does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StarvedTask {
+    /// Thread.
+    pub pid: Pid,
+    /// Since how long, in nanoseconds.
+    pub age_ns: u64,
+    /// `task_struct.prio`; `None` if this kernel does not tell.
+    pub prio: Option<u32>,
+}

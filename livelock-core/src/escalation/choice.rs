@@ -1,0 +1,109 @@
+//! Which groups of probe level 1 the next window deserves.
+//!
+//! In: one observation a window, and what the groups cost in it. Out: a set of groups. Refuses: to keep a group that
+//! costs more than the tool may; it is tried again later, so that long incidents still get a window of it now and
+//! then.
+
+use super::cost::{measured_pct, predicted_pct, too_dear};
+use super::needs;
+use crate::detect::Observation;
+use crate::probes::{GroupSet, ProbeGroup};
+use crate::thresholds as at;
+use crate::window::Window;
+
+/// What is remembered of a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct State {
+    nr_quiet: usize,
+    nr_barred: u32,
+}
+
+/// Decides on the probe groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Escalation {
+    groups: GroupSet,
+    states: [State; ProbeGroup::ALL.len()],
+}
+
+impl Escalation {
+    /// Takes a window, and says which groups the next one deserves.
+    pub fn next(&mut self, window: &Window, seen: &Observation) -> GroupSet {
+        let needed = if is_suspicious(seen) {
+            needs::groups(window, seen)
+        } else {
+            GroupSet::EMPTY
+        };
+        let dear = too_dear(window);
+        let mut stay = GroupSet::EMPTY;
+        let mut come = GroupSet::EMPTY;
+        for (group, state) in ProbeGroup::ALL.into_iter().zip(&mut self.states) {
+            state.nr_barred = if dear.has(group) {
+                at::NR_BARRED_WINDOWS
+            } else {
+                state.nr_barred.saturating_sub(1)
+            };
+            state.nr_quiet = if needed.has(group) {
+                0
+            } else {
+                state.nr_quiet.saturating_add(1)
+            };
+            if state.nr_barred > 0 {
+                continue;
+            }
+            if self.groups.has(group) {
+                if state.nr_quiet < at::NR_CLEAR_WINDOWS {
+                    stay = stay.with(group);
+                }
+            } else if needed.has(group) {
+                come = come.with(group);
+            }
+        }
+        self.groups = affordable(stay, come, window, seen);
+        self.groups
+    }
+}
+
+/// `stay`, and of `come` those whose predicted cost the budget has room for. A group without a prediction comes, and
+/// is measured.
+fn affordable(stay: GroupSet, come: GroupSet, window: &Window, seen: &Observation) -> GroupSet {
+    let mut groups = stay;
+    let spent_pct: f64 = stay.iter().map(|group| measured_pct(group, window)).sum();
+    let mut left_pct = at::SELF_BUDGET_PCT - spent_pct;
+    for group in come.iter() {
+        match predicted_pct(group, window) {
+            // Where most of the CPU time goes is worth one dear look in eleven windows.
+            Some(pct) if pct > left_pct && !needs::is_suspect(group, seen) => {}
+            Some(pct) => {
+                left_pct -= pct;
+                groups = groups.with(group);
+            }
+            None => groups = groups.with(group),
+        }
+    }
+    groups
+}
+
+/// Spinning worth a word, a wait that does not end, CPUs that are busy but hardly with user code. But not what
+/// level 0 has explained already: in a storm of traced locks, every further program only adds to it.
+fn is_suspicious(seen: &Observation) -> bool {
+    let is_explained = seen
+        .stall_omega
+        .is_some_and(|omega| omega >= at::OMEGA_WITH_BASELINE)
+        && seen.is_corroborated();
+    if is_explained {
+        return false;
+    }
+    let spins = match (seen.omega, seen.busy) {
+        (Some(omega), Some(busy)) => {
+            omega >= at::OMEGA_CONTENDED && omega * busy >= at::CONTENDED_MIN_BURN
+        }
+        _ => false,
+    };
+    let is_busy_elsewhere = seen.busy.is_some_and(|busy| busy >= at::BUSY_FOR_LIVELOCK)
+        && seen.user_share.is_none_or(|user| user < at::MAJORITY);
+    spins
+        || is_busy_elsewhere
+        || !seen.stuck.is_empty()
+        || seen.starved.is_some()
+        || seen.rt_hog.is_some()
+}
