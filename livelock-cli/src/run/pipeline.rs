@@ -4,13 +4,13 @@
 
 use anyhow::Context;
 use livelock_core::event::Event;
-use livelock_core::ids::MonotonicNs;
+use livelock_core::ids::{MonotonicNs, Pid};
 use livelock_core::window::{Window, WindowBuilder};
 
 use super::governor::Governor;
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
-use crate::procfs::{HostCounters, Starvation};
+use crate::procfs::{HostCounters, KeptOut, Starvation};
 use crate::raw::RawRecord;
 use crate::tasks::{Found, TaskReader};
 
@@ -21,6 +21,7 @@ pub(super) struct Pipeline {
     builder: WindowBuilder,
     governor: Governor,
     starvation: Starvation,
+    kept_out: KeptOut,
     /// If the scope is one of tasks.
     tasks: Option<TaskReader>,
     has_said_empty: bool,
@@ -46,6 +47,7 @@ impl Pipeline {
             builder,
             governor: Governor::default(),
             starvation: Starvation::default(),
+            kept_out: KeptOut::default(),
             tasks,
             has_said_empty: false,
             raw: Vec::new(),
@@ -88,6 +90,11 @@ impl Pipeline {
         Ok(window)
     }
 
+    /// Looks at each close for threads that `hog`, a real-time task, keeps from its CPU.
+    pub(super) fn look_beside(&mut self, hog: Option<Pid>) {
+        self.kept_out.beside(hog);
+    }
+
     /// Probes of `level` from now on.
     pub(super) fn set_level(&mut self, level: u8) {
         if level != self.capture.level() {
@@ -122,6 +129,9 @@ impl Pipeline {
             self.builder.fold(event);
         }
         self.read_tasks();
+        for task in self.kept_out.look(at) {
+            self.builder.fold(Event::Starved(task));
+        }
         Ok(at)
     }
 

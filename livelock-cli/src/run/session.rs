@@ -95,6 +95,8 @@ struct Bench {
     escalation: Escalation,
     /// Probe level that the next window deserves.
     level: u8,
+    /// A real-time task that had a CPU nearly to itself in the last window.
+    rt_hog: Option<livelock_core::ids::Pid>,
 }
 
 /// Observes until the time is over, a signal comes or the listener's reader is gone.
@@ -189,6 +191,7 @@ pub(super) async fn observe(
                 }
                 if let Some(bench) = &bench {
                     pipeline.set_level(bench.level.min(session.max_level));
+                    pipeline.look_beside(bench.rt_hog);
                 }
                 if is_last {
                     break EndedBy::Duration;
@@ -253,6 +256,7 @@ fn judge_all(
         bench.judge.declare(readings);
         let observation = bench.judge.observe(&window, &bench.names);
         bench.level = bench.escalation.next(&window, &observation);
+        bench.rt_hog = observation.rt_hog;
         let seen = Seen {
             number: *nr_windows,
             window: &window,
@@ -329,6 +333,7 @@ fn seat(
         code,
         escalation: Escalation::default(),
         level: 0,
+        rt_hog: None,
     };
     (found.facts, spots, bench)
 }

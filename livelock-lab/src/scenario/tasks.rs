@@ -31,7 +31,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "sigqueue-one",
-        description: "queue a signal for one process of many threads and take one: all senders want its siglock",
+        description: "queue SIGCONT for one process of many threads and take it: all threads want its siglock",
         class: Class::TasklistSignal,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -143,12 +143,12 @@ fn kill(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
     sys::done(unsafe { libc::kill(pid, signal) }).map(drop)
 }
 
-/// The first real-time signal, blocked before the threads start and taken by waiting for it.
+/// A signal that is blocked before the threads start and taken by waiting for it. SIGCONT, because the kernel then
+/// looks at each thread under the lock.
 fn sigqueue_one(_: &Plan) -> anyhow::Result<Work> {
-    let set = blocked(libc::SIGRTMIN())?;
+    let set = blocked(libc::SIGCONT)?;
     // SAFETY: takes nothing.
     let pid = unsafe { libc::getpid() };
-    // They block the signal as well: the kernel asks each in vain whether it wants it.
     let sleepers = Sleepers::start(NR_SLEEPERS)?;
     let work = Work::shared(move || {
         let value = libc::sigval {
@@ -156,7 +156,7 @@ fn sigqueue_one(_: &Plan) -> anyhow::Result<Work> {
         };
         // SAFETY: takes numbers and a value that nobody looks at. A full queue says EAGAIN.
         sys::tried(sys::done(unsafe {
-            libc::sigqueue(pid, libc::SIGRTMIN(), value)
+            libc::sigqueue(pid, libc::SIGCONT, value)
         }))?;
         take(&set)
     })?;
