@@ -31,7 +31,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "sigqueue-one",
-        description: "queue SIGCONT for one process of many threads and take it: all threads want its siglock",
+        description: "queue SIGCONT for one process of many threads, one takes it: all threads want its siglock",
         class: Class::TasklistSignal,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -143,22 +143,28 @@ fn kill(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
     sys::done(unsafe { libc::kill(pid, signal) }).map(drop)
 }
 
-/// A signal that is blocked before the threads start and taken by waiting for it. SIGCONT, because the kernel then
-/// looks at each thread under the lock.
-fn sigqueue_one(_: &Plan) -> anyhow::Result<Work> {
+/// A signal that is blocked before the threads start. The first thread takes it by waiting for it, the others queue
+/// it. SIGCONT, because the kernel then looks at each thread under the lock, whether or not one is queued already.
+fn sigqueue_one(plan: &Plan) -> anyhow::Result<Work> {
     let set = blocked(libc::SIGCONT)?;
     // SAFETY: takes nothing.
     let pid = unsafe { libc::getpid() };
     let sleepers = Sleepers::start(NR_SLEEPERS)?;
-    let work = Work::shared(move || {
-        let value = libc::sigval {
-            sival_ptr: ptr::null_mut(),
-        };
-        // SAFETY: takes numbers and a value that nobody looks at. A full queue says EAGAIN.
-        sys::tried(sys::done(unsafe {
-            libc::sigqueue(pid, libc::SIGCONT, value)
-        }))?;
-        take(&set)
+    let nr_threads = plan.nr_threads;
+    let work = Work::by_thread(move |index| {
+        let (takes, sends) = (index == 0, index > 0 || nr_threads == 1);
+        plan::op(move || {
+            if sends {
+                let value = libc::sigval {
+                    sival_ptr: ptr::null_mut(),
+                };
+                // SAFETY: takes numbers and a value that nobody looks at. A full queue says EAGAIN.
+                sys::tried(sys::done(unsafe {
+                    libc::sigqueue(pid, libc::SIGCONT, value)
+                }))?;
+            }
+            if takes { take(&set) } else { Ok(()) }
+        })
     })?;
     Ok(work.keep(sleepers))
 }
