@@ -83,22 +83,6 @@ pub fn is_polling_idle(function: &str) -> bool {
     )
 }
 
-/// Whether `function` reads a clock: its loop is that of the time keeper's sequence counter, and whoever works by
-/// the clock is in it most of the time. What matters is who calls it.
-#[must_use]
-pub fn is_clock(function: &str) -> bool {
-    const CLOCKS: &[&str] = &[
-        "ktime_get",
-        "__ktime_get",
-        "sched_clock",
-        "native_sched_clock",
-        "local_clock",
-        "read_tsc",
-        "get_jiffies_64",
-    ];
-    CLOCKS.iter().any(|prefix| function.starts_with(prefix))
-}
-
 /// Whether a waiter in `function` has given its CPU back to the hypervisor until the lock is free.
 #[must_use]
 pub fn is_halted_waiter(function: &str) -> bool {

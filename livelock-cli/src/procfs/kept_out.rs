@@ -109,7 +109,8 @@ impl KeptOut {
         }
         self.scanned = Some(at);
         let processes = numbers(Path::new("/proc"));
-        let threads = processes.flat_map(|pid| numbers(&Path::new("/proc").join(format!("{pid}/task"))));
+        let threads =
+            processes.flat_map(|pid| numbers(&Path::new("/proc").join(format!("{pid}/task"))));
         let others = threads.take(MAX_SCANNED).map(Pid).filter(|&pid| pid != hog);
         self.followed = others
             .filter_map(|pid| Some((pid, read(pid)?)))

@@ -5,6 +5,8 @@
 use super::facts::{Facts, sampled, signal};
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
+use crate::ledger::profile::HotSpot;
+use crate::ledger::waste::retries;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -34,14 +36,22 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let all = facts.profile.all_retries();
-    let share = facts.of_samples(all.nr);
-    if share < at::WORK_SHARE || all.cpus.len() < 2 {
+    let spots: Vec<&HotSpot> = facts
+        .profile
+        .hot
+        .iter()
+        .filter(|(key, spot)| retries(key, spot))
+        .map(|(_, spot)| spot)
+        .collect();
+    let nr: u64 = spots.iter().map(|spot| spot.nr).sum();
+    let share = facts.of_samples(nr);
+    let cpus: std::collections::BTreeSet<_> = spots.iter().flat_map(|spot| &spot.cpus).collect();
+    if share < at::WORK_SHARE || cpus.len() < 2 {
         return None;
     }
-    let by_function = facts.profile.retries.iter();
-    let (function, _) = by_function.max_by_key(|(_, samples)| samples.nr)?;
-    let text = format!("loops of {function} that retry, on {} CPUs", all.cpus.len());
+    let top = spots.iter().max_by_key(|spot| spot.nr)?;
+    let function = top.function.as_deref().unwrap_or("an unnamed function");
+    let text = format!("loops of {function} that retry, on {} CPUs", cpus.len());
     let mut evidence = vec![sampled(facts, &text, share, at::WORK_SHARE)];
     if let Some(activity) = facts.activity {
         let nr_ok = activity.all_syscalls().nr_ok();

@@ -54,15 +54,6 @@ pub struct HotSpot {
     pub facts: Option<CodeFacts>,
 }
 
-/// Samples in the loops of one kernel function that retry.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RetrySamples {
-    /// Samples.
-    pub nr: u64,
-    /// CPUs.
-    pub cpus: BTreeSet<CpuId>,
-}
-
 /// Samples of one task on one CPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
@@ -97,8 +88,6 @@ pub struct Profile {
     pub owners: BTreeMap<CpuId, BTreeMap<Pid, Owner>>,
     /// Functions of work items, with their samples.
     pub work: BTreeMap<String, u64>,
-    /// Kernel functions with loops that retry.
-    pub retries: BTreeMap<String, RetrySamples>,
 }
 
 /// Whose instruction, and which. Ordered, unlike [`CodeSpace`].
@@ -129,7 +118,6 @@ pub(super) struct Read<'a> {
     pub(super) is_untraced_spin: bool,
     pub(super) innermost: Option<&'a str>,
     pub(super) work: Option<&'a str>,
-    pub(super) retry: Option<&'a str>,
 }
 
 impl Profile {
@@ -149,9 +137,6 @@ impl Profile {
         }
         if let Some(work) = read.work {
             bump(&mut self.work, work, 1, NR_FUNCTIONS_KEPT);
-        }
-        if let Some(retry) = read.retry {
-            self.add_retries(retry, 1, &BTreeSet::from([sample.cpu]));
         }
         let at = if is_user {
             let space = CodeSpace::User(sample.task.tgid);
@@ -230,29 +215,6 @@ impl Profile {
         for (work, nr) in &later.work {
             bump(&mut self.work, work, *nr, NR_FUNCTIONS_KEPT);
         }
-        for (function, samples) in &later.retries {
-            self.add_retries(function, samples.nr, &samples.cpus);
-        }
-    }
-
-    fn add_retries(&mut self, function: &str, nr: u64, cpus: &BTreeSet<CpuId>) {
-        if self.retries.len() >= NR_FUNCTIONS_KEPT && !self.retries.contains_key(function) {
-            return;
-        }
-        let mine = self.retries.entry(function.to_owned()).or_default();
-        mine.nr += nr;
-        mine.cpus.extend(cpus);
-    }
-
-    /// Samples in loops that retry, and the CPUs that were in them.
-    #[must_use]
-    pub fn all_retries(&self) -> RetrySamples {
-        let mut all = RetrySamples::default();
-        for samples in self.retries.values() {
-            all.nr += samples.nr;
-            all.cpus.extend(&samples.cpus);
-        }
-        all
     }
 
     /// A real-time task that had a CPU nearly to itself.

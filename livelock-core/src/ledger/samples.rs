@@ -2,16 +2,12 @@
 //!
 //! In: samples and names. Out: counts. Refuses: idle samples and those inside our own programs and process.
 
-use std::collections::HashMap;
-
-use crate::code::{CodeFacts, CodeSpace};
 use crate::event::{SampleEvent, SampleMode};
-use crate::ids::{CodeAddr, Pid, Tgid};
+use crate::ids::{Pid, Tgid};
 use crate::ledger::functions::{Function, Functions};
 use crate::ledger::profile::{Profile, Read};
 use crate::names::Names;
-use crate::spin_functions::is_clock;
-use crate::thresholds::{NR_SPIN_FRAMES, TIGHT_LOOP_BYTES};
+use crate::thresholds::NR_SPIN_FRAMES;
 use crate::window::Window;
 
 /// Counts of samples.
@@ -54,12 +50,6 @@ pub fn read(
 ) -> (SampleCounts, Profile) {
     let mut counts = SampleCounts::default();
     let mut profile = Profile::default();
-    let code: HashMap<CodeAddr, CodeFacts> = window
-        .code
-        .iter()
-        .filter(|(space, ..)| *space == CodeSpace::Kernel)
-        .map(|&(_, addr, facts)| (addr, facts))
-        .collect();
     let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
     for sample in window.samples.iter().filter(|&sample| !is_own(sample)) {
         profile.nr += 1;
@@ -91,11 +81,6 @@ pub fn read(
             is_untraced_spin,
             innermost: stack.first().and_then(Option::as_ref).map(|f| &*f.name),
             work: work_function(&stack),
-            retry: if is_user || spins || sample.in_traced_spin {
-                None
-            } else {
-                retrying_function(sample, &stack, &code)
-            },
         });
     }
     profile.explain(&window.code);
@@ -109,33 +94,6 @@ fn work_function(stack: &[Option<Function>]) -> Option<&str> {
         .position(|f| f.as_ref().is_some_and(|f| &*f.name == "process_one_work"))?;
     let called = stack.get(at.checked_sub(1)?)?.as_ref()?;
     Some(&called.name)
-}
-
-/// The function that retries here: the first of the innermost ones whose code is in a tight loop with a pause or an
-/// atomic instruction. A caller is in a loop if it calls from one; there a pause alone counts, with which code says
-/// that it waits, since many loops that work call and count.
-fn retrying_function<'a>(
-    sample: &SampleEvent,
-    stack: &'a [Option<Function>],
-    code: &HashMap<CodeAddr, CodeFacts>,
-) -> Option<&'a str> {
-    let frames = sample.frames.iter().zip(stack).take(NR_SPIN_FRAMES);
-    for (depth, (addr, function)) in frames.enumerate() {
-        let name = function
-            .as_ref()
-            .map_or("an unnamed function", |f| &*f.name);
-        let loops = code.get(addr).filter(|code| code.in_loop);
-        let retries = loops.is_some_and(|code| {
-            let is_tight = code
-                .loop_len_bytes
-                .is_some_and(|len| len <= TIGHT_LOOP_BYTES);
-            code.loop_has_pause || (depth == 0 && code.loop_has_atomic && is_tight)
-        });
-        if retries && !is_clock(name) {
-            return Some(name);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -3,11 +3,14 @@
 //! In: counters, samples, time books. Out: whether it is waste, and how much. Refuses: to call anything waste
 //! that one signal alone says; samples or ticks say where the time went, counters that it was in vain.
 
+use std::collections::BTreeSet;
+
 use crate::activity::{Activity, HostCounter, HostCounters};
 use crate::cause_class::CauseClass;
 use crate::event::LockKind;
-use crate::ledger::profile::Profile;
+use crate::ledger::profile::{HotKey, HotSpot, Profile};
 use crate::ledger::time::{TimeBooks, share};
+use crate::spin_functions::is_spin;
 use crate::thresholds as at;
 use crate::window::Window;
 
@@ -133,15 +136,30 @@ fn nothing_returns(window: &Window, books: &TimeBooks) -> bool {
     (activity.all_syscalls().nr_ok() as f64) < at::OK_SYSCALLS_PER_BUSY_SEC * busy_secs
 }
 
-/// Share of busy samples in kernel loops that retry: with a pause or an atomic instruction, and none of the locks
-/// that samples know by name. 0 if only one CPU is in them.
+/// Whether code at `spot` retries: a tight kernel loop with a pause or an atomic instruction, and none of the
+/// locks that samples know by name.
+#[must_use]
+pub fn retries(key: &HotKey, spot: &HotSpot) -> bool {
+    let is_lock = spot.function.as_deref().is_some_and(is_spin);
+    let loops = spot.facts.is_some_and(|code| {
+        let is_tight = code
+            .loop_len_bytes
+            .is_some_and(|len| len <= at::TIGHT_LOOP_BYTES);
+        code.in_loop && (code.loop_has_pause || (code.loop_has_atomic && is_tight))
+    });
+    key.tgid.is_none() && !is_lock && loops
+}
+
+/// Share of busy samples in such loops; 0 if only one CPU is in them.
 #[must_use]
 pub fn retry_share(profile: &Profile) -> f64 {
-    let all = profile.all_retries();
-    if all.cpus.len() < 2 || profile.nr_busy < at::NR_MIN_SAMPLES {
+    let spots = || profile.hot.iter().filter(|(key, spot)| retries(key, spot));
+    let cpus: BTreeSet<_> = spots().flat_map(|(_, spot)| &spot.cpus).collect();
+    let nr: u64 = spots().map(|(_, spot)| spot.nr).sum();
+    if cpus.len() < 2 || profile.nr_busy < at::NR_MIN_SAMPLES {
         return 0.0;
     }
-    profile.share(all.nr).unwrap_or(0.0)
+    profile.share(nr).unwrap_or(0.0)
 }
 
 /// Untraced spin that a second signal speaks for, as share of all untraced spin.

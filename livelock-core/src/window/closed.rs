@@ -17,7 +17,7 @@ use crate::hist::WaitHistogram;
 use crate::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs};
 use crate::ledger::profile::HotKey;
 use crate::tasks::Subject;
-use crate::thresholds::{NR_HOT_LOOKED_AT, NR_HOT_SAMPLES, NR_SPIN_FRAMES};
+use crate::thresholds::{NR_HOT_LOOKED_AT, NR_HOT_SAMPLES};
 use crate::verdict::Accounting;
 
 /// What all CPUs saw of one lock in a window.
@@ -99,27 +99,6 @@ pub struct Window {
     pub code: Vec<(CodeSpace, CodeAddr, CodeFacts)>,
 }
 
-/// Samples by address.
-type Counts = BTreeMap<HotKey, (u64, CodeSpace)>;
-
-fn count(counts: &mut Counts, space: CodeSpace, addr: CodeAddr) {
-    let count = counts.entry(HotKey::new(space, addr)).or_insert((0, space));
-    count.0 += 1;
-}
-
-/// Those that are worth a look, most often sampled first.
-fn hottest(counts: Counts) -> Vec<(CodeSpace, CodeAddr)> {
-    let mut hot: Vec<_> = counts
-        .into_iter()
-        .filter(|(_, (nr, _))| *nr >= NR_HOT_SAMPLES)
-        .collect();
-    hot.sort_by_key(|(key, (nr, _))| (std::cmp::Reverse(*nr), *key));
-    hot.truncate(NR_HOT_LOOKED_AT);
-    hot.into_iter()
-        .map(|(key, (_, space))| (space, key.addr))
-        .collect()
-}
-
 impl Window {
     /// Length.
     #[must_use]
@@ -127,12 +106,10 @@ impl Window {
         self.end.since(self.begin)
     }
 
-    /// Instructions that were sampled often, most often first, then where the kernel's were called from: their
-    /// code is worth a look.
+    /// Instructions that were sampled often, most often first: their code is worth a look.
     #[must_use]
     pub fn hot_instructions(&self) -> Vec<(CodeSpace, CodeAddr)> {
-        let mut counts = Counts::new();
-        let mut callers = Counts::new();
+        let mut counts: BTreeMap<HotKey, (u64, CodeSpace)> = BTreeMap::new();
         for sample in &self.samples {
             let (space, addr) = match sample.mode {
                 SampleMode::User => (CodeSpace::User(sample.task.tgid), sample.user_ip),
@@ -140,20 +117,19 @@ impl Window {
                 SampleMode::Kernel => (CodeSpace::Kernel, sample.frames.first().copied()),
             };
             if let Some(addr) = addr {
-                count(&mut counts, space, addr);
-            }
-            if matches!(sample.mode, SampleMode::Kernel) && !sample.in_traced_spin {
-                let frames = sample.frames.iter().take(NR_SPIN_FRAMES).skip(1);
-                frames.for_each(|&addr| count(&mut callers, CodeSpace::Kernel, addr));
+                let count = counts.entry(HotKey::new(space, addr)).or_insert((0, space));
+                count.0 += 1;
             }
         }
-        let mut hot = hottest(counts);
-        for caller in hottest(callers) {
-            if !hot.contains(&caller) {
-                hot.push(caller);
-            }
-        }
-        hot
+        let mut hot: Vec<_> = counts
+            .into_iter()
+            .filter(|(_, (nr, _))| *nr >= NR_HOT_SAMPLES)
+            .collect();
+        hot.sort_by_key(|(key, (nr, _))| (std::cmp::Reverse(*nr), *key));
+        hot.truncate(NR_HOT_LOOKED_AT);
+        hot.into_iter()
+            .map(|(key, (_, space))| (space, key.addr))
+            .collect()
     }
 
     /// CPU time of our own process.

@@ -35,8 +35,6 @@ pub(super) struct Place {
     pub(super) prio: u32,
     /// What the code there is like.
     pub(super) code: Option<CodeFacts>,
-    /// Frames between the sampled instruction and that code: 0 is the instruction itself.
-    pub(super) code_depth: usize,
     /// The same instruction on all CPUs, or one each.
     pub(super) shared: bool,
 }
@@ -50,7 +48,6 @@ impl Place {
             comm: "worker",
             prio: 120,
             code: None,
-            code_depth: 0,
             shared: true,
         }
     }
@@ -107,12 +104,7 @@ fn code(second: &Second) -> Vec<(CodeSpace, CodeAddr, CodeFacts)> {
                 CodeSpace::Kernel
             };
             if let Some(facts) = place.code {
-                let caller = place.stack.get(place.code_depth);
-                let addr = match caller.filter(|_| place.code_depth > 0) {
-                    Some(caller) => CodeAddr(place_of(caller)),
-                    None => address(place, index, cpu),
-                };
-                found.push((space, addr, facts));
+                found.push((space, address(place, index, cpu), facts));
             }
         }
     }
@@ -267,7 +259,6 @@ fn samples(second: &Second, end: MonotonicNs, events: &mut Vec<Event>) {
 
 /// Functions that the tests use; the address of one is its place here.
 const FUNCTIONS: &[&str] = &[
-    "ktime_get",
     "smp_call_function_many_cond",
     "flush_tlb_mm_range",
     "native_queued_spin_lock_slowpath",

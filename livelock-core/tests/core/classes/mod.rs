@@ -243,30 +243,6 @@ fn loops_that_retry_are_waste_only_if_nothing_returns() {
 }
 
 #[test]
-fn who_calls_from_a_loop_that_pauses_retries_and_who_reads_the_clock_there_does_not() {
-    let calls = |stack, code, code_depth| Second {
-        places: vec![Place {
-            code: Some(code),
-            code_depth,
-            ..Place::kernel(95, stack)
-        }],
-        activity: Some(syscalls(20, 0)),
-        ..Second::default()
-    };
-    let reader = &["ktime_get", "handle_userfault", "hallway_trylock"];
-    let retries = judge(&calls(reader, PAUSING, 2));
-    expect(&retries, Status::Livelock, CauseClass::TrylockRetry);
-    // The loop of the clock's own sequence counter.
-    assert_eq!(judge(&calls(reader, PAUSING, 0)).status, Status::Busy);
-    let counts = CodeFacts {
-        loop_has_pause: false,
-        loop_has_atomic: true,
-        ..PAUSING
-    };
-    assert_eq!(judge(&calls(reader, counts, 2)).status, Status::Busy);
-}
-
-#[test]
 fn a_fault_that_repeats_is_waste_and_many_faults_are_not() {
     let faults = |nr_same| Second {
         places: vec![Place::kernel(94, &["handle_userfault", "do_syscall_64"])],
