@@ -33,9 +33,9 @@ pub(crate) fn install_hint(program: &str) -> String {
 
 /// Whether `program` (a path, or a name on PATH) is there.
 pub(crate) fn is_installed(program: &str) -> bool {
-    let mut dirs = std::env::var_os("PATH")
+    let mut dirs: Vec<_> = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect())
-        .unwrap_or_else(Vec::new);
+        .unwrap_or_default();
     // Where Debian has daemons.
     dirs.push("/usr/sbin".into());
     dirs.into_iter().any(|dir| dir.join(program).is_file())

@@ -33,7 +33,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "wake-list",
-        description: "write to an event counter that poll sets watch 256 times: a long walk under a spinlock",
+        description: "write to an event counter that poll sets watch 64 times: a long walk under a spinlock",
         class: Class::LongHold,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -67,8 +67,8 @@ const WAIT_MS: libc::c_int = 50;
 const HERD_ROUNDS: u32 = 2_000;
 
 /// Poll sets that watch one counter, each through several names of it.
-const NR_SETS: usize = 16;
-const NR_NAMES: usize = 16;
+const NR_SETS: usize = 8;
+const NR_NAMES: usize = 8;
 
 /// Timers of a thread, and how often they expire.
 const NR_TIMERS: usize = 8;

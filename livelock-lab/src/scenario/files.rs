@@ -33,7 +33,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "eventfd-shared",
-        description: "write to one event counter that 128 poll sets watch: all threads want the lock of its wait queue",
+        description: "write to one event counter that 16 poll sets watch: all threads want the lock of its wait queue",
         class: Class::SpinCollapse,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -95,7 +95,7 @@ const SPARE_FILES: u64 = 24;
 const NR_STEPS: u64 = 1500;
 
 /// Poll sets that watch the shared event counter.
-const NR_WATCHERS: usize = 128;
+const NR_WATCHERS: usize = 16;
 
 /// The two sizes in bytes, in turn: a resize to the present size would do nothing.
 const SIZES_BYTES: [libc::c_int; 2] = [65_536, 1_048_576];

@@ -87,7 +87,7 @@ const CHILD_STACK_BYTES: usize = 16 * 1024;
 const SLEEPER_STACK_BYTES: usize = 32 * 1024;
 
 /// Threads that sleep beside those that send: under the lock the kernel looks at each thread of the process.
-const NR_SLEEPERS: usize = 256;
+const NR_SLEEPERS: usize = 64;
 
 /// Threads that sleep until the end of the load.
 struct Sleepers {
