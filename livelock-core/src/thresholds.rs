@@ -339,6 +339,11 @@ pub const NR_BARRED_WINDOWS: u32 = 10;
 /// docs/detection.md.
 pub const STARVED_NS: u64 = 1_000_000_000;
 
+/// Share of a CPU up to which a runnable thread beside a real-time task starves: twice the 5 % that the kernel's
+/// throttling of real-time tasks and its deadline server leave to others (`sched_rt_runtime_us`,
+/// Documentation/scheduler/sched-rt-group.rst).
+pub const KEPT_OUT_SHARE: f64 = 0.1;
+
 /// Share of the host's CPUs that this tool may cost, in percent: it lives on the slow path of every
 /// contended lock of a host that is already in trouble. See docs/architecture.md.
 pub const SELF_BUDGET_PCT: f64 = 1.0;

@@ -7,6 +7,7 @@ mod counters;
 mod error;
 mod file;
 mod host;
+mod kept_out;
 mod snapshot;
 mod starved;
 mod stat;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use counters::{VmCounters, parse_diskstats, parse_loadavg, parse_net_dev, parse_vmstat};
 pub use error::ProcfsError;
+pub use kept_out::KeptOut;
 pub use snapshot::HostCounters;
 pub(crate) use snapshot::user_hz;
 pub use starved::Starvation;

@@ -27,7 +27,8 @@ impl Starvation {
         candidates
             .into_iter()
             .filter(|task| {
-                let stat = fs::read_to_string(format!("/proc/{}/stat", task.pid.0));
+                // `/proc/TID/stat` would have the CPU time of the whole process.
+                let stat = fs::read_to_string(format!("/proc/{0}/task/{0}/stat", task.pid.0));
                 let Some((state, ticks)) = stat.ok().as_deref().and_then(parse) else {
                     return false;
                 };

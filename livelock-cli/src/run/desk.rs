@@ -9,6 +9,7 @@ use livelock_core::code::{Code, CodeSpace};
 use livelock_core::declared::DeclaredReading;
 use livelock_core::escalation::Escalation;
 use livelock_core::event::Event;
+use livelock_core::ids::Pid;
 use livelock_core::names::Names;
 use livelock_core::probes::GroupSet;
 use livelock_core::recording::{Baseline, Close, EndedBy, NameTable, NewNames, Opening};
@@ -108,6 +109,7 @@ pub(super) struct Desk {
     code: LiveCode,
     escalation: Escalation,
     groups: GroupSet,
+    rt_hog: Option<Pid>,
     tape: Option<Tape>,
 }
 
@@ -133,9 +135,15 @@ impl Desk {
             code: prepared.code,
             escalation: Escalation::default(),
             groups: GroupSet::EMPTY,
+            rt_hog: None,
             tape,
         };
         Ok((desk, written))
+    }
+
+    /// A real-time task that had a CPU nearly to itself in the last window.
+    pub(super) const fn rt_hog(&self) -> Option<Pid> {
+        self.rt_hog
     }
 
     /// Probe groups that the next window deserves.
@@ -179,6 +187,7 @@ impl Desk {
             .bench
             .observe(&closed.window, closed.readings.clone(), names);
         self.groups = self.escalation.next(&closed.window, &seen);
+        self.rt_hog = seen.rt_hog;
         let written =
             self.bench
                 .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;

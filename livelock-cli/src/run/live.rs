@@ -150,6 +150,7 @@ pub(super) async fn observe(
                     if desk.judge_all(&mut waiting, listener)? == Written::PipeClosed {
                         break EndedBy::ClosedPipe;
                     }
+                    pipeline.look_beside(desk.rt_hog());
                     pipeline.set_groups(desk.groups().up_to_level(session.max_level));
                 }
                 if is_last {

@@ -4,7 +4,7 @@
 
 use anyhow::Context;
 use livelock_core::event::Event;
-use livelock_core::ids::MonotonicNs;
+use livelock_core::ids::{MonotonicNs, Pid};
 use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder};
@@ -12,7 +12,7 @@ use livelock_core::window::{Window, WindowBuilder};
 use super::governor::Governor;
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
-use crate::procfs::{HostCounters, Starvation};
+use crate::procfs::{HostCounters, KeptOut, Starvation};
 use crate::raw::RawRecord;
 use crate::tasks::{Found, TaskReader};
 
@@ -23,6 +23,7 @@ pub(super) struct Pipeline {
     builder: WindowBuilder,
     governor: Governor,
     starvation: Starvation,
+    kept_out: KeptOut,
     /// If the scope is one of tasks.
     tasks: Option<TaskReader>,
     /// What was said of the scope.
@@ -56,6 +57,7 @@ impl Pipeline {
                 Governor::default()
             },
             starvation: Starvation::default(),
+            kept_out: KeptOut::default(),
             tasks,
             said: None,
             raw: Vec::new(),
@@ -121,6 +123,11 @@ impl Pipeline {
         Ok((window, self.take_folded()))
     }
 
+    /// Looks at each close for threads that `hog`, a real-time task, keeps from its CPU.
+    pub(super) fn look_beside(&mut self, hog: Option<Pid>) {
+        self.kept_out.beside(hog);
+    }
+
     /// These groups of probe level 1 from now on.
     pub(super) fn set_groups(&mut self, groups: GroupSet) {
         if groups != self.capture.groups() {
@@ -156,7 +163,18 @@ impl Pipeline {
             self.book(event);
         }
         self.read_tasks();
+        for task in self.kept_out.look(at) {
+            if self.is_in_scope(task.pid) {
+                self.book(Event::Starved(task));
+            }
+        }
         Ok(at)
+    }
+
+    /// Whether a thread belongs to the scope.
+    fn is_in_scope(&self, thread: Pid) -> bool {
+        let tasks = self.tasks.as_ref();
+        tasks.is_none_or(|tasks| tasks.has(thread))
     }
 
     /// What the tasks of the scope did, and a word once none of them is left.
@@ -187,12 +205,8 @@ impl Pipeline {
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match event {
-                Event::Starved(task) => {
-                    let tasks = self.tasks.as_ref();
-                    if tasks.is_none_or(|tasks| tasks.has(task.pid)) {
-                        waiting.push(task);
-                    }
-                }
+                Event::Starved(task) if self.is_in_scope(task.pid) => waiting.push(task),
+                Event::Starved(_) => {}
                 event => self.book(event),
             }
         }

@@ -65,15 +65,19 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             "runnable_wait",
             (starved.age_ns as f64, "ns"),
             Some(at::STARVED_NS as f64),
-            EvidenceSource::Activity,
+            if facts.activity.is_some() {
+                EvidenceSource::Activity
+            } else {
+                EvidenceSource::ProcStat
+            },
             format!(
-                "thread {} was runnable for {:.1} s and got no CPU time; {who}",
+                "thread {} was runnable for {:.1} s and got next to no CPU time; {who}",
                 starved.pid.0,
                 starved.age_ns as f64 / 1e9
             ),
         )],
         summary: format!(
-            "thread {} was runnable and did not run for {:.1} s: {who}",
+            "thread {} was runnable for {:.1} s and got next to no CPU time: {who}",
             starved.pid.0,
             starved.age_ns as f64 / 1e9
         ),

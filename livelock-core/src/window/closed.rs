@@ -93,7 +93,7 @@ pub struct Window {
     pub host: HostCounters,
     /// What the programs of probe level 1 counted on all CPUs; `None`: they were not attached.
     pub activity: Option<Activity>,
-    /// Tasks that wait to run at the close, longest first; empty as well while level 1 is not attached.
+    /// Tasks that wait to run at the close, longest first; below level 1 only those beside a real-time task.
     pub starved: Vec<StarvedTask>,
     /// What the code is like at instructions that were sampled often.
     pub code: Vec<(CodeSpace, CodeAddr, CodeFacts)>,

@@ -33,7 +33,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "wake-list",
-        description: "write to an event counter that 2000 poll sets watch: a long walk under a spinlock",
+        description: "write to an event counter that poll sets watch 64 times: a long walk under a spinlock",
         class: Class::LongHold,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -67,8 +67,8 @@ const WAIT_MS: libc::c_int = 50;
 const HERD_ROUNDS: u32 = 2_000;
 
 /// Poll sets that watch one counter, each through several names of it.
-const NR_SETS: usize = 32;
-const NR_NAMES: usize = 64;
+const NR_SETS: usize = 8;
+const NR_NAMES: usize = 8;
 
 /// Timers of a thread, and how often they expire.
 const NR_TIMERS: usize = 8;
@@ -129,10 +129,8 @@ fn wake_list(plan: &Plan) -> anyhow::Result<Work> {
     let event = Arc::new(event);
     Ok(Work::by_thread(move |_| {
         let event = Arc::clone(&event);
-        plan::op(move || {
-            sys::write(&event, &1_u64.to_ne_bytes())?;
-            sys::tried(sys::read(&event, &mut [0; 8])).map(drop)
-        })
+        // Nobody reads: it would take ages to fill a counter of 64 bits.
+        plan::op(move || sys::write(&event, &1_u64.to_ne_bytes()).map(drop))
     })?
     .keep((sets, names)))
 }

@@ -33,7 +33,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "eventfd-shared",
-        description: "write and read one event counter: all threads want the lock of its wait queue",
+        description: "write to one event counter that 16 poll sets watch: all threads want the lock of its wait queue",
         class: Class::SpinCollapse,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -94,6 +94,9 @@ const SPARE_FILES: u64 = 24;
 /// Steps of computation between two resizes of a pipe: some microseconds.
 const NR_STEPS: u64 = 1500;
 
+/// Poll sets that watch the shared event counter.
+const NR_WATCHERS: usize = 16;
+
 /// The two sizes in bytes, in turn: a resize to the present size would do nothing.
 const SIZES_BYTES: [libc::c_int; 2] = [65_536, 1_048_576];
 
@@ -121,16 +124,22 @@ pub(crate) fn dup_and_close(
     })
 }
 
+/// The poll sets make the time under the lock longer than that outside of it, so that all threads queue.
 fn eventfd_shared(_: &Plan) -> anyhow::Result<Work> {
-    let counter = Arc::new(sys::eventfd(1).context("failed to make an event counter")?);
-    Work::by_thread(move |_| {
+    let counter = Arc::new(sys::eventfd(0).context("failed to make an event counter")?);
+    raise_file_limit(NR_WATCHERS as u64 + SPARE_FILES)?;
+    let mut sets = Vec::new();
+    for _ in 0..NR_WATCHERS {
+        let set = epoll()?;
+        watch(&set, &counter, libc::EPOLLIN.cast_unsigned()).context("failed to watch a file")?;
+        sets.push(set);
+    }
+    let work = Work::by_thread(move |_| {
         let counter = Arc::clone(&counter);
-        plan::op(move || {
-            sys::write(&counter, &1_u64.to_ne_bytes())?;
-            // Another thread may have taken the count already.
-            sys::tried(sys::read(&counter, &mut [0; 8])).map(drop)
-        })
-    })
+        // Nobody reads: it would take ages to fill a counter of 64 bits.
+        plan::op(move || sys::write(&counter, &1_u64.to_ne_bytes()).map(drop))
+    })?;
+    Ok(work.keep(sets))
 }
 
 fn timerfd_shared(_: &Plan) -> anyhow::Result<Work> {

@@ -29,7 +29,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "futex-wake",
-        description: "futex wake that finds a sleeper it may not wake: all threads want one hash bucket",
+        description: "futex wake that finds 16 sleepers it may not wake: all threads want one hash bucket",
         class: Class::FutexBucket,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -64,6 +64,9 @@ const CLAIMED_VALUE: u32 = 1;
 const SLEEPERS_BIT: u32 = 1;
 const WAKERS_BIT: u32 = 2;
 
+/// Sleepers that make the time under the lock longer than that outside of it.
+const NR_WAKE_SLEEPERS: usize = 16;
+
 /// Sleepers of the long chain: some tens of microseconds to walk.
 const NR_CHAIN_SLEEPERS: usize = 400;
 const SLEEPER_STACK_BYTES: usize = 32 * 1024;
@@ -86,7 +89,7 @@ fn words(_: &Plan) -> anyhow::Result<Work> {
 }
 
 fn wake(_: &Plan) -> anyhow::Result<Work> {
-    park(1)?;
+    park(NR_WAKE_SLEEPERS)?;
     Work::shared(wake_nobody)
 }
 

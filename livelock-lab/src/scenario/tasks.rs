@@ -7,6 +7,9 @@ use std::ffi::CString;
 use std::io;
 use std::mem;
 use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
 
@@ -19,7 +22,7 @@ use crate::sys;
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "kill-one",
-        description: "send an ignored signal to one process: all threads want its siglock",
+        description: "send an ignored SIGCONT to one process of many threads: all senders want its siglock",
         class: Class::TasklistSignal,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -28,7 +31,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "sigqueue-one",
-        description: "queue a signal for one process and take one: all threads want its siglock",
+        description: "queue SIGCONT for one process of many threads, one takes it: all threads want its siglock",
         class: Class::TasklistSignal,
         expected_status: Status::Livelock,
         kind: Kind::Positive,
@@ -80,11 +83,59 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 /// Stack of a process that only ends.
 const CHILD_STACK_BYTES: usize = 16 * 1024;
 
+/// Stack of a thread that only sleeps.
+const SLEEPER_STACK_BYTES: usize = 32 * 1024;
+
+/// Threads that sleep beside those that send: under the lock the kernel looks at each thread of the process.
+const NR_SLEEPERS: usize = 64;
+
+/// Threads that sleep until the end of the load.
+struct Sleepers {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Sleepers {
+    fn start(nr_threads: usize) -> anyhow::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut sleepers = Self {
+            stop: Arc::clone(&stop),
+            threads: Vec::new(),
+        };
+        for _ in 0..nr_threads {
+            let stop = Arc::clone(&stop);
+            let sleep = move || {
+                while !stop.load(Ordering::Acquire) {
+                    thread::park();
+                }
+            };
+            let builder = thread::Builder::new().stack_size(SLEEPER_STACK_BYTES);
+            let started = builder.spawn(sleep);
+            sleepers
+                .threads
+                .push(started.context("failed to start a thread that sleeps")?);
+        }
+        Ok(sleepers)
+    }
+}
+
+impl Drop for Sleepers {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            thread.thread().unpark();
+            // It does nothing that can fail.
+            drop(thread.join());
+        }
+    }
+}
+
 fn kill_one(_: &Plan) -> anyhow::Result<Work> {
     // SAFETY: takes nothing.
     let pid = unsafe { libc::getpid() };
-    // Ignored by default, so it is dropped, but only under the lock.
-    Work::shared(move || kill(pid, libc::SIGURG))
+    let sleepers = Sleepers::start(NR_SLEEPERS)?;
+    // Ignored where nobody is stopped, so it is dropped, but only after a walk of all threads under the lock.
+    Ok(Work::shared(move || kill(pid, libc::SIGCONT))?.keep(sleepers))
 }
 
 fn kill(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
@@ -92,21 +143,30 @@ fn kill(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
     sys::done(unsafe { libc::kill(pid, signal) }).map(drop)
 }
 
-/// The first real-time signal, blocked before the threads start and taken by waiting for it.
-fn sigqueue_one(_: &Plan) -> anyhow::Result<Work> {
-    let set = blocked(libc::SIGRTMIN())?;
+/// A signal that is blocked before the threads start. The first thread takes it by waiting for it, the others queue
+/// it. SIGCONT, because the kernel then looks at each thread under the lock, whether or not one is queued already.
+fn sigqueue_one(plan: &Plan) -> anyhow::Result<Work> {
+    let set = blocked(libc::SIGCONT)?;
     // SAFETY: takes nothing.
     let pid = unsafe { libc::getpid() };
-    Work::shared(move || {
-        let value = libc::sigval {
-            sival_ptr: ptr::null_mut(),
-        };
-        // SAFETY: takes numbers and a value that nobody looks at. A full queue says EAGAIN.
-        sys::tried(sys::done(unsafe {
-            libc::sigqueue(pid, libc::SIGRTMIN(), value)
-        }))?;
-        take(&set)
-    })
+    let sleepers = Sleepers::start(NR_SLEEPERS)?;
+    let nr_threads = plan.nr_threads;
+    let work = Work::by_thread(move |index| {
+        let (takes, sends) = (index == 0, index > 0 || nr_threads == 1);
+        plan::op(move || {
+            if sends {
+                let value = libc::sigval {
+                    sival_ptr: ptr::null_mut(),
+                };
+                // SAFETY: takes numbers and a value that nobody looks at. A full queue says EAGAIN.
+                sys::tried(sys::done(unsafe {
+                    libc::sigqueue(pid, libc::SIGCONT, value)
+                }))?;
+            }
+            if takes { take(&set) } else { Ok(()) }
+        })
+    })?;
+    Ok(work.keep(sleepers))
 }
 
 /// Blocks a signal for this thread and those it starts.
