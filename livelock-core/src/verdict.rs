@@ -41,6 +41,20 @@ pub enum Status {
     CannotTell,
 }
 
+impl Status {
+    /// How bad it is, 0 the least; no answer accuses nobody.
+    #[must_use]
+    pub const fn severity(self) -> u8 {
+        match self {
+            Self::Healthy | Self::CannotTell => 0,
+            Self::Busy => 1,
+            Self::Contended => 2,
+            Self::Starved => 3,
+            Self::Livelock => 4,
+        }
+    }
+}
+
 /// How sure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

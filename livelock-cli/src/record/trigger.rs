@@ -19,7 +19,7 @@ impl Trigger {
     #[must_use]
     pub fn is_hit_by(self, status: Status) -> bool {
         match self {
-            Self::AtLeast(least) => severity(status) >= severity(least),
+            Self::AtLeast(least) => status.severity() >= least.severity(),
             Self::Exactly(wanted) => status == wanted,
         }
     }
@@ -72,15 +72,4 @@ pub fn parse_trigger(text: &str) -> Result<Trigger, TriggerError> {
         }
     };
     Ok(make(status))
-}
-
-/// Statuses by how bad they are.
-const fn severity(status: Status) -> u8 {
-    match status {
-        Status::Healthy | Status::CannotTell => 0,
-        Status::Busy => 1,
-        Status::Contended => 2,
-        Status::Starved => 3,
-        Status::Livelock => 4,
-    }
 }

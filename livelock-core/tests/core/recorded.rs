@@ -46,16 +46,6 @@ fn is_same(class: CauseClass, wanted: CauseClass) -> bool {
     class == wanted || (ONE_LOCK.contains(&class) && ONE_LOCK.contains(&wanted))
 }
 
-const fn severity(status: Status) -> u8 {
-    match status {
-        Status::Healthy | Status::CannotTell => 0,
-        Status::Busy => 1,
-        Status::Contended => 2,
-        Status::Starved => 3,
-        Status::Livelock => 4,
-    }
-}
-
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
@@ -91,7 +81,7 @@ fn faults(expected: &Expected, verdict: &Verdict) -> Vec<String> {
     let is_right = match expected.kind {
         Kind::Positive => status == expected.status,
         Kind::Boundary | Kind::LookAlike => {
-            status != Status::CannotTell && severity(status) <= severity(expected.status)
+            status != Status::CannotTell && status.severity() <= expected.status.severity()
         }
     };
     if !is_right {
@@ -100,7 +90,7 @@ fn faults(expected: &Expected, verdict: &Verdict) -> Vec<String> {
             expected.status
         ));
     }
-    let is_accused = severity(status) >= severity(Status::Contended);
+    let is_accused = status.severity() >= Status::Contended.severity();
     let is_judged = is_accused || expected.kind == Kind::LookAlike;
     let class = verdict.cause.class;
     if let Some(wanted) = expected

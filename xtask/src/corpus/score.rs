@@ -70,20 +70,11 @@ pub(super) fn grade(observation: &Observation) -> Grade {
         Kind::Positive if status == expected => Grade::Right,
         Kind::Positive if is_live_lock => Grade::FalseLiveLock,
         Kind::Positive => Grade::Missed,
-        Kind::Boundary | Kind::LookAlike if severity(status) <= severity(expected) => Grade::Right,
+        Kind::Boundary | Kind::LookAlike if status.severity() <= expected.severity() => {
+            Grade::Right
+        }
         Kind::LookAlike if is_live_lock => Grade::FalseLiveLock,
         Kind::Boundary | Kind::LookAlike => Grade::TooBad,
-    }
-}
-
-/// Statuses by how bad they are.
-const fn severity(status: Status) -> u8 {
-    match status {
-        Status::Healthy | Status::CannotTell => 0,
-        Status::Busy => 1,
-        Status::Contended => 2,
-        Status::Starved => 3,
-        Status::Livelock => 4,
     }
 }
 
@@ -105,7 +96,7 @@ fn accused_or_business(observation: &Observation) -> Option<&Measured> {
     let Outcome::Measured(measured) = &observation.outcome else {
         return None;
     };
-    let is_accused = severity(measured.status) >= severity(Status::Contended);
+    let is_accused = measured.status.severity() >= Status::Contended.severity();
     let is_business = observation.kind == Kind::LookAlike && BUSINESS.contains(&observation.class);
     (!observation.is_control && (is_accused || is_business)).then_some(measured)
 }
