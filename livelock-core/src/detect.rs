@@ -28,6 +28,9 @@ pub enum NoProgressRule {
     Retrograde,
     /// Rule (ii): nearly all waste, and next to no user time.
     WasteWithoutUser,
+    /// Rule (ii) without the CPU that holds a lock which is never free and stands still: all others do nothing but
+    /// wait for it.
+    WaitersWithoutUser,
     /// Rule (i) with declared progress in the place of tokens and their baseline.
     DeclaredProgress,
 }
@@ -81,6 +84,8 @@ pub struct Observation {
     pub omega: Option<f64>,
     /// The same without waits for other CPUs to answer, which end: what may show that nothing is achieved.
     pub stall_omega: Option<f64>,
+    /// The same without the CPU that holds a lock which is never free and stands still; `None` without such a lock.
+    pub waiter_omega: Option<f64>,
     /// Share of the waste that tracepoints saw; `None` without waste.
     pub traced_share: Option<f64>,
     /// Share of the waste that does not rest on samples alone; `None` without waste.
@@ -131,6 +136,14 @@ impl Observation {
             .is_some_and(|share| share >= at::SPIN_CONFLICT)
     }
 
+    /// What rule (ii) compares: the share of waste, of all busy CPUs or of those that do not hold the one lock that
+    /// stands still.
+    #[must_use]
+    pub fn vain_omega(&self) -> Option<f64> {
+        let whole = self.stall_omega?;
+        Some(self.waiter_omega.map_or(whole, |omega| omega.max(whole)))
+    }
+
     /// Whether rule (ii) would hold if it asked for `omega` only. What tracepoints and ticks must agree on
     /// is asked for in full.
     #[must_use]
@@ -139,7 +152,7 @@ impl Observation {
         !self.is_capped()
             && !self.is_below_floor
             && reaches(self.busy, at::BUSY_FOR_LIVELOCK)
-            && reaches(self.stall_omega, omega)
+            && reaches(self.vain_omega(), omega)
             && self
                 .user_share
                 .is_some_and(|user| user <= at::USER_SHARE_COLLAPSED)
@@ -188,6 +201,7 @@ pub fn detect(
         busy: books.and_then(TimeBooks::busy_share),
         omega: books.and_then(TimeBooks::omega),
         stall_omega: books.and_then(|b| share(b.waste_ns() - b.ipi_ns, b.busy_ns())),
+        waiter_omega: books.and_then(TimeBooks::waiter_omega),
         traced_share: books.and_then(|b| share(b.traced_spin_ns, b.spin_ns())),
         agreed_share: books.and_then(|b| share(b.agreed_waste_ns(), b.waste_ns())),
         seen_twice_share: books.and_then(|b| share(b.seen_twice_ns(), b.waste_ns())),
@@ -237,8 +251,13 @@ fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
     if seen.pi0.is_some() && omega >= at::OMEGA_WITH_BASELINE && seen.retrograde == Some(true) {
         return Some(NoProgressRule::Retrograde);
     }
+    let rule = if omega >= at::OMEGA_WITHOUT_BASELINE {
+        NoProgressRule::WasteWithoutUser
+    } else {
+        NoProgressRule::WaitersWithoutUser
+    };
     seen.wastes_without_user(at::OMEGA_WITHOUT_BASELINE)
-        .then_some(NoProgressRule::WasteWithoutUser)
+        .then_some(rule)
 }
 
 /// Shares of next to nothing prove nothing. CPUs have no floor: `busy` is one for them.

@@ -25,6 +25,10 @@ pub const OMEGA_WITHOUT_BASELINE: f64 = 0.8;
 /// `futex-bucket` on 7.3; one run under load had a mean of 0.84.
 pub const OMEGA_NEAR: f64 = OMEGA_WITH_BASELINE;
 
+/// CPUs that spin for one lock on average from which it counts as never free: the holder then is one CPU of those
+/// that remain. Two, since one waiter is what any two CPUs that pass a lock to each other show. Source: our choice.
+pub const NR_SPINNERS_SATURATED: u64 = 2;
+
 /// User share of busy time at or under which rule (ii) holds. Source: docs/detection.md; measured
 /// collapses 0 to 1.5 %, healthy pipe loads 8 to 10 %.
 pub const USER_SHARE_COLLAPSED: f64 = 0.05;

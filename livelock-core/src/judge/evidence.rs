@@ -9,7 +9,7 @@ use super::level::Level;
 use crate::detect::stuck_limit_ns;
 use crate::host::SamplerSource;
 use crate::ledger::progress::pi;
-use crate::ledger::time::share;
+use crate::ledger::time::{TimeBooks, share};
 use crate::thresholds as at;
 use crate::verdict::{Evidence, EvidenceSource, LockReport, Status};
 
@@ -48,15 +48,29 @@ const fn level_omega(level: Level) -> f64 {
     }
 }
 
+/// The share that decided, where the holder's CPU had to be left out for it.
+fn waiter_omega(case: &Case<'_>, books: &TimeBooks) -> Option<f64> {
+    let is_needed = case.level == Level::Livelock
+        && books
+            .omega()
+            .is_some_and(|omega| omega < at::OMEGA_WITHOUT_BASELINE);
+    books
+        .waiter_omega()
+        .filter(|&omega| is_needed && omega >= at::OMEGA_WITHOUT_BASELINE)
+}
+
 fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evidence> {
     let mut found = Vec::new();
     let span = case.span;
     let (nr_hits, books) = span.books_at(case.level);
     if let Some(omega) = books.omega().filter(|_| case.level > Level::Quiet) {
-        // Rule (i) asks for less waste than rule (ii), since it has a baseline to compare with.
+        let waiters = waiter_omega(case, books);
+        // Rule (i) asks for less waste than rule (ii), since it has a baseline to compare with. Where the waiters
+        // decide, the share of all CPUs does not.
         let threshold = match case.level {
-            Level::Livelock if omega < at::OMEGA_WITHOUT_BASELINE => at::OMEGA_WITH_BASELINE,
-            level => level_omega(level),
+            Level::Livelock if waiters.is_some() => None,
+            Level::Livelock if omega < at::OMEGA_WITHOUT_BASELINE => Some(at::OMEGA_WITH_BASELINE),
+            level => Some(level_omega(level)),
         };
         let source = if case.is_sampled_only() {
             EvidenceSource::Sampler
@@ -72,7 +86,7 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
             "omega",
             100.0 * omega,
             "%",
-            Some(100.0 * threshold),
+            threshold.map(|threshold| 100.0 * threshold),
             source,
             format!(
                 "{seen_by} {:.0} % of busy time spun away in {nr_hits} of {} windows",
@@ -80,6 +94,20 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
                 span.nr_windows
             ),
         ));
+        found.extend(waiters.map(|waiters| {
+            signal(
+                "waiter_omega",
+                100.0 * waiters,
+                "%",
+                Some(100.0 * at::OMEGA_WITHOUT_BASELINE),
+                source,
+                format!(
+                    "the lock stands still for over a millisecond at a time; of the CPUs that do not hold it, {:.0} % of \
+                     busy time is spun away",
+                    100.0 * waiters
+                ),
+            )
+        }));
     }
     if let Some(stuck) = span.oldest_stuck {
         let limit_ns = stuck_limit_ns(case.host);

@@ -76,6 +76,8 @@ struct StuckSince {
 struct Recent {
     level: Level,
     omega: f64,
+    /// Without the CPU that holds a lock which stands still.
+    vain_omega: f64,
     /// Whether it lacked progress but for an omega a little too low.
     is_near: bool,
 }
@@ -102,6 +104,7 @@ impl History {
         self.recent.push_back(Recent {
             level: Level::of_window(seen),
             omega: seen.stall_omega.unwrap_or(0.0),
+            vain_omega: seen.vain_omega().unwrap_or(0.0),
             is_near: seen.no_progress || seen.wastes_without_user(at::OMEGA_NEAR),
         });
         self.follow_stuck(seen);
@@ -174,7 +177,7 @@ impl History {
     /// threshold has windows below it: then the mean of the windows decides, if none of them is far off.
     fn is_sustained(&self) -> bool {
         let last = || self.recent.iter().rev().take(at::NR_RULE_HITS);
-        let mean = last().map(|seen| seen.omega).sum::<f64>() / at::NR_RULE_HITS as f64;
+        let mean = last().map(|seen| seen.vain_omega).sum::<f64>() / at::NR_RULE_HITS as f64;
         self.recent.len() >= at::NR_RULE_HITS
             && last().all(|seen| seen.is_near)
             && last().any(|seen| seen.level == Level::Livelock)

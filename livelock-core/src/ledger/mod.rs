@@ -3,6 +3,7 @@
 //! In: [`crate::window::Window`]s. Out: time and progress. Refuses: verdicts.
 
 pub mod functions;
+pub mod holder;
 pub mod profile;
 pub mod progress;
 pub mod samples;

@@ -4,6 +4,7 @@
 //! [`TimeLedger`]. Refuses: to believe in ticks alone; an overcommitted guest loses 20 to 78 % of them.
 
 use crate::event::CpuTimes;
+use crate::ledger::holder::idle_holder_ns;
 use crate::ledger::profile::Profile;
 use crate::ledger::samples::SampleCounts;
 use crate::ledger::tasks::of_tasks;
@@ -60,6 +61,8 @@ pub struct TimeBooks {
     pub conflict_ns: u64,
     /// Wall time that no counter booked.
     pub lost_ticks_ns: u64,
+    /// Time of the holder of a lock that was never free and stood still, which overlaps the others.
+    pub holder_ns: u64,
     /// Capacity of the windows with enough samples to speak of untraced spin.
     pub sampled_capacity_ns: u64,
     /// Samples.
@@ -106,6 +109,16 @@ impl TimeBooks {
         share(self.waste_ns(), self.busy_ns())
     }
 
+    /// `waste / busy` without the CPU that holds a lock which is never free and stands still; `None` without such a
+    /// lock. Waits for other CPUs are left out.
+    #[must_use]
+    pub fn waiter_omega(&self) -> Option<f64> {
+        let waiters_ns = self.busy_ns().saturating_sub(self.holder_ns);
+        share(self.waste_ns() - self.ipi_ns, waiters_ns)
+            .filter(|_| self.holder_ns > 0)
+            .map(|omega| omega.min(1.0))
+    }
+
     /// User share of busy time; `None` if nothing was busy, or nothing said what it was busy with. Where no
     /// tick arrived, samples may have: their timer is another one.
     #[must_use]
@@ -149,6 +162,7 @@ impl TimeBooks {
         self.unticked_ns += other.unticked_ns;
         self.conflict_ns += other.conflict_ns;
         self.lost_ticks_ns += other.lost_ticks_ns;
+        self.holder_ns += other.holder_ns;
         self.sampled_capacity_ns += other.sampled_capacity_ns;
         self.samples.merge(&other.samples);
     }
@@ -252,6 +266,7 @@ pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option
     books.receive_ns += take_busy(&mut books, in_vain.receive_ns).0;
     books.fault_ns += take_busy(&mut books, in_vain.fault_ns).0;
     books.retry_ns += take_busy(&mut books, in_vain.retry_ns).0;
+    books.holder_ns = idle_holder_ns(window, &books);
     Some(books)
 }
 

@@ -14,6 +14,7 @@ mod pages;
 mod recorded;
 #[cfg(test)]
 mod rules;
+mod saturation;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]
