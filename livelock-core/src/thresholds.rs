@@ -81,6 +81,13 @@ pub const NR_RULE_WINDOWS: usize = 6;
 /// which makes it all of them. Source: docs/detection.md (boot and checkpoint bursts last 1 to 2 s).
 pub const NR_RULE_HITS: usize = 5;
 
+/// Time in nanoseconds without progress that makes a live lock however few windows it was seen in, if it is five
+/// sixths of their time: five windows of a second. Source: docs/detection.md.
+pub const LASTING_NS: u64 = 5_000_000_000;
+
+/// Windows without progress that [`LASTING_NS`] takes at least: one alone is one look.
+pub const NR_LASTING_WINDOWS: usize = 2;
+
 /// Windows without which nothing but a stuck spin is answered: the fast path needs as many.
 pub const NR_MIN_WINDOWS: usize = 3;
 

@@ -74,6 +74,7 @@ struct StuckSince {
 /// What the rules need of a window.
 #[derive(Clone, Copy, Debug)]
 struct Recent {
+    duration_ns: u64,
     level: Level,
     omega: f64,
     /// Without the CPU that holds a lock which stands still.
@@ -102,6 +103,7 @@ impl History {
             self.recent.pop_front();
         }
         self.recent.push_back(Recent {
+            duration_ns: seen.end.since(seen.begin),
             level: Level::of_window(seen),
             omega: seen.stall_omega.unwrap_or(0.0),
             vain_omega: seen.vain_omega().unwrap_or(0.0),
@@ -152,7 +154,7 @@ impl History {
             && fast
                 .into_iter()
                 .all(|seen| seen.level == Level::Livelock && seen.omega >= at::OMEGA_FAST);
-        let by_share = if is_fast || self.is_sustained() {
+        let by_share = if is_fast || self.is_sustained() || self.is_lasting() {
             Level::Livelock
         } else if self.recent.len() >= at::NR_RULE_HITS {
             // Five of five are five of six, whatever the sixth will be.
@@ -182,6 +184,23 @@ impl History {
             && last().all(|seen| seen.is_near)
             && last().any(|seen| seen.level == Level::Livelock)
             && mean >= at::OMEGA_WITHOUT_BASELINE
+    }
+
+    /// A host with nothing to spare closes windows late, and few of them. Then time decides instead of their number:
+    /// as much as the rule asks for with windows of a second, and as large a share.
+    fn is_lasting(&self) -> bool {
+        let vain = || {
+            self.recent
+                .iter()
+                .filter(|seen| seen.level == Level::Livelock)
+        };
+        let vain_ns: u64 = vain().map(|seen| seen.duration_ns).sum();
+        let whole_ns: u64 = self.recent.iter().map(|seen| seen.duration_ns).sum();
+        self.recent.len() >= at::NR_MIN_WINDOWS
+            && vain().count() >= at::NR_LASTING_WINDOWS
+            && vain_ns >= at::LASTING_NS
+            && vain_ns as f64 * at::NR_RULE_WINDOWS as f64
+                >= whole_ns as f64 * at::NR_RULE_HITS as f64
     }
 
     /// Runs between the fast path and the rule: the same share of windows, rounded up, is all of them.

@@ -74,3 +74,34 @@ fn windows_with_user_work_do_not_count_towards_the_mean() {
     let verdict = sim.judge.verdict(&Table);
     assert_eq!(verdict.status, Status::Contended, "{:?}", verdict.cause);
 }
+
+/// Windows of so many milliseconds each, with so much waste.
+fn late(windows: &[(u64, f64)]) -> Sim {
+    let mut sim = Sim::new(4);
+    for &(ms, omega) in windows {
+        sim.window_ns = ms * 1_000_000;
+        sim.run(1, spinning(omega));
+    }
+    sim
+}
+
+#[test]
+fn few_long_windows_count_by_their_time() {
+    let verdict = late(&[(800, 0.7), (3500, 0.88), (3100, 0.86)])
+        .judge
+        .verdict(&Table);
+    assert_eq!(verdict.status, Status::Livelock, "{:?}", verdict.cause);
+}
+
+#[test]
+fn a_long_burst_is_no_live_lock() {
+    // A share of the time that the rule would not accept of windows; one window alone; too short a time.
+    for windows in [
+        &[(1700, 0.7), (3500, 0.88), (3100, 0.86)][..],
+        &[(300, 0.7), (7000, 0.88), (300, 0.7)],
+        &[(300, 0.7), (2400, 0.88), (2400, 0.86)],
+    ] {
+        let verdict = late(windows).judge.verdict(&Table);
+        assert_eq!(verdict.status, Status::Contended, "{windows:?}");
+    }
+}
