@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, CountedTime, FlushReason, PairedTime};
@@ -16,7 +17,7 @@ use crate::probes::{Probe, ProbeGroup};
 const NR_FUNCTIONS: usize = 8;
 
 /// A group of programs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupReport {
     /// Group.
     pub group: ProbeGroup,
@@ -31,7 +32,7 @@ pub struct GroupReport {
 }
 
 /// Something that threads begin and end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PairReport {
     /// Ended a second, timed or not.
     pub per_sec: f64,
@@ -44,7 +45,7 @@ pub struct PairReport {
 }
 
 /// Reclaim and compaction that allocations waited for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReclaimReport {
     /// Direct reclaim; `None`: could not see.
     pub direct: Option<PairReport>,
@@ -59,7 +60,7 @@ pub struct ReclaimReport {
 }
 
 /// A function that ran, or was asked to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FunctionReport {
     /// Name, or address; `others` for those that found no room in the table.
     pub name: String,
@@ -72,7 +73,7 @@ pub struct FunctionReport {
 }
 
 /// Calls between CPUs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CrossCallReport {
     /// Calls queued a second, one for each CPU called; `None`: could not see.
     pub calls_per_sec: Option<f64>,
@@ -85,7 +86,7 @@ pub struct CrossCallReport {
 }
 
 /// Work items.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkReport {
     /// All.
     pub items: PairReport,

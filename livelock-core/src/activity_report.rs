@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, CountedTime, HostCounters, SoftirqVector};
@@ -19,7 +20,7 @@ use crate::probes::Probe;
 const NR_NAMED: usize = 8;
 
 /// Interrupts of one line or vector.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InterruptReport {
     /// Vector, or number and name of the line.
     pub name: String,
@@ -30,7 +31,7 @@ pub struct InterruptReport {
 }
 
 /// One system call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SyscallReport {
     /// Number.
     pub number: u32,
@@ -45,7 +46,7 @@ pub struct SyscallReport {
 }
 
 /// The report. `None` of what was not attached, or what this kernel lacks: could not see.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActivityReport {
     /// Longest time for which a group was attached.
     pub observed_ns: u64,

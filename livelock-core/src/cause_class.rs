@@ -2,10 +2,13 @@
 //!
 //! In: nothing. Out: names that verdicts, detectors, the lab and docs/verdicts share. Refuses: free text.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What kind of live lock, or of business. Each has a page under docs/verdicts/.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CauseClass {
     /// CPUs spin on few kernel locks, bound by cache-line transfers and short holds.

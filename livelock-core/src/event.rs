@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, HostCounters, StarvedTask};
@@ -17,7 +18,9 @@ use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId,
 use crate::tasks::TaskCounters;
 
 /// The family of a lock, from the flags of its first `contention_begin`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum LockKind {
     /// `spinlock_t` / `raw_spinlock_t` (qspinlock).

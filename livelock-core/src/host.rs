@@ -3,10 +3,11 @@
 //! In: filled by `livelock-cli::host`. Out: blind spots and the `host` part of a verdict. Refuses:
 //! probing; it only names what was found.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How this kernel's spinlocks wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpinlockFlavour {
     /// Queued spinlocks on bare metal (or a guest that believes so): the first waiter is not traced.
@@ -22,7 +23,7 @@ pub enum SpinlockFlavour {
 }
 
 /// What drives the instruction-pointer sampler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SamplerSource {
     /// Hardware cycles, delivered by NMI: sees regions with interrupts off.
@@ -34,7 +35,7 @@ pub enum SamplerSource {
 }
 
 /// Facts of one host.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostFacts {
     /// Host name.
     pub hostname: String,

@@ -3,10 +3,13 @@
 //! In: nothing. Out: names that capture, the choice of groups and verdicts share. Refuses: a program outside a
 //! group.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Programs that are attached and detached together, because one question needs them all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeGroup {
     /// Results of system calls.

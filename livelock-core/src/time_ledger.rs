@@ -3,10 +3,11 @@
 //! In: filled by `judge` from the time books and the samples. Out: shares of all CPUs. Refuses: 0 for what could not
 //! be seen.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeLedger {
     /// Idle and waiting for I/O.
     pub idle_pct: Option<f64>,

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::activity_details::{
     CrossCallReport, FunctionReport, GroupReport, PairReport, ReclaimReport, WorkReport,
 };
 pub use crate::activity_report::{ActivityReport, InterruptReport, SyscallReport};
+pub use crate::books::{Accounting, SelfCost, StackSampling};
 pub use crate::cause_class::CauseClass;
 use crate::declared::DeclaredProgress;
 use crate::event::LockKind;
@@ -24,7 +26,9 @@ pub use crate::time_ledger::TimeLedger;
 pub const SCHEMA: &str = "livelock.verdict/v1";
 
 /// The answer to "is it a live lock?".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Busy, and nothing is achieved.
@@ -56,7 +60,9 @@ impl Status {
 }
 
 /// How sure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// One signal, or data was lost.
@@ -68,7 +74,7 @@ pub enum Confidence {
 }
 
 /// Cause.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
     /// Class.
     pub class: CauseClass,
@@ -80,7 +86,7 @@ pub struct Cause {
 }
 
 /// A class that fits, and is not the cause.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AlsoSeen {
     /// Class.
     pub class: CauseClass,
@@ -91,7 +97,7 @@ pub struct AlsoSeen {
 }
 
 /// The time that the verdict speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Span {
     /// From first window's begin to last window's end.
     pub duration_ns: u64,
@@ -105,7 +111,9 @@ pub struct Span {
 }
 
 /// State of the progress signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ProgressState {
     /// Progress keeps pace with the time spent, or with its baseline.
@@ -119,7 +127,7 @@ pub enum ProgressState {
 }
 
 /// The progress ledger over the span.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     /// State.
     pub state: ProgressState,
@@ -140,7 +148,7 @@ pub struct Progress {
 }
 
 /// A duration distribution in nanoseconds. Percentiles are interpolated in histogram buckets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaitTimes {
     /// Sum.
     pub total: u64,
@@ -153,7 +161,7 @@ pub struct WaitTimes {
 }
 
 /// Gap between successive acquisitions of a saturated lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GapTimes {
     /// Median.
     pub p50: u64,
@@ -162,7 +170,9 @@ pub struct GapTimes {
 }
 
 /// Where a name came from, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NameSource {
     /// Structure of the waiting task, and the member by BTF.
@@ -178,7 +188,7 @@ pub enum NameSource {
 }
 
 /// One side of a lock: a path with the task seen most often on it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LockSide {
     /// Share of this side's time, by sampled stacks.
     pub share_pct: f64,
@@ -195,7 +205,7 @@ pub struct LockSide {
 }
 
 /// A lock in a verdict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LockReport {
     /// Name, e.g. `files_struct.file_lock`.
     pub name: String,
@@ -228,7 +238,9 @@ pub struct LockReport {
 }
 
 /// What carries an evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceSource {
     /// `lock:contention_begin` / `contention_end`.
@@ -248,7 +260,7 @@ pub enum EvidenceSource {
 }
 
 /// One signal and what it says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Signal name, e.g. `omega`, `user_share`.
     pub signal: String,
@@ -265,7 +277,7 @@ pub struct Evidence {
 }
 
 /// A candidate that the data exclude.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuledOut {
     /// Candidate.
     pub candidate: String,
@@ -274,7 +286,7 @@ pub struct RuledOut {
 }
 
 /// What this host cannot show.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct BlindSpot {
     /// Stable id, e.g. `test-and-set-spinlocks`.
     pub id: String,
@@ -285,7 +297,7 @@ pub struct BlindSpot {
 }
 
 /// What an expert would do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// What to change.
     pub action: String,
@@ -295,52 +307,11 @@ pub struct Remedy {
     pub confirm: String,
 }
 
-/// The books: `nr_begun = nr_completed + nr_in_flight + sum(lost)`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Accounting {
-    /// Waits begun.
-    pub nr_begun: u64,
-    /// Waits completed.
-    pub nr_completed: u64,
-    /// Waits open.
-    pub nr_in_flight: u64,
-    /// Waits lost, by cause.
-    pub lost: BTreeMap<String, u64>,
-    /// Details (stacks, streamed records, samples) lost, by cause; the sums above are not affected.
-    pub detail_lost: BTreeMap<String, u64>,
-    /// `nr_begun - nr_completed - nr_in_flight - sum(lost)`; anything but 0 is a bug or, while
-    /// probes run, a wait that moved while it was read.
-    pub unaccounted: i64,
-}
-
-/// How stacks were sampled.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StackSampling {
-    /// Stacks taken.
-    pub nr_stacks: u64,
-    /// Mean begins per stack; `None` without stacks.
-    pub one_in: Option<f64>,
-}
-
-/// What the tool itself cost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SelfCost {
-    /// Kernel programs (estimated by timing some runs) and process, in percent of the host's CPUs.
-    pub cpu_pct: f64,
-    /// Kernel programs alone.
-    pub bpf_cpu_pct: f64,
-    /// Process alone.
-    pub user_cpu_pct: f64,
-    /// Probe level, see docs/architecture.md.
-    pub level: u8,
-    /// Stack sampling.
-    pub stack_sampling: StackSampling,
-}
-
 /// The document.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
-    /// [`SCHEMA`].
+    /// `livelock.verdict/v1`.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
     /// Status.
     pub status: Status,

@@ -34,6 +34,9 @@ Exit codes:
   3 this host cannot be observed       143 ended by SIGTERM
   4 inconclusive";
 
+/// Behind the options of each command, however many commands there are.
+const LAST: usize = 900;
+
 /// Tells whether this host is in a live lock: every CPU busy, nothing achieved.
 #[derive(Debug, Parser)]
 #[command(name = "livelock", bin_name = "livelock", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -47,12 +50,13 @@ pub(super) struct Cli {
         global = true,
         value_enum,
         value_name = "WHEN",
-        default_value = "auto"
+        default_value = "auto",
+        display_order = LAST
     )]
     pub(super) color: ColorWhen,
 
     /// Say more about what is going on; twice for still more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = LAST + 1)]
     pub(super) verbose: u8,
 }
 
@@ -72,6 +76,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Say what this host can show, what it cannot, and what to do
     Doctor(DoctorArgs),
+    /// Print the JSON Schema of verdicts and of records of a stream
+    Schema,
 }
 
 #[derive(Debug, Args)]

@@ -77,6 +77,8 @@ pub enum Job {
         /// Format.
         format: ReportFormat,
     },
+    /// Print the schema of what is written.
+    Schema,
 }
 
 /// Where windows come from.
@@ -272,6 +274,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 ReportFormat::Text
             },
         },
+        Command::Schema => Job::Schema,
     })
 }
 

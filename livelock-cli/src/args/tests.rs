@@ -21,7 +21,7 @@ fn session_of(line: &str) -> Session {
         | Job::Watch { source, .. }
         | Job::Export { source, .. }
         | Job::Record { source, .. } => source,
-        Job::Doctor { .. } => panic!("the doctor observes nothing"),
+        Job::Doctor { .. } | Job::Schema => panic!("nothing is observed"),
     };
     match source {
         Source::Host { session, .. } => session,
@@ -177,6 +177,7 @@ fn help_is_stable() {
     insta::assert_snapshot!("help_record", help("livelock record --help"));
     insta::assert_snapshot!("help_replay", help("livelock replay --help"));
     insta::assert_snapshot!("help_doctor", help("livelock doctor --help"));
+    insta::assert_snapshot!("help_schema", help("livelock schema --help"));
     command().debug_assert();
 }
 

@@ -5,6 +5,7 @@
 
 mod json;
 mod plain;
+mod schema;
 #[cfg(test)]
 pub(crate) mod specimen;
 mod stream;
@@ -18,6 +19,7 @@ mod window;
 pub use json::{RenderError, verdict_json};
 pub(crate) use plain::status_word;
 pub use plain::{PLAIN_HEADER, plain_header, plain_line, plain_status, plain_summary};
+pub use schema::schema_json;
 pub use stream::{
     EndedBy, STREAM_SCHEMA, StreamHeader, StreamSummary, header_line, summary_line, verdict_line,
     window_line,

@@ -7,6 +7,7 @@ use livelock_core::host::HostFacts;
 pub use livelock_core::recording::EndedBy;
 use livelock_core::scope::Scope;
 use livelock_core::verdict::{Accounting, BlindSpot, SelfCost, Status, Verdict};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{RenderError, WindowSummary};
@@ -15,9 +16,10 @@ use super::{RenderError, WindowSummary};
 pub const STREAM_SCHEMA: &str = "livelock.stream/v1";
 
 /// What the session is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StreamHeader {
-    /// [`STREAM_SCHEMA`].
+    /// `livelock.stream/v1`.
+    #[schemars(extend("const" = STREAM_SCHEMA))]
     pub schema: &'static str,
     /// Version of this program.
     pub version: &'static str,
@@ -56,7 +58,7 @@ impl StreamHeader {
 }
 
 /// How the session went.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StreamSummary {
     /// Why it ended.
     pub ended_by: EndedBy,
@@ -96,12 +98,17 @@ impl StreamSummary {
     }
 }
 
-#[derive(Serialize)]
+/// One line.
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "record", rename_all = "snake_case")]
-enum Record<'record> {
+pub(super) enum Record<'record> {
+    /// The first.
     Header(&'record StreamHeader),
+    /// At each close.
     Window(&'record WindowSummary),
+    /// When the status changes, and before the summary.
     Verdict(&'record Verdict),
+    /// The last; a stream without it was cut off.
     Summary(&'record StreamSummary),
 }
 

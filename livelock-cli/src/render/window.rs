@@ -3,10 +3,11 @@
 //! In: filled by `run`. Out: read by the renderers.
 
 use livelock_core::verdict::Status;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A window. `None`: could not see.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct WindowSummary {
     /// From 1.
     pub number: u64,

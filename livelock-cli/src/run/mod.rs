@@ -16,6 +16,7 @@ mod prepare;
 mod progress;
 mod record;
 mod replay;
+mod schema;
 mod session;
 mod stream;
 
@@ -52,6 +53,7 @@ pub fn main(config: Config) -> anyhow::Result<ExitCode> {
             runtime.block_on(stream::run(&source, stream::Form::Json, &output))?
         }
         Job::Record { source, is_quiet } => runtime.block_on(record::run(&source, is_quiet))?,
+        Job::Schema => schema::run()?,
         Job::Doctor { format } => doctor::run(format, config.color)?,
     };
     // A look-up thread may still be reading the symbol table; nobody waits for it.

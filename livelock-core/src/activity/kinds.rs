@@ -2,6 +2,7 @@
 //!
 //! In: nothing. Out: plain data. Refuses: arithmetic beyond a sum.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Pid;
@@ -49,7 +50,9 @@ impl SoftirqVector {
 }
 
 /// Why a CPU flushed its TLB (`enum tlb_flush_reason`, include/linux/mm_types.h).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FlushReason {
     /// It switched to a task of another address space.

@@ -3,10 +3,13 @@
 //! In: filled by the ledger. Out: part of `livelock.verdict/v1`; fields are added, never renamed, within v1.
 //! Refuses: a rate where nothing could be read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// State of a source, the more doubtful the later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DeclaredState {
     /// Work gets done at the pace that was expected, or at that of quiet windows.
@@ -20,7 +23,7 @@ pub enum DeclaredState {
 }
 
 /// A source in a verdict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeclaredProgress {
     /// Short name, for people.
     pub name: String,

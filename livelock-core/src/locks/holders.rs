@@ -73,7 +73,10 @@ mod tests {
 
     #[test]
     fn a_lock_that_was_free_has_no_holder() {
-        assert_eq!(lengths(&[wait(0, 100), wait(200, 300)], true), []);
+        assert_eq!(
+            lengths(&[wait(0, 100), wait(200, 300)], true),
+            Vec::<u64>::new()
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! In: filled by a live session. Out: read by [`super::Player`]. Refuses: anything that a verdict does not depend on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::NewNames;
@@ -97,7 +98,7 @@ pub struct Close {
 }
 
 /// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     /// The time asked for was over.
