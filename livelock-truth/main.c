@@ -7,6 +7,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/proc_fs.h>
@@ -16,8 +17,6 @@
 #include "truth.h"
 
 #define TRUTH_PROC_NAME "livelock_truth"
-/* More threads than any guest of ours has CPUs, and few enough for their books to fit. */
-#define TRUTH_MAX_THREADS 1024
 /* A parameter that was not given. */
 #define TRUTH_UNSET -1L
 
@@ -204,8 +203,9 @@ static int __init truth_init(void)
 	truth_mode = truth_find_mode(mode);
 	if (!truth_mode)
 		return -EINVAL;
-	truth_nr_threads = truth_mode->fixed_nr_threads ?: nr_threads ?:
-			   num_online_cpus() * (truth_mode->threads_per_cpu ?: 1);
+	truth_nr_threads = nr_threads ?: num_online_cpus() * (truth_mode->threads_per_cpu ?: 1);
+	if (truth_mode->group_size)
+		truth_nr_threads = max(rounddown(truth_nr_threads, truth_mode->group_size), truth_mode->group_size);
 	if (truth_nr_threads > TRUTH_MAX_THREADS || hold_ns < TRUTH_UNSET || work_ns < TRUTH_UNSET)
 		return -EINVAL;
 	truth_hold_ns = hold_ns == TRUTH_UNSET ? truth_mode->hold_ns : hold_ns;

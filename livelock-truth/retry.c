@@ -14,17 +14,28 @@
 /* Operations per step: the clock is read only where one fails. */
 #define TRUTH_CMPXCHG_BATCH 64
 
-static DEFINE_SPINLOCK(truth_left_lock);
-static DEFINE_SPINLOCK(truth_right_lock);
 static DEFINE_SPINLOCK(truth_cycle_a_lock);
 static DEFINE_SPINLOCK(truth_cycle_b_lock);
 static DEFINE_SEQLOCK(truth_storm_seqlock);
 static atomic64_t truth_hot_line ____cacheline_aligned_in_smp;
-static struct truth_guarded truth_left_guarded;
-static struct truth_guarded truth_right_guarded;
 static struct truth_guarded truth_cycle_a_guarded;
 static struct truth_guarded truth_cycle_b_guarded;
 static struct truth_guarded truth_seq_guarded;
+
+/* One side of a hallway; a cache line for the lock and one for what it guards, so that hallways do not disturb each other. */
+struct truth_hallway_side {
+	spinlock_t lock;
+	struct truth_guarded guarded;
+};
+
+/* Two threads to a hallway: thread 2i stands on the left of hallway i, thread 2i+1 on its right. */
+#define TRUTH_MAX_HALLWAYS (TRUTH_MAX_THREADS / 2)
+static struct truth_hallway_side truth_left_lock[TRUTH_MAX_HALLWAYS] = {
+	[0 ... TRUTH_MAX_HALLWAYS - 1] = { .lock = __SPIN_LOCK_UNLOCKED(truth_left_lock) },
+};
+static struct truth_hallway_side truth_right_lock[TRUTH_MAX_HALLWAYS] = {
+	[0 ... TRUTH_MAX_HALLWAYS - 1] = { .lock = __SPIN_LOCK_UNLOCKED(truth_right_lock) },
+};
 
 /*
  * Two who meet in a hallway: each stands on its own side (own lock), looks for up to hold_ns whether the other comes,
@@ -32,9 +43,8 @@ static struct truth_guarded truth_seq_guarded;
  * Seeing each other puts them in step, and from then on both stand and step back together. They pass only when one of
  * them was kept away for longer than the other looks or stands.
  */
-static __always_inline void truth_hallway(struct truth_thread *thread, spinlock_t *own, struct truth_guarded *own_guarded,
-					  unsigned int own_index, spinlock_t *other,
-					  struct truth_guarded *other_guarded)
+static __always_inline void truth_hallway(struct truth_thread *thread, struct truth_hallway_side *own,
+					  unsigned int own_index, struct truth_hallway_side *other)
 {
 	struct truth_side *own_side = &thread->sides[own_index];
 	struct truth_side *other_side = &thread->sides[!own_index];
@@ -42,22 +52,22 @@ static __always_inline void truth_hallway(struct truth_thread *thread, spinlock_
 	bool has_passed;
 
 	truth_ask(own_side, &own_visit);
-	spin_lock(own);
-	truth_got(thread, own_side, &own_visit, own_guarded);
-	while (!spin_is_locked(other) && truth_span(own_visit.got_ns, truth_now()) < truth_hold_ns)
+	spin_lock(&own->lock);
+	truth_got(thread, own_side, &own_visit, &own->guarded);
+	while (!spin_is_locked(&other->lock) && truth_span(own_visit.got_ns, truth_now()) < truth_hold_ns)
 		cpu_relax();
 	other_visit.asked_ns = truth_now();
-	has_passed = spin_trylock(other);
+	has_passed = spin_trylock(&other->lock);
 	if (has_passed) {
-		truth_got(thread, other_side, &other_visit, other_guarded);
+		truth_got(thread, other_side, &other_visit, &other->guarded);
 		truth_leave(other_side, &other_visit);
-		spin_unlock(other);
+		spin_unlock(&other->lock);
 	} else {
 		/* The other, who saw us a little later, must still meet us here. */
 		truth_burn_holding(truth_work_ns);
 	}
 	truth_leave(own_side, &own_visit);
-	spin_unlock(own);
+	spin_unlock(&own->lock);
 	truth_record(own_side, &own_visit);
 	if (has_passed) {
 		truth_record(other_side, &other_visit);
@@ -72,12 +82,16 @@ static __always_inline void truth_hallway(struct truth_thread *thread, spinlock_
 
 static noinline void truth_hallway_left_path(struct truth_thread *thread)
 {
-	truth_hallway(thread, &truth_left_lock, &truth_left_guarded, 0, &truth_right_lock, &truth_right_guarded);
+	unsigned int hallway = thread->index / 2;
+
+	truth_hallway(thread, &truth_left_lock[hallway], 0, &truth_right_lock[hallway]);
 }
 
 static noinline void truth_hallway_right_path(struct truth_thread *thread)
 {
-	truth_hallway(thread, &truth_right_lock, &truth_right_guarded, 1, &truth_left_lock, &truth_left_guarded);
+	unsigned int hallway = thread->index / 2;
+
+	truth_hallway(thread, &truth_right_lock[hallway], 1, &truth_left_lock[hallway]);
 }
 
 /* Half of the threads nest A and B one way, half the other way; only the trylock keeps them from a deadlock. */
@@ -209,11 +223,13 @@ static noinline void truth_cmpxchg_path(struct truth_thread *thread)
 const struct truth_mode truth_retry_modes[] = {
 	{
 		.name = "trylock-hallway",
-		.locks = { { "truth_left_lock", "spinlock", &truth_left_lock },
-			   { "truth_right_lock", "spinlock", &truth_right_lock } },
+		/* The sums of all hallways, with the addresses of the first. */
+		.locks = { { "truth_left_lock", "spinlock", &truth_left_lock[0].lock },
+			   { "truth_right_lock", "spinlock", &truth_right_lock[0].lock } },
 		.roles = { { "truth_hallway_left_path", truth_hallway_left_path },
 			   { "truth_hallway_right_path", truth_hallway_right_path } },
-		.fixed_nr_threads = 2,
+		.stride = 2,
+		.group_size = 2,
 		/* Looks far longer than the other steps back. */
 		.hold_ns = 2000000,
 		.work_ns = 5000,

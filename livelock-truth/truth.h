@@ -99,8 +99,8 @@ struct truth_mode {
 	struct truth_role roles[2];
 	/* Every stride-th thread walks the first role, the others the second; 0: only the first thread does. */
 	unsigned int stride;
-	/* Where the pathology is one of an exact number of threads. */
-	unsigned int fixed_nr_threads;
+	/* Threads that belong together; those left over are not started. 0 counts as 1. */
+	unsigned int group_size;
 	/* Neighbours that share a CPU; 0 counts as 1. */
 	unsigned int threads_per_cpu;
 	/* What hold_ns and work_ns are if the parameters are not given. */
@@ -110,6 +110,9 @@ struct truth_mode {
 	int (*start)(struct truth_thread *threads, unsigned int nr_threads);
 	void (*stop)(struct truth_thread *threads, unsigned int nr_threads);
 };
+
+/* More threads than any guest of ours has CPUs, and few enough for their books to fit. */
+#define TRUTH_MAX_THREADS 1024
 
 /* The modes, each in the file of its kind; ended by an entry without a name. */
 extern const struct truth_mode truth_spin_modes[];
