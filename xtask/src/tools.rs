@@ -17,8 +17,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("dpkg-deb", "dpkg"),
     ("gcc", "gcc"),
     ("make", "make"),
+    ("mke2fs", "e2fsprogs"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("strip", "binutils"),
+    ("xz", "xz-utils"),
 ];
 
 /// What to type when `program` is missing.

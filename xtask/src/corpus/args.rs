@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use super::report::Report;
+use super::script::Look;
 use super::{baseline, catalogue, expected, plan, run as guests, table};
 use crate::paths;
 use crate::vm::build;
@@ -31,8 +32,8 @@ pub(crate) struct Args {
     /// How often each scenario is diagnosed; all but the first time in another order
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Only scenarios of this name, class or kind; repeatable
-    #[arg(long, value_name = "NAME|CLASS|KIND")]
+    /// Only scenarios of this name, class, kind or maker (lab, truth); repeatable
+    #[arg(long, value_name = "NAME|CLASS|KIND|MAKER")]
     only: Vec<String>,
     /// Control: with test-and-set spinlocks, no spinlock scenario may be called a live lock
     #[arg(long)]
@@ -40,6 +41,15 @@ pub(crate) struct Args {
     /// How long to observe each scenario
     #[arg(long, value_name = "SECS", default_value = "5", value_parser = parse_secs)]
     diagnose_duration: u64,
+    /// Time between the start of a load and its diagnosis
+    #[arg(long, value_name = "SECS", default_value = "1", value_parser = parse_secs)]
+    delay: u64,
+    /// Highest probe level; level 1 patches code that all CPUs run, over which QEMU's emulation has hung
+    #[arg(long, value_name = "LEVEL")]
+    max_level: Option<u8>,
+    /// One more argument for `livelock diagnose`; repeatable
+    #[arg(long = "diagnose-arg", value_name = "ARG", allow_hyphen_values = true)]
+    diagnose_args: Vec<String>,
     /// Do not build; take the static programs of the last build
     #[arg(long)]
     no_build: bool,
@@ -86,6 +96,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scenarios = plan::select(catalogue::read(&programs)?, &args.only)?;
 
     let mut report = Report::new(args.diagnose_duration, args.hypervisor_flag);
+    report.diagnose_args = look(args).diagnose_args;
     for kernel in &kernels {
         for &nr_cpus in &cpus {
             let cell = guests::Cell {
@@ -93,12 +104,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 nr_cpus,
                 memory_mib: args.memory_mib,
                 hypervisor_flag: args.hypervisor_flag,
-                diagnose_secs: args.diagnose_duration,
+                look: look(args),
                 verdicts: args.verdicts.clone(),
                 recordings: args.record_dir.clone(),
             };
             let tasks = plan::tasks(&scenarios, args.runs);
-            report.add(kernel, nr_cpus, guests::run(&cell, &programs, tasks));
+            report.add(kernel, nr_cpus, guests::run(&cell, &programs, tasks)?);
             if let Some(dir) = &args.record_dir {
                 expected::write(dir, &report)?;
             }
@@ -128,6 +139,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// How the guests look at each scenario.
+fn look(args: &Args) -> Look {
+    let level = args.max_level.map(|level| format!("--max-level={level}"));
+    Look {
+        delay_secs: args.delay,
+        diagnose_secs: args.diagnose_duration,
+        diagnose_args: level
+            .into_iter()
+            .chain(args.diagnose_args.clone())
+            .collect(),
+        is_recorded: args.record_dir.is_some(),
+    }
 }
 
 fn to_json(report: &Report) -> anyhow::Result<String> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::oracle;
 use super::report::{Judged, Report};
 use super::score::Grade;
 
@@ -77,7 +78,8 @@ fn tallies(report: &Report) -> BTreeMap<Key<'_>, Tally> {
 }
 
 fn add(tally: &mut Tally, judged: &Judged) {
-    if judged.grade != Grade::NotMeasured {
+    let is_not_made = oracle::is_made(&judged.observation) == Some(false);
+    if judged.grade != Grade::NotMeasured && !is_not_made {
         tally.status.add(judged.grade == Grade::Right);
     }
     if let Some(is_right) = judged.class_is_right {

@@ -1,4 +1,5 @@
-//! The corpus: every scenario of the lab, diagnosed in guests, and the verdicts scored.
+//! The corpus: every scenario of the lab and every mode of the ground-truth module, diagnosed in guests, and the verdicts
+//! scored.
 //!
 //! In: arguments. Out: a table or JSON, and what got worse than a baseline. Refuses: to count what
 //! was not measured as right or wrong.
@@ -8,13 +9,18 @@ mod baseline;
 mod catalogue;
 mod expected;
 mod log;
+mod modes;
 mod observation;
+mod oracle;
+mod outfit;
 mod place;
 mod plan;
 mod report;
 mod run;
+mod runs_table;
 mod score;
 mod script;
 mod table;
+mod truth;
 
 pub(crate) use args::{Args, run};

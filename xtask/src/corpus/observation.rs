@@ -7,8 +7,9 @@ use livelock_core::verdict::{CauseClass, Confidence, Status, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::catalogue::Kind;
+use super::catalogue::{Kind, Maker, Oracle};
 use super::plan::Task;
+use super::truth::{self, Truth};
 use crate::vm::console::Results;
 
 /// A task and what came of it.
@@ -21,6 +22,12 @@ pub(super) struct Observation {
     pub(super) kind: Kind,
     /// Worst status that the catalogue allows.
     pub(super) expected_status: Status,
+    /// Of a boundary that must be told, what it must be called at least.
+    #[serde(default)]
+    pub(super) least_status: Option<Status>,
+    /// How it is known whether a positive came about; null if that is not asked.
+    #[serde(default)]
+    pub(super) oracle: Option<Oracle>,
     /// A positive that these spinlocks cannot make: it must not be called a live lock.
     pub(super) is_control: bool,
     pub(super) outcome: Outcome,
@@ -65,15 +72,24 @@ pub(super) struct Measured {
     pub(super) callers: Vec<String>,
     /// Waits that the books do not explain; 0 if they close.
     pub(super) unaccounted: i64,
-    /// What the lab achieved while it was observed, and before.
+    /// What the load achieved: the lab from its begin to its end, the module while it was observed.
     pub(super) ops_per_sec: Option<f64>,
+    /// The same of one thread alone, measured before; null where it was not.
+    #[serde(default)]
+    pub(super) alone_ops_per_sec: Option<f64>,
+    /// The books of the ground-truth module; null for loads of the lab.
+    #[serde(default)]
+    pub(super) truth: Option<Truth>,
+    /// Time in the guest from the begin of the task to the end of its load.
+    #[serde(default)]
+    pub(super) guest_secs: Option<f64>,
     /// The lab's threads began to work only during the diagnosis.
     pub(super) is_late: bool,
 }
 
 /// Reads the files of one scenario.
-pub(super) fn observe(task: &Task, is_control: bool, files: &Results) -> Observation {
-    let outcome = measure(files).map_or_else(
+pub(super) fn observe(task: &Task, nr_cpus: u32, is_control: bool, files: &Results) -> Observation {
+    let outcome = measure(task, nr_cpus, files).map_or_else(
         |reason| Outcome::NotMeasured { reason },
         |measured| Outcome::Measured(Box::new(measured)),
     );
@@ -93,22 +109,28 @@ fn with_outcome(task: &Task, is_control: bool, outcome: Outcome) -> Observation 
         class: task.scenario.class,
         kind: task.scenario.kind,
         expected_status: task.scenario.expected_status,
+        least_status: task.scenario.least_status,
+        oracle: task.scenario.oracle(),
         is_control,
         outcome,
     }
 }
 
-fn measure(files: &Results) -> Result<Measured, String> {
+fn measure(task: &Task, nr_cpus: u32, files: &Results) -> Result<Measured, String> {
+    let (load, words) = match task.scenario.made_by {
+        Maker::Lab => ("lab", "lab_stderr"),
+        Maker::Module(_) => ("module", "insmod_stderr"),
+    };
     let Some(code) = files.number::<i32>("exit_code") else {
         return Err(format!(
-            "the lab did not start: {}",
-            last_line(files, "lab_stderr")
+            "the {load} did not start: {}",
+            last_line(files, words)
         ));
     };
     if files.text("outlived").is_none() {
         return Err(format!(
-            "the lab ended during the diagnosis: {}",
-            last_line(files, "lab_stderr")
+            "the {load} ended during the diagnosis: {}",
+            last_line(files, words)
         ));
     }
     if files.bytes("verdict").is_empty() {
@@ -119,19 +141,43 @@ fn measure(files: &Results) -> Result<Measured, String> {
     }
     let verdict: Verdict = serde_json::from_slice(files.bytes("verdict"))
         .map_err(|err| format!("the verdict cannot be read: {err}"))?;
-    let lab: Value = serde_json::from_slice(files.bytes("lab")).unwrap_or(Value::Null);
-    let observed_secs = files
-        .number::<f64>("end_of_diagnosis")
-        .zip(files.number::<f64>("begin"))
-        .map(|(end, begin)| end - begin);
-    let lab_secs = lab["duration_ns"].as_f64().map(|ns| ns / 1e9);
-    let is_late = lab_secs
-        .zip(observed_secs)
-        .is_some_and(|(lab, observed)| lab < observed);
-    Ok(from_verdict(verdict, lab["ops_per_sec"].as_f64(), is_late))
+    let mut measured = match &task.scenario.made_by {
+        Maker::Lab => of_lab(verdict, files),
+        Maker::Module(module) => {
+            let truth = truth::read(module, &verdict, files, nr_cpus)?;
+            Measured {
+                ops_per_sec: Some(truth.ops_per_sec),
+                alone_ops_per_sec: truth::ops_per_sec(files, "alone"),
+                truth: Some(truth),
+                ..from_verdict(verdict)
+            }
+        }
+    };
+    measured.guest_secs = between(files, "started", "finished");
+    Ok(measured)
 }
 
-fn from_verdict(verdict: Verdict, ops_per_sec: Option<f64>, is_late: bool) -> Measured {
+fn of_lab(verdict: Verdict, files: &Results) -> Measured {
+    let read = |name| -> Value { serde_json::from_slice(files.bytes(name)).unwrap_or(Value::Null) };
+    let (lab, alone) = (read("lab"), read("alone"));
+    let lab_secs = lab["duration_ns"].as_f64().map(|ns| ns / 1e9);
+    let observed_secs = between(files, "begin", "end_of_diagnosis");
+    Measured {
+        ops_per_sec: lab["ops_per_sec"].as_f64(),
+        alone_ops_per_sec: alone["ops_per_sec"].as_f64(),
+        is_late: lab_secs
+            .zip(observed_secs)
+            .is_some_and(|(lab, observed)| lab < observed),
+        ..from_verdict(verdict)
+    }
+}
+
+/// Seconds between two looks at the guest's clock.
+fn between(files: &Results, from: &str, to: &str) -> Option<f64> {
+    Some(files.number::<f64>(to)? - files.number::<f64>(from)?)
+}
+
+fn from_verdict(verdict: Verdict) -> Measured {
     let first_lock = verdict.locks.first();
     Measured {
         status: verdict.status,
@@ -153,14 +199,17 @@ fn from_verdict(verdict: Verdict, ops_per_sec: Option<f64>, is_late: bool) -> Me
             .map(|side| side.stack.iter().map(|frame| function(frame)).collect())
             .unwrap_or_default(),
         unaccounted: verdict.accounting.unaccounted,
-        ops_per_sec,
-        is_late,
+        ops_per_sec: None,
+        alone_ops_per_sec: None,
+        truth: None,
+        guest_secs: None,
+        is_late: false,
         summary: verdict.cause.summary,
     }
 }
 
 /// The name in `name+0xoffset`.
-fn function(frame: &str) -> String {
+pub(super) fn function(frame: &str) -> String {
     frame
         .split_once('+')
         .map_or(frame, |(name, _)| name)
@@ -202,7 +251,7 @@ pub(super) mod tests {
                 Kind::Positive,
             )),
         };
-        observe(&task, false, &files(entries)).outcome
+        observe(&task, 4, false, &files(entries)).outcome
     }
 
     fn reason(entries: &[(&str, &[u8])]) -> String {
@@ -220,6 +269,7 @@ pub(super) mod tests {
             "lab",
             br#"{"duration_ns": 7000000000, "ops_per_sec": 162.5}"#,
         ),
+        ("alone", br#"{"ops_per_sec": 90000.0}"#),
         ("begin", b"12.50\n"),
         ("end_of_diagnosis", b"18.25\n"),
     ];
@@ -238,6 +288,7 @@ pub(super) mod tests {
         assert!(told_ns.is_some_and(|ns| ns > 1_000_000_000));
         assert_eq!(measured.first_verdict_ns, told_ns);
         assert_eq!(measured.ops_per_sec, Some(162.5));
+        assert_eq!(measured.alone_ops_per_sec, Some(90000.0));
         assert!(!measured.is_late);
     }
 

@@ -3,7 +3,9 @@
 //! In: a scenario's name, what the verdict names first. Out: is it the right place? Refuses: to judge
 //! scenarios that are not about one lock; they are not in the table.
 
-use super::observation::Measured;
+use super::catalogue::Module;
+use super::modes;
+use super::observation::{Measured, function};
 
 /// Lock and paths of a scenario. The verdict is right with one of the names, or with one of the
 /// functions on the path that waits most, because a lock without a name is blamed on its caller.
@@ -149,6 +151,9 @@ const PLACES: &[Place] = &[
 
 /// Is the first lock of the verdict the scenario's? None if the scenario has no place.
 pub(super) fn is_right(scenario: &str, measured: &Measured) -> Option<bool> {
+    if let Some(module) = modes::module_of(scenario) {
+        return (!module.locks.is_empty()).then(|| is_of_module(&module, measured));
+    }
     let place = PLACES
         .iter()
         .find(|place| place.scenarios.contains(&scenario))?;
@@ -161,6 +166,16 @@ pub(super) fn is_right(scenario: &str, measured: &Measured) -> Option<bool> {
         .iter()
         .any(|caller| place.callers.contains(&caller.as_str()));
     Some(is_lock || is_caller)
+}
+
+/// A lock of the module has its own name, or that with an offset for one inside of it.
+fn is_of_module(module: &Module, measured: &Measured) -> bool {
+    let name = measured.lock.as_deref().map(function);
+    name.is_some_and(|name| module.locks.contains(&name))
+        || measured
+            .callers
+            .iter()
+            .any(|caller| module.paths.contains(caller))
 }
 
 #[cfg(test)]
@@ -181,6 +196,18 @@ mod tests {
         assert_eq!(is_right("eventfd-shared", &verdict), Some(false));
         verdict.callers = vec!["_raw_spin_lock_irq".to_owned(), "eventfd_read".to_owned()];
         assert_eq!(is_right("eventfd-shared", &verdict), Some(true));
+    }
+
+    #[test]
+    fn a_mode_has_its_lock_or_what_is_inside_of_it() {
+        let mut verdict = measured(livelock_core::verdict::Status::Livelock);
+        assert_eq!(is_right("truth:rwlock", &verdict), Some(false));
+        verdict.lock = Some("truth_storm_rwlock+0x4".to_owned());
+        assert_eq!(is_right("truth:rwlock", &verdict), Some(true));
+        verdict.lock = None;
+        verdict.callers = vec!["truth_hot_path".to_owned()];
+        assert_eq!(is_right("truth:spin-hot", &verdict), Some(true));
+        assert_eq!(is_right("truth:seqcount", &verdict), None);
     }
 
     #[test]

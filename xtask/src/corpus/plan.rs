@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 
-use super::catalogue::{Scenario, word};
+use super::catalogue::{Maker, Scenario, word};
 
 /// One scenario to diagnose.
 #[derive(Clone, Debug)]
@@ -16,19 +16,22 @@ pub(super) struct Task {
     pub(super) scenario: Arc<Scenario>,
 }
 
-/// The scenarios whose name, class or kind is one of `only`; all of them without any.
+/// The scenarios whose name, class, kind or maker (`lab`, `truth`) is one of `only`; all of them without any.
 pub(super) fn select(
     scenarios: Vec<Scenario>,
     only: &[String],
 ) -> anyhow::Result<Vec<Arc<Scenario>>> {
     let is_meant = |scenario: &Scenario, text: &str| {
         let label = text.replace('_', "-");
-        text == scenario.name || text == word(scenario.class) || label == word(scenario.kind)
+        text == scenario.name
+            || text == word(scenario.class)
+            || label == word(scenario.kind)
+            || text == maker(scenario)
     };
     for text in only {
         ensure!(
             scenarios.iter().any(|scenario| is_meant(scenario, text)),
-            "--only {text}: no scenario has this name, class or kind; see `livelock-lab list`"
+            "--only {text}: no scenario has this name, class, kind or maker; see `livelock-lab list` and livelock-truth/modes.json"
         );
     }
     Ok(scenarios
@@ -36,6 +39,13 @@ pub(super) fn select(
         .filter(|scenario| only.is_empty() || only.iter().any(|text| is_meant(scenario, text)))
         .map(Arc::new)
         .collect())
+}
+
+fn maker(scenario: &Scenario) -> &'static str {
+    match scenario.made_by {
+        Maker::Lab => "lab",
+        Maker::Module(_) => "truth",
+    }
 }
 
 /// All runs of all scenarios. The first run has the order of the catalogue, the others are shuffled
@@ -74,6 +84,7 @@ mod tests {
 
     use super::super::catalogue::Kind;
     use super::super::catalogue::tests::scenario;
+    use super::super::modes;
     use super::*;
 
     fn catalogue() -> Vec<Scenario> {
@@ -109,6 +120,22 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(message.contains("--only fd"), "{message}");
+    }
+
+    #[test]
+    fn modes_of_the_module_are_chosen_like_the_rest() {
+        let mut all = catalogue();
+        all.extend(modes::read().unwrap());
+        let chosen = |only: &[&str]| -> Vec<String> {
+            let only: Vec<_> = only.iter().map(|&text| text.to_owned()).collect();
+            let scenarios = select(all.clone(), &only).unwrap();
+            scenarios.iter().map(|it| it.name.clone()).collect()
+        };
+        assert_eq!(chosen(&["truth:spin-hot"]), ["truth:spin-hot"]);
+        assert_eq!(chosen(&["lab"]).len(), 4);
+        assert_eq!(chosen(&["truth"]).len(), modes::read().unwrap().len());
+        assert!(chosen(&["positive"]).contains(&"truth:irq-off".to_owned()));
+        assert!(chosen(&["look-alike"]).contains(&"truth:compute".to_owned()));
     }
 
     #[test]

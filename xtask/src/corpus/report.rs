@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::observation::Observation;
+use super::oracle;
 use super::score::{self, Grade, Score};
 
 /// Name and version of the document.
@@ -17,6 +18,9 @@ pub(super) struct Report {
     pub(super) schema: String,
     /// How long each scenario was observed.
     pub(super) diagnose_secs: u64,
+    /// What else `livelock diagnose` was called with.
+    #[serde(default)]
+    pub(super) diagnose_args: Vec<String>,
     /// Test-and-set spinlocks.
     pub(super) hypervisor_flag: bool,
     pub(super) cells: Vec<Cell>,
@@ -39,6 +43,9 @@ pub(super) struct Judged {
     #[serde(flatten)]
     pub(super) observation: Observation,
     pub(super) grade: Grade,
+    /// Whether a live lock came about; null where that is not asked or not known.
+    #[serde(default)]
+    pub(super) is_made: Option<bool>,
     /// Null where it is not judged.
     pub(super) class_is_right: Option<bool>,
     /// Null where it is not judged.
@@ -51,6 +58,7 @@ impl Report {
         Self {
             schema: SCHEMA.to_owned(),
             diagnose_secs,
+            diagnose_args: Vec::new(),
             hypervisor_flag,
             cells: Vec::new(),
             all: None,
@@ -78,6 +86,7 @@ impl Report {
 fn judge(observation: Observation) -> Judged {
     Judged {
         grade: score::grade(&observation),
+        is_made: oracle::is_made(&observation),
         class_is_right: score::class_is_right(&observation),
         place_is_right: score::place_is_right(&observation),
         observation,

@@ -8,13 +8,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::catalogue::{Kind, word};
+use super::catalogue::{Kind, Scenario, word};
 use super::expected::stem;
 use super::log::{Log, News};
 use super::observation::{self, Observation, Outcome};
+use super::outfit::Outfit;
 use super::plan::Task;
 use super::score;
-use super::script;
+use super::script::{self, Look};
 use crate::vm::boot::{self, Machine};
 use crate::vm::console::Results;
 use crate::vm::{fetch, initramfs, kernels};
@@ -41,7 +42,7 @@ pub(super) struct Cell {
     pub(super) nr_cpus: u32,
     pub(super) memory_mib: u32,
     pub(super) hypervisor_flag: bool,
-    pub(super) diagnose_secs: u64,
+    pub(super) look: Look,
     /// Where the verdicts are kept.
     pub(super) verdicts: Option<PathBuf>,
     /// Where the recordings are kept.
@@ -75,12 +76,13 @@ impl Cell {
         }
     }
 
-    fn machine(&self, limit_secs: u64) -> Machine {
+    fn machine(&self, disk: bool, limit_secs: u64) -> Machine {
         Machine {
             kernel: self.kernel.clone(),
             cpus: self.nr_cpus,
             memory_mib: self.memory_mib,
             hypervisor_flag: self.hypervisor_flag,
+            disk,
             append: String::new(),
             timeout_secs: limit_secs,
         }
@@ -88,14 +90,21 @@ impl Cell {
 }
 
 /// Runs all tasks of a cell.
-pub(super) fn run(cell: &Cell, programs: &[PathBuf], tasks: Vec<Task>) -> Vec<Observation> {
+pub(super) fn run(
+    cell: &Cell,
+    programs: &[PathBuf],
+    tasks: Vec<Task>,
+) -> anyhow::Result<Vec<Observation>> {
+    let scenarios = tasks.iter().map(|task| &*task.scenario);
+    let outfit = Outfit::of(kernels::by_name(&cell.kernel)?, programs, scenarios);
     let mut progress = Progress {
         cell,
         tasks: &tasks,
         done: BTreeMap::new(),
         nr_deaths: BTreeMap::new(),
+        last_result: Instant::now(),
     };
-    progress.refuse_small_guests();
+    progress.refuse(&outfit);
     for boot in 1..=MAX_BOOTS {
         let todo = progress.todo();
         let Some(&first) = todo.first() else {
@@ -107,7 +116,7 @@ pub(super) fn run(cell: &Cell, programs: &[PathBuf], tasks: Vec<Task>) -> Vec<Ob
             cell.nr_cpus,
             todo.len()
         );
-        match guest(&mut progress, programs, &todo) {
+        match guest(&mut progress, &outfit, &todo) {
             Ok(Ending::ByItself) => {}
             Ok(Ending::NeverStarted) => eprintln!("corpus: the kernel died while booting"),
             Ok(Ending::Died { alarm }) => {
@@ -125,7 +134,7 @@ pub(super) fn run(cell: &Cell, programs: &[PathBuf], tasks: Vec<Task>) -> Vec<Ob
     for index in progress.todo() {
         progress.give_up(index, &format!("{MAX_BOOTS} guests ended before it"));
     }
-    progress.done.into_values().collect()
+    Ok(progress.done.into_values().collect())
 }
 
 /// How a guest ended.
@@ -148,6 +157,8 @@ struct Progress<'a> {
     done: BTreeMap<usize, Observation>,
     /// Guests that died during a task.
     nr_deaths: BTreeMap<usize, u32>,
+    /// When a task was finished last.
+    last_result: Instant,
 }
 
 impl Progress<'_> {
@@ -157,17 +168,26 @@ impl Progress<'_> {
             .collect()
     }
 
-    /// With fewer CPUs a scenario runs but does not show what it is made for.
-    fn refuse_small_guests(&mut self) {
+    /// Gives up what its guest could not show.
+    fn refuse(&mut self, outfit: &Outfit) {
         for index in self.todo() {
-            let nr_cpus_min = self
+            let reason = self
                 .tasks
                 .get(index)
-                .map_or(0, |task| task.scenario.needs.nr_cpus_min);
-            if nr_cpus_min > self.cell.nr_cpus {
-                self.give_up(index, &format!("it needs {nr_cpus_min} CPUs"));
+                .and_then(|task| self.lacks(&task.scenario, outfit));
+            if let Some(reason) = reason {
+                self.give_up(index, &reason);
             }
         }
+    }
+
+    /// With fewer CPUs a scenario runs but does not show what it is made for.
+    fn lacks(&self, scenario: &Scenario, outfit: &Outfit) -> Option<String> {
+        let nr_cpus_min = scenario.needs.nr_cpus_min;
+        if nr_cpus_min > self.cell.nr_cpus {
+            return Some(format!("it needs {nr_cpus_min} CPUs"));
+        }
+        outfit.lacks(scenario).map(str::to_owned)
     }
 
     fn give_up(&mut self, index: usize, reason: &str) {
@@ -199,7 +219,9 @@ impl Progress<'_> {
     fn take(&mut self, index: usize, files: &Results) {
         if let Some(task) = self.tasks.get(index) {
             self.cell.keep(task, files);
-            let observation = observation::observe(task, self.cell.is_control(task), files);
+            let nr_cpus = self.cell.nr_cpus;
+            let observation =
+                observation::observe(task, nr_cpus, self.cell.is_control(task), files);
             self.finish(index, observation);
         }
     }
@@ -216,8 +238,10 @@ impl Progress<'_> {
         };
         let scenario = observation.scenario.clone();
         self.done.insert(index, observation);
+        let secs = self.last_result.elapsed().as_secs_f64();
+        self.last_result = Instant::now();
         eprintln!(
-            "corpus: {} of {}: {scenario}: {what}",
+            "corpus: {} of {}: {scenario}: {what}, after {secs:.0} s",
             self.done.len(),
             self.tasks.len()
         );
@@ -225,25 +249,27 @@ impl Progress<'_> {
 }
 
 /// Boots one guest for `todo` and takes in what it sends.
-fn guest(
-    progress: &mut Progress<'_>,
-    programs: &[PathBuf],
-    todo: &[usize],
-) -> anyhow::Result<Ending> {
+fn guest(progress: &mut Progress<'_>, outfit: &Outfit, todo: &[usize]) -> anyhow::Result<Ending> {
     let cell = progress.cell;
     let tasks = progress.tasks;
-    let scenario_secs = script::scenario_limit_secs(cell.diagnose_secs);
-    let numbered = todo
+    let scenario_secs = cell.look.scenario_limit_secs();
+    let numbered: Vec<(usize, &Task)> = todo
         .iter()
-        .filter_map(|&index| Some((index, tasks.get(index)?)));
-    let is_recorded = cell.recordings.is_some();
-    let text = script::script(numbered, cell.nr_cpus, cell.diagnose_secs, is_recorded);
+        .filter_map(|&index| Some((index, tasks.get(index)?)))
+        .collect();
+    let disk_modules = outfit.disk_modules(numbered.iter().map(|(_, task)| &*task.scenario));
+    let text = script::script(numbered.into_iter(), cell.nr_cpus, &cell.look);
     let limit_secs = scenario_secs * todo.len() as u64;
     let vmlinuz = fetch::vmlinuz(kernels::by_name(&cell.kernel)?, false)?;
-    let initramfs = initramfs::pack(programs, &text, limit_secs)?;
+    let initramfs = initramfs::pack(&initramfs::Content {
+        programs: &outfit.programs,
+        disk_modules,
+        script: &text,
+        limit_secs,
+    })?;
     let silence_limit = SILENCE_EXTRA + Duration::from_secs(scenario_secs);
     let mut log = Log::default();
-    let machine = cell.machine(limit_secs);
+    let machine = cell.machine(!disk_modules.is_empty(), limit_secs);
     let mut last_words = Instant::now();
     let mut last_read = Instant::now();
     let (path, end) = boot::boot_while(&machine, &vmlinuz, &initramfs, &mut |path| {
@@ -285,7 +311,12 @@ mod tests {
             nr_cpus: 4,
             memory_mib: 1,
             hypervisor_flag: false,
-            diagnose_secs: 5,
+            look: Look {
+                delay_secs: 1,
+                diagnose_secs: 5,
+                diagnose_args: Vec::new(),
+                is_recorded: false,
+            },
             verdicts: None,
             recordings: None,
         };
@@ -301,8 +332,11 @@ mod tests {
             tasks: &tasks,
             done: BTreeMap::new(),
             nr_deaths: BTreeMap::new(),
+            last_result: Instant::now(),
         };
-        progress.refuse_small_guests();
+        let scenarios = tasks.iter().map(|task| &*task.scenario);
+        let kernel = kernels::by_name(&cell.kernel).unwrap();
+        progress.refuse(&Outfit::of(kernel, &[], scenarios));
         assert_eq!(progress.todo(), [1, 2]);
 
         let mut files = Results::default();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Kind;
 use super::observation::{Measured, Observation, Outcome};
+use super::oracle;
 use super::place;
 
 /// Which of these applies to one lock depends on how long CPUs lose their lock holders: on the time
@@ -37,7 +38,7 @@ const NS_PER_HOUR: f64 = 3.6e12;
 pub(super) enum Grade {
     /// Yes.
     Right,
-    /// A positive that was not given its status.
+    /// A positive that was not given its status, or a boundary that was given less than its books demand.
     Missed,
     /// A live lock where there is none.
     FalseLiveLock,
@@ -70,12 +71,17 @@ pub(super) fn grade(observation: &Observation) -> Grade {
         Kind::Positive if status == expected => Grade::Right,
         Kind::Positive if is_live_lock => Grade::FalseLiveLock,
         Kind::Positive => Grade::Missed,
+        Kind::Boundary if status.severity() < least_severity(observation) => Grade::Missed,
         Kind::Boundary | Kind::LookAlike if status.severity() <= expected.severity() => {
             Grade::Right
         }
         Kind::LookAlike if is_live_lock => Grade::FalseLiveLock,
         Kind::Boundary | Kind::LookAlike => Grade::TooBad,
     }
+}
+
+fn least_severity(observation: &Observation) -> u8 {
+    observation.least_status.map_or(0, Status::severity)
 }
 
 /// Was the class right? None where it is not judged: without an accusation, unless the class is one of
@@ -131,8 +137,23 @@ impl Share {
 pub(super) struct Score {
     pub(super) measured: Share,
     pub(super) cannot_tell: Share,
-    /// Live-lock positives that were called so.
+    /// Live-lock positives that were called so, of all that were measured.
     pub(super) recall: Share,
+    /// The same without those that are known not to have come about.
+    #[serde(default)]
+    pub(super) oracle_recall: Share,
+    /// Live-lock positives that did not come about, of those of which it is known.
+    #[serde(default)]
+    pub(super) not_made: Share,
+    /// Those of them that were called a live lock all the same.
+    #[serde(default)]
+    pub(super) not_made_but_called: u32,
+    /// Live-lock positives of which it should be known and is not: a figure is missing.
+    #[serde(default)]
+    pub(super) made_unknown: u32,
+    /// Boundaries that must be told, and were.
+    #[serde(default)]
+    pub(super) boundary_told: Share,
     /// Positives of another status that were given it.
     pub(super) starved_recall: Share,
     /// Verdicts "live lock" on live-lock positives, of these and those that are wrong anywhere.
@@ -186,6 +207,7 @@ pub(super) fn score(observations: &[Observation]) -> Score {
     let starved = || of_kind(Kind::Positive).filter(|item| !is_expected_live_lock(item.0));
 
     let recall = Share::count(live_locks().map(right));
+    let is_not_made = |observation: &Observation| oracle::is_made(observation) == Some(false);
     let overstated_live_locks = count(of_kind(Kind::Boundary), |(_, measured, grade)| {
         *grade == Grade::TooBad && measured.status == Status::Livelock
     });
@@ -219,6 +241,19 @@ pub(super) fn score(observations: &[Observation]) -> Score {
                 .map(|(_, _, grade)| *grade == Grade::CannotTell),
         ),
         recall,
+        oracle_recall: Share::count(live_locks().filter(|item| !is_not_made(item.0)).map(right)),
+        not_made: Share::count(
+            live_locks().filter_map(|item| oracle::is_made(item.0).map(|is_made| !is_made)),
+        ),
+        not_made_but_called: count(live_locks(), |item| is_not_made(item.0) && right(item)),
+        made_unknown: count(live_locks(), |item| {
+            item.0.oracle.is_some() && oracle::is_made(item.0).is_none()
+        }),
+        boundary_told: Share::count(
+            of_kind(Kind::Boundary)
+                .filter(|item| item.0.least_status.is_some())
+                .map(|item| item.2 != Grade::Missed && item.2 != Grade::CannotTell),
+        ),
         starved_recall: Share::count(starved().map(right)),
         precision: Share::new(recall.nr, recall.nr + nr_wrong),
         false_live_locks,

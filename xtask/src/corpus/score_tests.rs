@@ -3,6 +3,7 @@
 
 use livelock_core::verdict::Confidence;
 
+use super::super::catalogue::Oracle;
 use super::*;
 
 /// A verdict on 5 s of 10 windows.
@@ -26,6 +27,9 @@ pub(in crate::corpus) fn measured(status: Status) -> Measured {
         callers: Vec::new(),
         unaccounted: 0,
         ops_per_sec: None,
+        alone_ops_per_sec: None,
+        truth: None,
+        guest_secs: None,
         is_late: false,
     }
 }
@@ -41,6 +45,8 @@ pub(in crate::corpus) fn observation(
         class: CauseClass::SpinCollapse,
         kind,
         expected_status,
+        least_status: None,
+        oracle: None,
         is_control: false,
         outcome: Outcome::Measured(Box::new(measured(status))),
     }
@@ -55,7 +61,7 @@ fn lost(kind: Kind, expected_status: Status) -> Observation {
     }
 }
 
-fn edit(observation: &mut Observation) -> &mut Measured {
+pub(in crate::corpus) fn edit(observation: &mut Observation) -> &mut Measured {
     match &mut observation.outcome {
         Outcome::Measured(measured) => measured,
         Outcome::NotMeasured { reason } => panic!("{reason}"),
@@ -173,6 +179,53 @@ fn a_known_matrix_has_its_figures() {
     assert_eq!(score.detect_p95_ns, Some(4_000_000_000));
     assert_eq!(score.own_cost_median_pct, Some(2.0));
     assert_eq!(score.own_cost_max_pct, Some(9.0));
+}
+
+/// A live-lock positive whose load did `ops` with one thread alone doing 100.
+fn collapse(ops: f64, status: Status) -> Observation {
+    let mut seen = observation(Kind::Positive, Status::Livelock, status);
+    seen.oracle = Some(Oracle::OneThread);
+    let measured = edit(&mut seen);
+    measured.ops_per_sec = Some(ops);
+    measured.alone_ops_per_sec = Some(100.0);
+    seen
+}
+
+#[test]
+fn what_did_not_collapse_is_neither_found_nor_missed() {
+    let mut unknown = collapse(1.0, Status::Livelock);
+    edit(&mut unknown).alone_ops_per_sec = None;
+    let all = [
+        collapse(10.0, Status::Livelock),
+        collapse(10.0, Status::Contended),
+        collapse(90.0, Status::Contended),
+        collapse(90.0, Status::Livelock),
+        observation(Kind::Positive, Status::Livelock, Status::Livelock),
+        unknown,
+        observation(Kind::Positive, Status::Starved, Status::Starved),
+    ];
+    let score = score(&all);
+    let pair = |share: Share| (share.nr, share.of);
+    assert_eq!(pair(score.recall), (4, 6));
+    assert_eq!(pair(score.oracle_recall), (3, 4));
+    assert_eq!(pair(score.not_made), (2, 4));
+    assert_eq!((score.not_made_but_called, score.made_unknown), (1, 1));
+}
+
+#[test]
+fn a_boundary_whose_books_show_the_waste_must_be_told() {
+    use Grade::{CannotTell, Missed, Right};
+    let seen = STATUSES.map(|status| {
+        let mut seen = observation(Kind::Boundary, Status::Livelock, status);
+        seen.least_status = Some(Status::Contended);
+        seen
+    });
+    assert_eq!(
+        seen.each_ref().map(grade),
+        [Missed, Missed, Right, Right, Right, CannotTell]
+    );
+    let told = score(&seen).boundary_told;
+    assert_eq!((told.nr, told.of), (3, 6));
 }
 
 #[test]

@@ -1,113 +1,131 @@
 //! The guest's side: one script that diagnoses many scenarios.
 //!
-//! In: tasks. Out: a shell script that sends the files of each scenario over the console as soon as
-//! it is over, named `INDEX.NAME`; `INDEX.end` is the last. Refuses: to wait for anything without
-//! a limit; after a lab that cannot be ended it stops, because the next scenario would not be alone.
+//! In: tasks, and how to look at them. Out: a shell script that sends the files of each scenario over the console as soon as
+//! it is over. Refuses: to know what the files mean.
 
+use super::catalogue::{Maker, Oracle};
 use super::plan::Task;
-use crate::vm::guest;
+use crate::vm::{disk, guest};
+
+/// What the script does, apart from its numbers.
+const FUNCTIONS: &str = include_str!("guest.sh");
 
 /// Time that a diagnosis may take beyond its duration: attaching to 4 starving emulated CPUs has taken
 /// several seconds.
 const DIAGNOSE_EXTRA_SECS: u64 = 60;
 
-/// Between the start of a lab and its diagnosis.
-const DELAY_SECS: u64 = 1;
-
-/// How long a lab may take to end after SIGTERM, and once more after SIGKILL.
-const LAB_END_SECS: u64 = 15;
+/// How long a load may take to end after SIGTERM, and once more after SIGKILL.
+const LOAD_END_SECS: u64 = 15;
 
 /// Between two scenarios, for what the first has left to the kernel's workers.
 const PAUSE_SECS: u64 = 1;
 
-/// Longest time that one scenario may take in the guest; sending its results is not in it.
-pub(super) const fn scenario_limit_secs(diagnose_secs: u64) -> u64 {
-    DELAY_SECS + diagnose_secs + DIAGNOSE_EXTRA_SECS + 2 * LAB_END_SECS + PAUSE_SECS
+/// How long one thread alone is measured, in seconds: 15 times as long as the lab takes to look at its clock, and short
+/// beside the diagnosis.
+const ALONE_SECS: f64 = 1.5;
+
+/// How long that may take with making the load and undoing it.
+const ALONE_LIMIT_SECS: u64 = 30;
+
+/// Where most loads have their files.
+const MEMORY_DIR: &str = "/tmp";
+
+/// How each scenario is looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    /// Between the start of a load and its diagnosis.
+    pub(super) delay_secs: u64,
+    /// The diagnosis.
+    pub(super) diagnose_secs: u64,
+    /// More arguments for `livelock diagnose`.
+    pub(super) diagnose_args: Vec<String>,
+    /// Is a recording wanted?
+    pub(super) is_recorded: bool,
+}
+
+impl Look {
+    /// Longest time that one scenario may take in the guest; sending its results is not in it.
+    pub(super) fn scenario_limit_secs(&self) -> u64 {
+        ALONE_LIMIT_SECS
+            + self.delay_secs
+            + self.diagnose_secs
+            + DIAGNOSE_EXTRA_SECS
+            + 2 * LOAD_END_SECS
+            + PAUSE_SECS
+    }
 }
 
 /// The script for `tasks`, each with its index.
 pub(super) fn script<'a>(
     tasks: impl Iterator<Item = (usize, &'a Task)>,
     nr_cpus: u32,
-    diagnose_secs: u64,
-    is_recorded: bool,
+    look: &Look,
 ) -> String {
-    let mut script = functions(nr_cpus, diagnose_secs, is_recorded);
+    let mut script = settings(nr_cpus, look);
+    script.push_str(FUNCTIONS);
     for (index, task) in tasks {
-        let name = guest::quote(&task.scenario.name);
-        script.push_str(&format!("observe {index} {name}\n"));
+        script.push_str(&call(index, task));
     }
     script
 }
 
-/// `/proc/PID` stays until a process is waited for, so its state is read; a process whose first
-/// thread is gone is alive while others are left.
-fn functions(nr_cpus: u32, diagnose_secs: u64, is_recorded: bool) -> String {
-    let record = if is_recorded {
-        " --record recording"
-    } else {
-        ""
-    };
+fn settings(nr_cpus: u32, look: &Look) -> String {
+    let Look {
+        delay_secs,
+        diagnose_secs,
+        ..
+    } = look;
+    let mut args: Vec<String> = look
+        .diagnose_args
+        .iter()
+        .map(|arg| guest::quote(arg))
+        .collect();
+    if look.is_recorded {
+        args.push("--record recording".to_owned());
+    }
     format!(
-        r#"mkdir -p /run/corpus
-cd /run/corpus
-emit() {{
-	for path in *; do
-		echo
-		echo "@@livelock-vm begin $1.$path $(wc -c <"$path")"
-		base64 "$path" | sed 's/^/@@:/'
-		echo "@@livelock-vm end $1.$path"
-	done
-	echo "@@livelock-vm begin $1.end 0"
-	echo "@@livelock-vm end $1.end"
-}}
-alive() {{
-	grep -q '^State:[^ZX]*$' /proc/$1/status 2>/dev/null ||
-		[ "$(ls /proc/$1/task 2>/dev/null | wc -l)" -gt 1 ]
-}}
-ends() {{
-	tries={tries}
-	while [ $tries -gt 0 ]; do
-		alive $1 || return 0
-		sleep 0.1
-		tries=$((tries - 1))
-	done
-	return 1
-}}
-observe() {{
-	rm -f /run/corpus/*
-	livelock-lab "$2" --threads {nr_cpus} --pin --duration {lab_secs}s >lab 2>lab_stderr &
-	lab=$!
-	sleep {DELAY_SECS}
-	if alive $lab; then
-		cut -d' ' -f1 /proc/uptime >begin
-		timeout -s KILL {limit_secs} livelock diagnose --duration {diagnose_secs}s --window 300ms \
-			--format json --output verdict{record} >/dev/null 2>diagnose_stderr
-		echo $? >exit_code
-		cut -d' ' -f1 /proc/uptime >end_of_diagnosis
-		alive $lab && echo 1 >outlived
-	fi
-	kill -TERM $lab 2>/dev/null
-	if ! ends $lab; then
-		echo 1 >killed
-		kill -KILL $lab
-		if ! ends $lab; then
-			echo 1 >stuck
-			emit $1 >/dev/console
-			exit 1
-		fi
-	fi
-	wait $lab
-	echo $? >lab_code
-	emit $1 >/dev/console
-	sleep {PAUSE_SECS}
+        r#"nr_cpus={nr_cpus}
+delay_secs={delay_secs}
+diagnose_secs={diagnose_secs}
+alone_secs={ALONE_SECS}
+alone_limit_secs={ALONE_LIMIT_SECS}
+pause_secs={PAUSE_SECS}
+end_tries={end_tries}
+lab_secs={lab_secs}
+tool() {{
+	timeout -s KILL {limit_secs} livelock diagnose --duration {diagnose_secs}s --window 300ms --format json --output verdict {args} "$@"
 }}
 "#,
-        tries = LAB_END_SECS * 10,
-        limit_secs = diagnose_secs + DIAGNOSE_EXTRA_SECS,
+        end_tries = LOAD_END_SECS * 10,
         // The script ends the lab; this only bounds it.
-        lab_secs = 2 * scenario_limit_secs(diagnose_secs),
+        lab_secs = 2 * look.scenario_limit_secs(),
+        limit_secs = diagnose_secs + DIAGNOSE_EXTRA_SECS,
+        args = args.join(" "),
     )
+}
+
+fn call(index: usize, task: &Task) -> String {
+    let scenario = &task.scenario;
+    let alone = u8::from(scenario.oracle() == Some(Oracle::OneThread));
+    match &scenario.made_by {
+        Maker::Lab => {
+            let dir = if scenario.needs.disk_filesystem {
+                disk::MOUNT_POINT
+            } else {
+                MEMORY_DIR
+            };
+            let name = guest::quote(&scenario.name);
+            format!("observe_lab {index} {dir} {alone} {name}\n")
+        }
+        Maker::Module(module) => {
+            let words: Vec<_> = module
+                .parameters
+                .iter()
+                .map(|word| guest::quote(word))
+                .collect();
+            format!("observe_truth {index} {alone} {}\n", words.join(" "))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -120,25 +138,56 @@ mod tests {
 
     use super::super::catalogue::Kind;
     use super::super::catalogue::tests::scenario;
+    use super::super::modes;
     use super::*;
 
-    fn two() -> String {
-        let tasks: Vec<_> = ["fd-table", "compute"]
-            .map(|name| Task {
-                run: 1,
-                scenario: Arc::new(scenario(name, CauseClass::None, Kind::Positive)),
-            })
-            .into();
-        script(tasks.iter().enumerate().skip(1), 4, 7, true)
+    fn look() -> Look {
+        Look {
+            delay_secs: 1,
+            diagnose_secs: 7,
+            diagnose_args: vec!["--max-level=0".to_owned()],
+            is_recorded: true,
+        }
+    }
+
+    fn all() -> String {
+        let mut collapse = scenario("fd-table", CauseClass::None, Kind::Positive);
+        collapse.needs.vm_native_spinlocks = true;
+        let mut disk = scenario("memcg-thrash", CauseClass::None, Kind::Positive);
+        disk.needs.disk_filesystem = true;
+        let mode = modes::read()
+            .unwrap()
+            .into_iter()
+            .find(|mode| mode.name == "truth:spin-hot")
+            .unwrap();
+        let tasks = [collapse, disk, mode].map(|scenario| Task {
+            run: 1,
+            scenario: Arc::new(scenario),
+        });
+        script(
+            tasks.iter().enumerate().map(|(i, task)| (i + 3, task)),
+            4,
+            &look(),
+        )
     }
 
     #[test]
-    fn indexes_are_those_of_the_tasks() {
-        let script = two();
-        assert!(script.ends_with("}\nobserve 1 'compute'\n"), "{script}");
-        assert!(script.contains("--threads 4 --pin"));
-        assert!(script.contains("timeout -s KILL 67 livelock diagnose --duration 7s"));
-        assert!(script.contains("--output verdict --record recording >/dev/null"));
+    fn each_load_is_made_its_own_way() {
+        let script = all();
+        let calls: Vec<_> = script.lines().rev().take(3).collect();
+        assert_eq!(
+            calls,
+            [
+                "observe_truth 5 1 'mode=spin-hot'",
+                "observe_lab 4 /disk 0 'memcg-thrash'",
+                "observe_lab 3 /tmp 1 'fd-table'",
+            ]
+        );
+        assert!(script.starts_with("nr_cpus=4\n"), "{script}");
+        assert!(script.contains(
+            "timeout -s KILL 67 livelock diagnose --duration 7s --window 300ms --format json \
+             --output verdict '--max-level=0' --record recording \"$@\""
+        ));
     }
 
     #[test]
@@ -152,7 +201,7 @@ mod tests {
             .stdin
             .take()
             .unwrap()
-            .write_all(two().as_bytes())
+            .write_all(all().as_bytes())
             .unwrap();
         assert!(shell.wait().unwrap().success());
     }

@@ -1,13 +1,14 @@
 //! The report as people read it, in Markdown, so that it can go into a page as it is.
 //!
-//! In: a [`Report`]. Out: one table of figures, one of the verdicts that were wrong, one of what was
-//! not measured. Refuses: a rate of false alarms without the hours behind it.
+//! In: a [`Report`]. Out: one table of figures, one of the runs whose truth is known, one of the verdicts that were wrong, one
+//! of what was not measured. Refuses: a rate of false alarms without the hours behind it.
 
 use std::fmt::{self, Write as _};
 
 use super::catalogue::word;
 use super::observation::Outcome;
 use super::report::{Judged, Report};
+use super::runs_table;
 use super::score::{Grade, Score, Share};
 
 /// The whole report.
@@ -42,6 +43,7 @@ pub(super) fn render(report: &Report) -> Result<String, fmt::Error> {
         }
         writeln!(out)?;
     }
+    runs_table::render(report, &mut out)?;
     wrong(report, &mut out)?;
     not_measured(report, &mut out)?;
     Ok(out)
@@ -53,7 +55,19 @@ type Figure = fn(&Score) -> String;
 /// Figures, in the order in which they are asked about.
 const ROWS: &[(&str, Figure)] = &[
     ("measured", |score| share(score.measured)),
-    ("recall of live locks", |score| share(score.recall)),
+    ("recall of live locks, all runs", |score| {
+        share(score.recall)
+    }),
+    ("recall of live locks, without those not made", |score| {
+        share(score.oracle_recall)
+    }),
+    ("not made, of those asked", |score| share(score.not_made)),
+    ("not made, but called a live lock", |score| {
+        score.not_made_but_called.to_string()
+    }),
+    ("not known whether made", |score| {
+        score.made_unknown.to_string()
+    }),
     ("recall of starvation", |score| share(score.starved_recall)),
     ("precision of live locks", |score| share(score.precision)),
     ("look-alikes right", |score| share(score.look_alike_right)),
@@ -66,6 +80,9 @@ const ROWS: &[(&str, Figure)] = &[
         share(score.negative_windows_without_progress)
     }),
     ("boundaries right", |score| share(score.boundary_right)),
+    ("boundaries that must be told, told", |score| {
+        share(score.boundary_told)
+    }),
     ("boundaries called a live lock that may not be", |score| {
         score.overstated_live_locks.to_string()
     }),
@@ -221,7 +238,7 @@ mod tests {
         );
         let text = render(&report).unwrap();
         assert!(
-            text.contains("| recall of live locks | 50.0 % (1 of 2) |"),
+            text.contains("| recall of live locks, all runs | 50.0 % (1 of 2) |"),
             "{text}"
         );
         assert!(text.contains("| false live locks per hour | – |"), "{text}");

@@ -67,6 +67,7 @@ pub(super) fn observe(dir: &Path, kernel: &str, settings: &Settings<'_>) -> anyh
         cpus: NR_CPUS,
         memory_mib: MEMORY_MIB,
         hypervisor_flag: false,
+        disk: false,
         append: String::new(),
         timeout_secs: BOOT_SECS + settings.secs,
     };

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
 
+use super::disk::Image;
 use crate::paths;
 use crate::tools;
 
@@ -37,6 +38,9 @@ pub(crate) struct Machine {
     /// Show the guest that it is one: test-and-set spinlocks instead of queued ones, no spin events
     #[arg(long)]
     pub(crate) hypervisor_flag: bool,
+    /// Give the guest a scratch disk, with an ext4 file system at /disk
+    #[arg(long)]
+    pub(crate) disk: bool,
     /// More words for the kernel's command line
     #[arg(
         long,
@@ -86,7 +90,15 @@ pub(crate) fn boot_while(
     let initrd = paths::vm_dir("run")?.join(format!("{run_name}.cpio"));
     fs::write(&initrd, initramfs)
         .with_context(|| format!("failed to write {}", initrd.display()))?;
-    let outcome = start(machine, vmlinuz, &initrd, &log).and_then(|qemu| wait(qemu, &log, go_on));
+    let image = || paths::vm_dir("run").map(|dir| dir.join(format!("{run_name}.disk")));
+    let outcome = machine
+        .disk
+        .then(|| Image::new(image()?))
+        .transpose()
+        .and_then(|image| {
+            let qemu = start(machine, vmlinuz, &initrd, &log, image.as_ref())?;
+            wait(qemu, &log, go_on)
+        });
     // The log is kept, the initramfs is not: it is made in milliseconds and holds whole programs.
     let removed = fs::remove_file(&initrd);
     let end = outcome?;
@@ -94,7 +106,13 @@ pub(crate) fn boot_while(
     Ok((log, end))
 }
 
-fn start(machine: &Machine, vmlinuz: &Path, initrd: &Path, log: &Path) -> anyhow::Result<Child> {
+fn start(
+    machine: &Machine,
+    vmlinuz: &Path,
+    initrd: &Path,
+    log: &Path,
+    image: Option<&Image>,
+) -> anyhow::Result<Child> {
     let cpu = if machine.hypervisor_flag {
         "max"
     } else {
@@ -135,6 +153,9 @@ fn start(machine: &Machine, vmlinuz: &Path, initrd: &Path, log: &Path) -> anyhow
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(errors);
+    if let Some(image) = image {
+        command.arg("-drive").arg(image.drive());
+    }
     // SAFETY: between fork and exec only `prctl` is called, which is a plain system call.
     unsafe {
         command.pre_exec(|| {

@@ -45,12 +45,19 @@ pub(crate) fn vmlinuz(kernel: &Kernel, refresh: bool) -> anyhow::Result<PathBuf>
 
 /// The release of a fetched kernel, as `uname -r` will say it in the guest.
 pub(crate) fn release(kernel: &Kernel) -> anyhow::Result<String> {
+    let dir = modules_dir(kernel)?;
+    dir.file_name()
+        .and_then(|name| Some(name.to_str()?.to_owned()))
+        .with_context(|| format!("{} has no usable name", dir.display()))
+}
+
+/// The folder of a fetched kernel's modules.
+pub(super) fn modules_dir(kernel: &Kernel) -> anyhow::Result<PathBuf> {
     vmlinuz(kernel, false)?;
     let dir = paths::vm_dir("kernels")?.join(kernel.name);
     ["lib/modules", "usr/lib/modules"]
         .iter()
-        .flat_map(|modules| entries(&dir.join(modules)))
-        .find_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .find_map(|modules| entries(&dir.join(modules)).into_iter().next())
         .with_context(|| format!("{} holds no modules, so no release", dir.display()))
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use super::boot::{self, Machine};
 use super::console::{self, Results};
-use super::{build, fetch, initramfs, kernels, module};
+use super::{build, disk, fetch, initramfs, kernels, module};
 
 /// Wall time that is left for boot and for sending the results, so that the guest's own time limit
 /// strikes first and the results still arrive. A boot takes about 10 s on two cores.
@@ -65,7 +65,17 @@ pub(crate) fn run(
     if has_module {
         programs.push(module::build(kernel)?);
     }
-    let initramfs = initramfs::pack(&programs, script, limit_secs)?;
+    let disk_modules = if machine.disk {
+        disk::modules(kernel)?
+    } else {
+        Vec::new()
+    };
+    let initramfs = initramfs::pack(&initramfs::Content {
+        programs: &programs,
+        disk_modules: &disk_modules,
+        script,
+        limit_secs,
+    })?;
     let (log_path, log) = boot_to_init(machine, &vmlinuz, &initramfs)?;
     console::parse(&log).with_context(|| {
         let alarms = alarm_lines(&log).join("; ");

@@ -15,6 +15,12 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs tmpfs /tmp
 hostname livelock-vm
 ip link set lo up
+# Drivers of a scratch disk, in order, if the guest was given one.
+if [ -d /lib/disk ]; then
+	for module in /lib/disk/*; do insmod "$module"; done
+	mkdir /disk
+	mount -t ext4 /dev/vda /disk
+fi
 
 echo
 echo "@@livelock-vm start"

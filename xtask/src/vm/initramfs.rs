@@ -1,6 +1,6 @@
 //! The guest's whole disk: busybox, `init.sh`, the programs under test and what to run.
 //!
-//! In: static programs and a script. Out: the bytes of an initramfs. Refuses: programs that need a
+//! In: static programs, modules and a script. Out: the bytes of an initramfs. Refuses: programs that need a
 //! dynamic loader, because the guest has none.
 
 use std::fs;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::cpio::Archive;
+use super::disk::{self, Module};
 use crate::tools;
 
 /// First process of the guest.
@@ -17,8 +18,21 @@ const INIT: &str = include_str!("init.sh");
 /// Where Debian's busybox-static installs, before and after the merge of `/bin` and `/usr/bin`.
 const BUSYBOX: &[&str] = &["/usr/bin/busybox", "/bin/busybox"];
 
-/// Packs an initramfs that runs `script` for at most `limit_secs` with `programs` in `/bin`.
-pub(crate) fn pack(programs: &[PathBuf], script: &str, limit_secs: u64) -> anyhow::Result<Vec<u8>> {
+/// What of a guest is not its kernel.
+#[derive(Debug)]
+pub(crate) struct Content<'a> {
+    /// Static programs, and whatever else belongs into `/bin`.
+    pub(crate) programs: &'a [PathBuf],
+    /// Drivers of its disk, in the order in which they load; none without a disk.
+    pub(crate) disk_modules: &'a [Module],
+    /// What it runs.
+    pub(crate) script: &'a str,
+    /// For at most this long.
+    pub(crate) limit_secs: u64,
+}
+
+/// Packs an initramfs.
+pub(crate) fn pack(content: &Content<'_>) -> anyhow::Result<Vec<u8>> {
     let mut archive = Archive::default();
     for dir in ["bin", "dev"] {
         archive.dir(dir);
@@ -26,20 +40,29 @@ pub(crate) fn pack(programs: &[PathBuf], script: &str, limit_secs: u64) -> anyho
     archive.char_device("dev/console", 5, 1);
     let busybox = BUSYBOX.iter().map(Path::new).find(|path| path.is_file());
     let busybox = busybox.with_context(|| tools::install_hint("busybox"))?;
-    let content = read_static(busybox).context(
+    let bytes = read_static(busybox).context(
         "the guest needs a static busybox; get it with `sudo apt-get install busybox-static`",
     )?;
-    archive.executable("bin/busybox", &content);
-    for program in programs {
+    archive.executable("bin/busybox", &bytes);
+    for program in content.programs {
         let name = program
             .file_name()
             .and_then(|name| name.to_str())
             .with_context(|| format!("{} has no usable file name", program.display()))?;
         archive.executable(&format!("bin/{name}"), &read_static(program)?);
     }
+    if !content.disk_modules.is_empty() {
+        archive.dir("lib");
+        archive.dir(disk::MODULE_DIR);
+    }
+    for (index, module) in content.disk_modules.iter().enumerate() {
+        // The shell of the guest sorts them by name.
+        let path = format!("{}/{index:02}.ko", disk::MODULE_DIR);
+        archive.executable(&path, &module.content);
+    }
     archive.executable("init", INIT.as_bytes());
-    archive.executable("scenario.sh", script.as_bytes());
-    archive.executable("limit", format!("{limit_secs}\n").as_bytes());
+    archive.executable("scenario.sh", content.script.as_bytes());
+    archive.executable("limit", format!("{}\n", content.limit_secs).as_bytes());
     Ok(archive.finish())
 }
 

@@ -46,18 +46,29 @@ struct Path {
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Measured {
     elapsed_ns: u64,
-    ops_per_sec: f64,
-    locks: Vec<MeasuredLock>,
+    pub(crate) ops_per_sec: f64,
+    pub(crate) locks: Vec<MeasuredLock>,
     /// The path that held for most of the time; none if nothing is held in this mode.
-    longest_holder: Option<LongestHolder>,
+    longest_holder: Option<Holder>,
+    /// All paths that held.
+    holders: Vec<Holder>,
 }
 
-/// Whom a verdict should name as the holder.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct LongestHolder {
+/// A path that held, and so one that a verdict may name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Holder {
     function: String,
     /// Of all hold time in the interval.
     share_pct: f64,
+}
+
+impl Measured {
+    /// Share of all hold time that `function` had; none if nothing was held.
+    pub(crate) fn hold_share_pct(&self, function: &str) -> Option<f64> {
+        self.longest_holder.as_ref()?;
+        let holder = self.holders.iter().find(|it| it.function == function);
+        Some(holder.map_or(0.0, |holder| holder.share_pct))
+    }
 }
 
 /// One lock in that interval.
@@ -65,13 +76,13 @@ pub(crate) struct LongestHolder {
 pub(crate) struct MeasuredLock {
     name: String,
     /// Of the time of all CPUs.
-    wait_pct: f64,
+    pub(crate) wait_pct: f64,
     /// Of the time of all CPUs.
-    hold_pct: f64,
+    pub(crate) hold_pct: f64,
     acquired_per_sec: f64,
-    handoffs_per_sec: f64,
-    failed_trylocks_per_sec: f64,
-    retries_per_sec: f64,
+    pub(crate) handoffs_per_sec: f64,
+    pub(crate) failed_trylocks_per_sec: f64,
+    pub(crate) retries_per_sec: f64,
 }
 
 impl Times {
@@ -102,6 +113,7 @@ pub(crate) fn between(before: &Value, after: &Value, nr_cpus: u32) -> anyhow::Re
         spent_ns as f64 * 100.0 / (elapsed_ns as f64 * f64::from(nr_cpus))
     };
     let locks = before.locks.iter().zip(&after.locks);
+    let holders = holders(&before.paths, &after.paths);
     Ok(Measured {
         elapsed_ns,
         ops_per_sec: per_sec(before.nr_ops, after.nr_ops),
@@ -116,23 +128,30 @@ pub(crate) fn between(before: &Value, after: &Value, nr_cpus: u32) -> anyhow::Re
                 retries_per_sec: per_sec(from.nr_retries, to.nr_retries),
             })
             .collect(),
-        longest_holder: longest_holder(&before.paths, &after.paths),
+        longest_holder: holders
+            .iter()
+            .max_by(|one, other| one.share_pct.total_cmp(&other.share_pct))
+            .cloned(),
+        holders,
     })
 }
 
-fn longest_holder(before: &[Path], after: &[Path]) -> Option<LongestHolder> {
+/// Paths that held in the interval, in the order of the books.
+fn holders(before: &[Path], after: &[Path]) -> Vec<Holder> {
     let so_far_ns = |path: &Path| path.hold_ns.saturating_add(path.hold_open_ns);
     let held: Vec<(u64, &Path)> = before
         .iter()
         .zip(after)
         .map(|(from, to)| (so_far_ns(to).saturating_sub(so_far_ns(from)), to))
+        .filter(|(held_ns, _)| *held_ns > 0)
         .collect();
     let total_ns: u64 = held.iter().map(|(held_ns, _)| held_ns).sum();
-    let (held_ns, path) = held.into_iter().max_by_key(|(held_ns, _)| *held_ns)?;
-    (held_ns > 0).then(|| LongestHolder {
-        function: path.function.clone(),
-        share_pct: held_ns as f64 * 100.0 / total_ns as f64,
-    })
+    held.into_iter()
+        .map(|(held_ns, path)| Holder {
+            function: path.function.clone(),
+            share_pct: held_ns as f64 * 100.0 / total_ns as f64,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -172,6 +191,8 @@ mod tests {
         // 6 s of 8 CPU seconds: the wait that was open before has closed, another one is open.
         assert_eq!(lock.wait_pct, 75.0);
         assert_eq!(lock.handoffs_per_sec, 100.0);
+        assert_eq!(measured.hold_share_pct("truth_waiter_path"), Some(25.0));
+        assert_eq!(measured.hold_share_pct("truth_hot_path"), Some(0.0));
         let holder = measured.longest_holder.unwrap();
         assert_eq!(holder.function, "truth_holder_path");
         assert_eq!(holder.share_pct, 75.0);
@@ -184,7 +205,9 @@ mod tests {
             &books(2, 0, (0, 0), [0, 0]),
             4,
         );
-        assert_eq!(measured.unwrap().longest_holder, None);
+        let measured = measured.unwrap();
+        assert_eq!(measured.longest_holder, None);
+        assert_eq!(measured.hold_share_pct("truth_holder_path"), None);
     }
 
     #[test]

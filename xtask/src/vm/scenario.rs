@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::boot::Machine;
 use super::console::Results;
 use super::diagnosis::{self, Diagnosis};
+use super::disk;
 use super::guest::{self, Content};
 use super::module::{self, Load};
 
@@ -93,7 +94,7 @@ fn script(args: &Args) -> String {
     let lab_duration = guest::quote(args.duration.as_deref().unwrap_or("1440m"));
     let scenario = guest::quote(&args.scenario);
     format!(
-        "{load}livelock-lab {scenario} --threads {threads} --duration {lab_duration} {pin} \
+        "{load}{files}livelock-lab {scenario} --threads {threads} --duration {lab_duration} {pin} \
            >/result/lab 2>/result/lab_stderr &
 lab=$!
 {delay}{diagnose}{after}kill -TERM $lab 2>/dev/null && echo 1 >/result/lab_outlived
@@ -101,6 +102,11 @@ wait $lab
 cat {books} >/result/truth 2>/dev/null
 ",
         load = args.load.script(),
+        files = if args.machine.disk {
+            format!("TMPDIR={} ", disk::MOUNT_POINT)
+        } else {
+            String::new()
+        },
         delay = args.diagnosis.delay_script(),
         diagnose = args.diagnosis.script(args.record.is_some()),
         after = args.diagnosis.after_script(),

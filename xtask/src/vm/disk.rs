@@ -1,0 +1,213 @@
+//! A scratch disk for guests: an ext4 file system on a virtio block device.
+//!
+//! In: a kernel. Out: the modules of its own package that drive the device, in the order in which they load, and an empty
+//! image. Refuses: kernels whose package has neither module nor built-in driver, and to leave an image behind.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::fetch;
+use super::kernels::Kernel;
+use crate::tools;
+
+/// Where the guest mounts it; `init.sh` has the same.
+pub(crate) const MOUNT_POINT: &str = "/disk";
+
+/// Folder of the modules in the initramfs; `init.sh` loads what it finds there.
+pub(super) const MODULE_DIR: &str = "lib/disk";
+
+/// What a virtio disk of a PC needs, apart from what these depend on.
+const DRIVERS: &[&str] = &["virtio_pci", "virtio_blk"];
+
+/// Several times what the scenarios write; the image is sparse.
+const IMAGE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Makes file systems; of the package that is on every Debian.
+const MKFS: &str = "mke2fs";
+
+/// Unpacks modules of the kernels that compress them.
+const XZ: &str = "xz";
+
+/// One kernel module.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Module {
+    /// As in `lsmod`.
+    name: String,
+    /// Its `.ko`, not compressed.
+    pub(super) content: Vec<u8>,
+}
+
+/// The drivers that `kernel` has as modules, each after those that it depends on.
+pub(crate) fn modules(kernel: &Kernel) -> anyhow::Result<Vec<Module>> {
+    let dir = fetch::modules_dir(kernel)?;
+    let mut files = Vec::new();
+    find_modules(&dir.join("kernel/drivers"), &mut files);
+    let built_in = fs::read_to_string(dir.join("modules.builtin")).unwrap_or_default();
+    let built_in: Vec<String> = built_in
+        .lines()
+        .map(|line| module_name(Path::new(line)))
+        .collect();
+    let mut loaded = Vec::new();
+    for driver in DRIVERS {
+        add(driver, &files, &built_in, &mut loaded)?;
+    }
+    Ok(loaded)
+}
+
+fn add(
+    name: &str,
+    files: &[PathBuf],
+    built_in: &[String],
+    loaded: &mut Vec<Module>,
+) -> anyhow::Result<()> {
+    if loaded.iter().any(|module| module.name == name) || built_in.iter().any(|it| it == name) {
+        return Ok(());
+    }
+    let path = files
+        .iter()
+        .find(|path| module_name(path) == name)
+        .with_context(|| format!("the kernel's package has no {name}, so its guest has no disk"))?;
+    let content = read(path)?;
+    for dependency in dependencies(&content) {
+        add(&dependency, files, built_in, loaded)?;
+    }
+    loaded.push(Module {
+        name: name.to_owned(),
+        content,
+    });
+    Ok(())
+}
+
+fn find_modules(dir: &Path, found: &mut Vec<PathBuf>) {
+    for path in fetch::entries(dir) {
+        if path.is_dir() {
+            find_modules(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// `virtio_blk` of `…/virtio_blk.ko.xz`. The kernel takes both dashes for the same.
+fn module_name(path: &Path) -> String {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = file.split_once(".ko").map_or("", |(name, _)| name);
+    name.replace('-', "_")
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path.extension().is_none_or(|extension| extension != XZ) {
+        return fs::read(path).with_context(|| format!("failed to read {}", path.display()));
+    }
+    let output = Command::new(XZ)
+        .args(["--decompress", "--stdout"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|err| tools::start_error(XZ, err))?;
+    ensure!(
+        output.status.success(),
+        "failed to unpack {}",
+        path.display()
+    );
+    Ok(output.stdout)
+}
+
+/// What the module itself says that it depends on, as `modinfo` shows it.
+fn dependencies(content: &[u8]) -> Vec<String> {
+    const FIELD: &[u8] = b"depends=";
+    content
+        .split(|&byte| byte == 0)
+        .find_map(|word| word.strip_prefix(FIELD))
+        .map(|list| String::from_utf8_lossy(list).into_owned())
+        .unwrap_or_default()
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(|name| name.replace('-', "_"))
+        .collect()
+}
+
+/// A file system without files, removed when dropped.
+#[derive(Debug)]
+pub(super) struct Image(PathBuf);
+
+impl Image {
+    /// Makes one. Nothing is left to do in the background: that would be a load of its own.
+    pub(super) fn new(path: PathBuf) -> anyhow::Result<Self> {
+        let context = || format!("failed to make {}", path.display());
+        let file = File::create(&path).with_context(context)?;
+        let image = Self(path.clone());
+        file.set_len(IMAGE_BYTES).with_context(context)?;
+        let status = Command::new(MKFS)
+            .args(["-q", "-F", "-t", "ext4"])
+            .args(["-E", "lazy_itable_init=0,lazy_journal_init=0"])
+            .arg(&path)
+            .env("PATH", tools::path_with_sbin())
+            .stdin(Stdio::null())
+            .status()
+            .map_err(|err| tools::start_error(MKFS, err))?;
+        if !status.success() {
+            bail!("{MKFS} ended with {status}; its messages are above");
+        }
+        Ok(image)
+    }
+
+    /// For QEMU: what the guest flushes may stay in the memory of this machine, for it is thrown away.
+    pub(super) fn drive(&self) -> String {
+        format!(
+            "file={},format=raw,if=virtio,cache=unsafe",
+            self.0.display()
+        )
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        if let Err(err) = fs::remove_file(&self.0) {
+            eprintln!("vm: warning: failed to remove {}: {err}", self.0.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_says_what_it_depends_on() {
+        let info = b"\x7fELF\0license=GPL\0depends=virtio,virtio-ring\0name=virtio_blk\0";
+        assert_eq!(dependencies(info), ["virtio", "virtio_ring"]);
+        assert!(dependencies(b"license=GPL\0depends=\0").is_empty());
+    }
+
+    #[test]
+    fn names_are_those_of_the_kernel() {
+        let name = |path| module_name(Path::new(path));
+        assert_eq!(name("kernel/drivers/block/virtio_blk.ko.xz"), "virtio_blk");
+        assert_eq!(name("kernel/fs/a-b.ko"), "a_b");
+        assert_eq!(name("modules.order"), "");
+    }
+
+    #[test]
+    fn each_module_comes_after_those_it_needs_and_built_in_ones_are_left_out() {
+        let dir = std::env::temp_dir().join(format!("livelock-disk-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let mut files = Vec::new();
+        for (name, depends) in [("a", "b,c"), ("b", "d"), ("c", "d"), ("d", "built_in")] {
+            let path = dir.join(format!("{name}.ko"));
+            fs::write(&path, format!("x\0depends={depends}\0")).unwrap();
+            files.push(path);
+        }
+        let built_in = ["built_in".to_owned()];
+        let mut loaded = Vec::new();
+        add("a", &files, &built_in, &mut loaded).unwrap();
+        let names: Vec<_> = loaded.iter().map(|module| module.name.as_str()).collect();
+        assert_eq!(names, ["d", "b", "c", "a"]);
+        assert!(add("e", &files, &built_in, &mut loaded).is_err());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
