@@ -11,6 +11,7 @@ pub mod declared;
 pub mod decode;
 pub mod doctor;
 pub mod exit;
+pub mod export;
 pub mod host;
 mod late_file;
 pub mod names;

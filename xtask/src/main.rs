@@ -5,6 +5,7 @@
 mod bench;
 mod corpus;
 mod ebpf;
+mod exports;
 mod lint;
 mod negatives;
 mod paths;
@@ -34,6 +35,8 @@ enum Command {
     Corpus(corpus::Args),
     /// Build the kernel programs, or check that the committed ones are fresh
     Ebpf(ebpf::Args),
+    /// Read what `livelock export` writes with the programs that it is for
+    Exports,
     /// Check formatting, lints on host and BPF targets, and the house's own rules
     Lint,
     /// Watch healthy loads of real programs on this machine, and count false alarms
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Bench(command) => bench::dispatch(&command),
         Command::Corpus(args) => corpus::run(&args),
         Command::Ebpf(args) => ebpf::run(&args),
+        Command::Exports => exports::run(),
         Command::Lint => lint::run(),
         Command::Negatives(args) => negatives::run(&args),
         Command::Test(args) => test::run(&args),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::declare::Declared;
+use super::export::FormatArgs;
 use super::parse_span;
 use super::recording::{RecordArgs, ReplayArgs};
 use super::scope::ScopeArgs;
@@ -33,6 +34,15 @@ Exit codes:
   2 wrong arguments                    130 ended by Ctrl-C (SIGINT)
   3 this host cannot be observed       143 ended by SIGTERM
   4 inconclusive";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  sudo livelock export | jq -r 'select(.record == \"verdict\").cause.summary'
+  sudo livelock export -d 1m --format csv --table locks -o locks.csv
+  sudo livelock export -d 10s --format svg --side holders -o holders.svg
+  sudo livelock export -d 10s --format perfetto -o web1.perfetto-trace     open it in ui.perfetto.dev
+  sudo livelock export -d 15s --format openmetrics -o livelock.prom
+  livelock replay web1.llrec export --format folded | flamegraph.pl > waiters.svg";
 
 /// Behind the options of each command, however many commands there are.
 const LAST: usize = 900;
@@ -66,7 +76,8 @@ pub(super) enum Command {
     Diagnose(DiagnoseArgs),
     /// Observe until stopped, and report each window
     Watch(WatchArgs),
-    /// Observe and write records for a script
+    /// Observe and write records for a script, a table, a flame graph, metrics or a trace
+    #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
     /// Observe and write a recording, to be looked at later or elsewhere
     Record(RecordArgs),
@@ -140,9 +151,8 @@ pub(super) struct WatchArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
-    /// Format of the records
-    #[arg(short, long, value_enum, default_value = "jsonl")]
-    pub(super) format: ExportFormat,
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
 
     /// Length of a window
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = parse_span)]
@@ -188,13 +198,6 @@ pub enum ReportFormat {
     Text,
     /// The document livelock.verdict/v1.
     Json,
-}
-
-/// Format of exported records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExportFormat {
-    /// JSON Lines, livelock.stream/v1.
-    Jsonl,
 }
 
 /// The command as clap sees it, for man pages and completions.

@@ -11,8 +11,9 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use livelock_core::scope::Scope;
 
-use super::cli::{Cli, Command, ExportFormat};
+use super::cli::{Cli, Command};
 use super::declare::Declared;
+use super::export::Exported;
 use super::recording::{self, Recording};
 use super::scope::ScopeArgs;
 use super::{ColorWhen, ReportFormat, command, span_text};
@@ -58,10 +59,12 @@ pub enum Job {
         /// Format.
         format: WatchFormat,
     },
-    /// Write JSON Lines.
+    /// Write a file for other programs.
     Export {
         /// Of what.
         source: Source,
+        /// Format.
+        format: Exported,
         /// Where to.
         output: Output,
     },
@@ -185,6 +188,16 @@ pub enum ConfigError {
     /// A report and a recording in one file.
     #[error("the report and the recording cannot be one file: type another name behind --record")]
     OneFile,
+    /// A table of what has none.
+    #[error("only tables have rows: type --format csv or parquet with --table")]
+    NoTable,
+    /// A side of what has none.
+    #[error("only flame graphs have sides: type --format folded or svg with --side")]
+    NoSide,
+    /// A format that was left out of this build.
+    #[cfg(not(feature = "parquet"))]
+    #[error("this build cannot write Parquet: type --format csv, or build with --features parquet")]
+    NoParquet,
     /// A report on too long a time.
     #[error(
         "{} is too long for one report: type `livelock watch`, or --duration {} at most",
@@ -243,16 +256,15 @@ fn job(command: Command) -> Result<Job, ConfigError> {
             )?),
             format: watch_format(args.plain, args.json),
         },
-        Command::Export(args) => match args.format {
-            ExportFormat::Jsonl => Job::Export {
-                source: host(session(
-                    args.window,
-                    args.duration,
-                    args.scope,
-                    args.declared,
-                )?),
-                output: output(args.output),
-            },
+        Command::Export(args) => Job::Export {
+            format: args.format.exported()?,
+            source: host(session(
+                args.window,
+                args.duration,
+                args.scope,
+                args.declared,
+            )?),
+            output: output(args.output),
         },
         Command::Record(args) => {
             let recording = args.recording()?;
@@ -266,7 +278,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 is_quiet,
             }
         }
-        Command::Replay(args) => args.job(),
+        Command::Replay(args) => args.job()?,
         Command::Doctor(args) => Job::Doctor {
             format: if args.json {
                 ReportFormat::Json

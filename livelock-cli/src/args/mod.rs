@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod declare;
+mod export;
 mod recording;
 mod scope;
 mod size;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use cli::{ColorWhen, ReportFormat, command};
 pub use config::{Config, ConfigError, Job, Output, Session, Source, WatchFormat, parse};
+pub use export::{ExportAs, Exported};
 pub use recording::Recording;
 pub use size::{SizeError, parse_size};
 pub use span::{SpanError, parse_span, span_text};

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::cli::{ExportFormat, ReportFormat};
+use super::cli::ReportFormat;
 use super::config::{ConfigError, Job, Output, Source, output, watch_format};
 use super::declare::Declared;
+use super::export::FormatArgs;
 use super::scope::ScopeArgs;
 use super::{parse_size, parse_span};
 use crate::record::{Bounds, Flight, Input, RecordTo, Settings, Trigger, parse_trigger};
@@ -107,11 +108,10 @@ enum Show {
         #[arg(long)]
         json: bool,
     },
-    /// Records for a script
+    /// Records for a script, a table, a flame graph, metrics or a trace
     Export {
-        /// Format of the records
-        #[arg(short, long, value_enum, default_value = "jsonl")]
-        format: ExportFormat,
+        #[command(flatten)]
+        format: FormatArgs,
 
         /// Write to FILE instead of standard output
         #[arg(short, long, value_name = "FILE")]
@@ -173,12 +173,12 @@ impl RecordArgs {
 
 impl ReplayArgs {
     /// What is shown.
-    pub(super) fn job(self) -> Job {
+    pub(super) fn job(self) -> Result<Job, ConfigError> {
         let source = Source::Recording(match self.file.as_os_str() == "-" {
             true => Input::Stdin,
             false => Input::File(self.file),
         });
-        match self.show {
+        Ok(match self.show {
             Show::Diagnose {
                 format,
                 output: path,
@@ -192,13 +192,14 @@ impl ReplayArgs {
                 format: watch_format(plain, json),
             },
             Show::Export {
-                format: ExportFormat::Jsonl,
+                format,
                 output: path,
             } => Job::Export {
                 source,
+                format: format.exported()?,
                 output: output(path),
             },
-        }
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::export::{FlameSide, Table};
 use crate::record::{Bounds, Flight, Input, RecordTo, Trigger};
 
 fn parsed(line: &str) -> Result<Config, clap::Error> {
@@ -177,6 +178,10 @@ fn help_is_stable() {
     insta::assert_snapshot!("help_record", help("livelock record --help"));
     insta::assert_snapshot!("help_replay", help("livelock replay --help"));
     insta::assert_snapshot!("help_doctor", help("livelock doctor --help"));
+    insta::assert_snapshot!(
+        "help_replay_export",
+        help("livelock replay x export --help")
+    );
     insta::assert_snapshot!("help_schema", help("livelock schema --help"));
     command().debug_assert();
 }
@@ -231,9 +236,54 @@ fn a_replay_is_the_same_job_from_another_source() {
     assert_eq!(job("livelock replay x.llrec watch --json"), expected);
     let expected = Job::Export {
         source: Source::Recording(Input::Stdin),
+        format: Exported::Lines,
         output: Output::Stdout,
     };
     assert_eq!(job("livelock replay - export"), expected);
+}
+
+#[test]
+fn a_format_takes_its_own_options_only() {
+    let exported = |words: &str| {
+        let live = parsed(&format!("livelock export {words}"))
+            .expect("valid")
+            .job;
+        let replayed = parsed(&format!("livelock replay x export {words}"))
+            .expect("valid")
+            .job;
+        match (live, replayed) {
+            (
+                Job::Export { format, .. },
+                Job::Export {
+                    format: replayed, ..
+                },
+            ) => {
+                assert_eq!(format, replayed);
+                format
+            }
+            jobs => panic!("{jobs:?}"),
+        }
+    };
+    for (words, expected) in [
+        ("-f csv", ExportAs::Csv(Table::Windows)),
+        ("-f csv --table locks", ExportAs::Csv(Table::Locks)),
+        ("-f folded", ExportAs::Folded(FlameSide::Waiters)),
+        ("-f svg --side holders", ExportAs::Svg(FlameSide::Holders)),
+        ("-f openmetrics", ExportAs::OpenMetrics),
+        ("-f perfetto", ExportAs::Perfetto),
+    ] {
+        assert_eq!(exported(words), Exported::As(expected), "{words}");
+    }
+    for words in [
+        "--table locks",
+        "-f svg --table windows",
+        "-f csv --side holders",
+    ] {
+        refused(&format!("livelock export {words}"));
+        refused(&format!("livelock replay x export {words}"));
+    }
+    #[cfg(not(feature = "parquet"))]
+    assert!(refused("livelock export -f parquet").contains("--features parquet"));
 }
 
 #[test]

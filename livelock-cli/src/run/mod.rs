@@ -6,6 +6,7 @@
 mod desk;
 mod diagnose;
 mod doctor;
+mod export;
 mod governor;
 mod host;
 mod live;
@@ -22,7 +23,7 @@ mod stream;
 
 use std::process::ExitCode;
 
-use crate::args::{Config, Job, Output, WatchFormat};
+use crate::args::{Config, Exported, Job, Output, WatchFormat};
 use crate::exit::Exit;
 
 /// Runs what the arguments ask for.
@@ -49,9 +50,16 @@ pub fn main(config: Config) -> anyhow::Result<ExitCode> {
             };
             runtime.block_on(stream::run(&source, form, &Output::Stdout))?
         }
-        Job::Export { source, output } => {
-            runtime.block_on(stream::run(&source, stream::Form::Json, &output))?
-        }
+        Job::Export {
+            source,
+            format: Exported::Lines,
+            output,
+        } => runtime.block_on(stream::run(&source, stream::Form::Json, &output))?,
+        Job::Export {
+            source,
+            format: Exported::As(format),
+            output,
+        } => runtime.block_on(export::run(&source, format, &output))?,
         Job::Record { source, is_quiet } => runtime.block_on(record::run(&source, is_quiet))?,
         Job::Schema => schema::run()?,
         Job::Doctor { format } => doctor::run(format, config.color)?,

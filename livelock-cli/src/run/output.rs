@@ -51,11 +51,15 @@ impl Sink {
 
     /// Writes and flushes.
     pub(super) fn write(&mut self, text: &str) -> anyhow::Result<Written> {
-        match self
-            .to
-            .write_all(text.as_bytes())
-            .and_then(|()| self.to.flush())
-        {
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// The same for what is no text.
+    pub(super) fn write_bytes(&mut self, bytes: &[u8]) -> anyhow::Result<Written> {
+        if bytes.is_empty() {
+            return Ok(Written::Yes);
+        }
+        match self.to.write_all(bytes).and_then(|()| self.to.flush()) {
             Ok(()) => Ok(Written::Yes),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Written::PipeClosed),
             Err(error) => Err(error).with_context(|| format!("write to {}", self.name)),

@@ -115,7 +115,8 @@ pub(super) async fn run(source: &Source, form: Form, output: &Output) -> anyhow:
     ))
 }
 
-fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
+/// A window in few numbers.
+pub(super) fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
     let window = seen.window;
     let seconds = window.duration_ns() as f64 / 1e9;
     let nr_waits: u64 = window.locks.iter().map(|lock| lock.nr_waits).sum();

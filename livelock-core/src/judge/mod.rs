@@ -19,11 +19,12 @@ use std::collections::VecDeque;
 use crate::activity::StarvedTask;
 use crate::detect::{self, Observation};
 use crate::host::{HostFacts, SpinlockFlavour};
+use crate::ids::LockAddr;
 use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
 use crate::ledger::slope::Throughput;
 use crate::ledger::{samples, shares, time};
-use crate::locks::{self, RecentStacks};
+use crate::locks::{self, FlamePath, FlameSide, NamedLock, RecentStacks};
 use crate::names::Names;
 use crate::scope::Scope;
 use crate::thresholds as at;
@@ -167,6 +168,19 @@ impl Judge {
             span.merge(tally);
         }
         self.case(&span, self.history.held()).verdict(names)
+    }
+
+    /// Paths of all locks over all windows, by time.
+    #[must_use]
+    pub fn flame(&self, side: FlameSide, names: &dyn Names) -> Vec<FlamePath> {
+        locks::flame(&self.run.locks, side, names)
+    }
+
+    /// The name of a lock that was seen, by all that is known so far.
+    #[must_use]
+    pub fn lock_name(&self, lock: Option<LockAddr>, names: &dyn Names) -> Option<NamedLock> {
+        let tally = self.run.locks.get(lock)?;
+        Some(locks::name_lock(lock, tally, names))
     }
 
     fn case<'a>(&'a self, span: &'a SpanTally, level: level::Level) -> Case<'a> {

@@ -4,15 +4,19 @@
 //! memory; a `watch` runs for days.
 
 mod digest;
+mod flame;
 mod holders;
 mod name;
 mod path;
 mod report;
+mod spans;
 mod stacks;
 mod tally;
 
 pub use digest::digest;
+pub use flame::{FlamePath, FlameSide, flame};
 pub use name::{NamedLock, name_lock, path_function};
 pub use report::reports;
+pub use spans::{HoldSpan, hold_spans};
 pub use stacks::RecentStacks;
 pub use tally::{LockTally, LocksTally};

@@ -106,9 +106,11 @@ pub(super) fn acquiring_function(frames: &[CodeAddr], names: &dyn Names) -> Opti
     })
 }
 
-/// The stack without its tracing and locking frames, but with the lock function that the path called.
-pub(super) fn printed_stack(frames: &[CodeAddr], names: &dyn Names) -> Vec<String> {
-    let functions = functions(frames, names);
+/// The frames of the stack without tracing and locking ones, but with the lock function that the path called.
+fn path_frames<'a>(
+    frames: &'a [CodeAddr],
+    functions: &'a [Option<crate::names::FunctionName>],
+) -> impl Iterator<Item = (&'a CodeAddr, Option<&'a crate::names::FunctionName>)> {
     let is = |i: usize, prefixes| {
         functions
             .get(i)
@@ -124,14 +126,28 @@ pub(super) fn printed_stack(frames: &[CodeAddr], names: &dyn Names) -> Vec<Strin
         Some(before) if is(before, LOCKING) => before,
         _ => first_own,
     };
-    functions
+    frames
         .iter()
-        .zip(frames)
+        .zip(functions.iter().map(Option::as_ref))
         .skip(start)
+}
+
+/// The path as a report shows it: functions with offsets.
+pub(super) fn printed_stack(frames: &[CodeAddr], names: &dyn Names) -> Vec<String> {
+    path_frames(frames, &functions(frames, names))
         .take(NR_FRAMES_REPORTED)
-        .map(|(function, frame)| match function {
+        .map(|(frame, function)| match function {
             Some(f) => format!("{}+0x{:x}", f.name, f.offset_bytes),
             None => frame.to_string(),
+        })
+        .collect()
+}
+
+/// The path as a flame graph shows it: all of its functions, without offsets.
+pub(super) fn function_frames(frames: &[CodeAddr], names: &dyn Names) -> Vec<String> {
+    path_frames(frames, &functions(frames, names))
+        .map(|(frame, function)| {
+            function.map_or_else(|| frame.to_string(), |function| function.name.clone())
         })
         .collect()
 }

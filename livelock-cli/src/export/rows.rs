@@ -1,0 +1,85 @@
+//! Rows of tables that the stream does not have.
+//!
+//! In: a window. Out: a row for each lock in it. Refuses: sums of sums; what did not fit the kernel's table is one row
+//! without an address.
+
+use livelock_core::event::LockKind;
+use livelock_core::verdict::NameSource;
+use serde::Serialize;
+
+use super::Moment;
+
+/// One lock in one window. `None`: could not see.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct LockRow {
+    /// Window, from 1.
+    pub(super) number: u64,
+    /// Its close, in milliseconds since 1970.
+    pub(super) ended_unix_ms: u64,
+    /// Its length.
+    pub(super) duration_ns: u64,
+    /// Address; `None` for the sum of what did not fit the table.
+    pub(super) addr: Option<String>,
+    /// Name by all that was known at the close.
+    pub(super) name: Option<String>,
+    /// Where the name is from.
+    pub(super) name_source: Option<NameSource>,
+    /// Family.
+    pub(super) kind: LockKind,
+    /// Waits that began.
+    pub(super) nr_begun: u64,
+    /// Waits that completed.
+    pub(super) nr_waits: u64,
+    /// Waits that ended without the lock.
+    pub(super) nr_failed: u64,
+    /// Whole length of the completed waits, however long before the window they began.
+    pub(super) wait_total_ns: u64,
+    /// Median.
+    pub(super) wait_p50_ns: Option<u64>,
+    /// 99th percentile.
+    pub(super) wait_p99_ns: Option<u64>,
+    /// Longest.
+    pub(super) wait_max_ns: u64,
+    /// CPU time burned in this window, open waits included.
+    pub(super) spin_ns: u64,
+    /// Part of `wait_total_ns` that was slept.
+    pub(super) sleep_ns: u64,
+    /// Waits open at the close.
+    pub(super) nr_in_flight: u64,
+    /// Age of the oldest.
+    pub(super) oldest_in_flight_ns: Option<u64>,
+    /// CPUs that waited.
+    pub(super) nr_cpus: u64,
+}
+
+/// The locks of a window, by address.
+pub(super) fn locks<'a>(moment: &'a Moment<'a>) -> impl Iterator<Item = LockRow> + 'a {
+    moment.window.locks.iter().map(|lock| {
+        let named = moment.judge.lock_name(lock.lock, moment.names);
+        let percentile = |percent| {
+            let ns = lock.hist.percentile_ns(percent);
+            ns.map(|ns| ns.min(lock.max_ns))
+        };
+        LockRow {
+            number: moment.summary.number,
+            ended_unix_ms: moment.summary.ended_unix_ms,
+            duration_ns: moment.summary.duration_ns,
+            addr: lock.lock.map(|addr| addr.to_string()),
+            name_source: named.as_ref().map(|named| named.source),
+            name: named.map(|named| named.name),
+            kind: lock.kind,
+            nr_begun: lock.nr_begun,
+            nr_waits: lock.nr_waits,
+            nr_failed: lock.nr_failed,
+            wait_total_ns: lock.wait_ns,
+            wait_p50_ns: percentile(50.0),
+            wait_p99_ns: percentile(99.0),
+            wait_max_ns: lock.max_ns,
+            spin_ns: lock.spin_ns,
+            sleep_ns: lock.sleep_ns,
+            nr_in_flight: lock.nr_in_flight,
+            oldest_in_flight_ns: lock.oldest_in_flight_ns,
+            nr_cpus: lock.cpus.len() as u64,
+        }
+    })
+}

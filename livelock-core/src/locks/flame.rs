@@ -1,0 +1,77 @@
+//! Paths of all locks by time, for flame graphs.
+//!
+//! In: tallies and names. Out: for each path of one side its frames, outermost first, and its share of the time that was
+//! waited. Refuses: to leave out time whose path nobody saw.
+
+use super::name::{function_frames, name_lock};
+use super::tally::LocksTally;
+use crate::names::Names;
+
+/// Which paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlameSide {
+    /// Those that waited.
+    Waiters,
+    /// Those that held meanwhile.
+    Holders,
+}
+
+/// A path, or time without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlamePath {
+    /// The lock, then functions, outermost first.
+    pub frames: Vec<String>,
+    /// Time waited on this path, or because of it: spun, open waits included, and slept.
+    pub time_ns: u64,
+}
+
+/// Frame of time whose path was not sampled.
+const UNSEEN: &str = "[path not seen]";
+
+/// Both sides of a lock sum up to the time that was waited for it, by the shares of the sampled paths.
+#[must_use]
+pub fn flame(locks: &LocksTally, side: FlameSide, names: &dyn Names) -> Vec<FlamePath> {
+    let mut all = Vec::new();
+    for (lock, tally) in locks.by_burn() {
+        let waited_ns = tally.spin_ns.saturating_add(tally.sleep_ns);
+        if waited_ns == 0 {
+            continue;
+        }
+        let root = name_lock(lock, tally, names).name;
+        let paths = match side {
+            FlameSide::Waiters => &tally.waiters,
+            FlameSide::Holders => &tally.holders,
+        };
+        let total: f64 = paths.scores().map(|(_, _, score)| score).sum();
+        if total <= 0.0 {
+            all.push(FlamePath {
+                frames: vec![root, UNSEEN.to_owned()],
+                time_ns: waited_ns,
+            });
+            continue;
+        }
+        for (addrs, _, score) in paths.scores() {
+            let mut frames = vec![root.clone()];
+            frames.extend(function_frames(addrs, names).into_iter().rev());
+            all.push(FlamePath {
+                frames,
+                time_ns: (waited_ns as f64 * score / total).round() as u64,
+            });
+        }
+    }
+    merged(all)
+}
+
+/// One entry for each path, in the order of names.
+fn merged(mut paths: Vec<FlamePath>) -> Vec<FlamePath> {
+    paths.sort_by(|a, b| a.frames.cmp(&b.frames));
+    paths.dedup_by(|later, first| {
+        let is_same = later.frames == first.frames;
+        if is_same {
+            first.time_ns = first.time_ns.saturating_add(later.time_ns);
+        }
+        is_same
+    });
+    paths.retain(|path| path.time_ns > 0);
+    paths
+}
