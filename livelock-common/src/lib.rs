@@ -27,7 +27,7 @@ pub use table::{LockAgg, LockBank};
 
 /// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
 /// refuses an object that announces another one.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Deepest nesting of traced spin waits on one CPU: task, softirq, hardirq and NMI, each at most
 /// twice, because a `qrwlock` slow path waits for its inner spinlock.
@@ -128,6 +128,18 @@ pub mod object {
     pub const SIGHAND: u32 = 5;
     /// `signal_struct`.
     pub const SIGNAL: u32 = 6;
+    /// `sighand_struct` of the parent.
+    pub const PARENT_SIGHAND: u32 = 7;
+    /// `signal_struct` of the parent.
+    pub const PARENT_SIGNAL: u32 = 8;
+    /// `tty_struct` of the session.
+    pub const TTY: u32 = 9;
+    /// `io_ring_ctx` used last.
+    pub const IO_RING: u32 = 10;
+    /// `ipc_namespace`.
+    pub const IPC: u32 = 11;
+    /// `net`, the network namespace.
+    pub const NET: u32 = 12;
 }
 
 /// 64-bit De Bruijn sequence B(2, 6); see H. S. Warren, "Hacker's Delight", 5-3.

@@ -112,8 +112,9 @@ pub struct CpuState {
     pub sampler_self_ns: u64,
     /// Waits lost, by cause ([`lost`]).
     pub lost: [u64; lost::COUNT],
-    /// Keeps what follows on lines of its own.
-    pub pad: [u64; 1],
+    /// Address of this CPU's `struct rq`, from which the addresses of all its per-CPU variables follow; 0 until the
+    /// sampler found it, or if this kernel does not lead there.
+    pub runqueue_addr: u64,
     /// Spin waits, outermost first.
     pub slots: [WaitSlot; MAX_NEST],
     /// Completed sleeping waits that wait to be folded.

@@ -116,17 +116,35 @@ pub enum ObjectKind {
     SighandStruct,
     /// `signal_struct`.
     SignalStruct,
+    /// `sighand_struct` of the parent.
+    ParentSighand,
+    /// `signal_struct` of the parent.
+    ParentSignal,
+    /// `tty_struct` of the session.
+    TtyStruct,
+    /// `io_ring_ctx` that the task used last.
+    IoRingCtx,
+    /// `ipc_namespace`.
+    IpcNamespace,
+    /// `net`, the network namespace.
+    Net,
 }
 
 impl ObjectKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::TaskStruct,
         Self::MmStruct,
         Self::FilesStruct,
         Self::FsStruct,
         Self::SighandStruct,
         Self::SignalStruct,
+        Self::ParentSighand,
+        Self::ParentSignal,
+        Self::TtyStruct,
+        Self::IoRingCtx,
+        Self::IpcNamespace,
+        Self::Net,
     ];
 }
 

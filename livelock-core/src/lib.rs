@@ -24,6 +24,7 @@ pub mod judge;
 pub mod ledger;
 pub mod lock_dictionary;
 pub mod locks;
+mod name_source;
 pub mod names;
 pub mod probes;
 pub mod recording;

@@ -16,12 +16,38 @@ pub struct FunctionName {
     pub offset_bytes: u64,
 }
 
+/// Which of the kernel's own tables named an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectOrigin {
+    /// A variable of which each CPU has its own, by BTF.
+    PerCpu,
+    /// A structure that a pointer or array of the kernel leads to, by its symbol and BTF.
+    KernelObject,
+}
+
+/// A lock of an object that is there once, or once a CPU or node, in the whole kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KernelObject {
+    /// `structure.member`, e.g. `rq.__lock`.
+    pub name: String,
+    /// Which of them, e.g. `runqueues of CPU 3`; `None` if there is one.
+    pub instance: Option<String>,
+    /// Who says so.
+    pub origin: ObjectOrigin,
+}
+
 /// Names of one host. Implemented over live symbols by the binary, over a table by replay and tests.
 pub trait Names {
     /// The kernel function that contains `addr`.
     fn function(&self, addr: CodeAddr) -> Option<FunctionName>;
     /// The kernel data symbol that contains `addr`, as `symbol` or `symbol+0x8`.
     fn data_symbol(&self, addr: LockAddr) -> Option<String>;
+    /// The object of the kernel that has a lock at `addr`; `None` also from whoever does not know the kernel's objects.
+    fn object(&self, addr: LockAddr) -> Option<KernelObject> {
+        let _ = addr;
+        None
+    }
     /// The structure member at `place`, e.g. `files_struct.file_lock`.
     fn member(&self, place: ObjectPlace) -> Option<String>;
     /// The path of a cgroup below its mount, e.g. `/system.slice/nginx.service`.

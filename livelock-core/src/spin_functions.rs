@@ -59,6 +59,13 @@ const IDLE_FUNCTIONS: &[&str] = &[
     "cpu_startup_entry",
 ];
 
+/// All of them, the idle task's too: names, or beginnings of names with a trailing `*`.
+pub fn patterns() -> impl Iterator<Item = String> {
+    let names = SPIN_FUNCTIONS.iter().chain(IDLE_FUNCTIONS);
+    let beginnings = SPIN_PREFIXES.iter().map(|prefix| format!("{prefix}*"));
+    names.map(|&name| name.to_owned()).chain(beginnings)
+}
+
 /// Whether a CPU in `function` waits by spinning.
 #[must_use]
 pub fn is_spin(function: &str) -> bool {

@@ -19,6 +19,7 @@ use crate::declared::DeclaredProgress;
 use crate::event::LockKind;
 use crate::host::HostFacts;
 use crate::ids::{CpuId, Pid};
+pub use crate::name_source::NameSource;
 use crate::scope::Scope;
 pub use crate::time_ledger::TimeLedger;
 
@@ -169,24 +170,6 @@ pub struct GapTimes {
     pub p99: u64,
 }
 
-/// Where a name came from, best first.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum NameSource {
-    /// Structure of the waiting task, and the member by BTF.
-    TaskObject,
-    /// Kernel symbol at the address.
-    Symbol,
-    /// Dictionary: the acquiring function is known to take this lock.
-    Dictionary,
-    /// The function that acquires it.
-    AcquiringFunction,
-    /// Only the address is known.
-    Address,
-}
-
 /// One side of a lock: a path with the task seen most often on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LockSide {
@@ -211,6 +194,9 @@ pub struct LockReport {
     pub name: String,
     /// Where the name came from.
     pub name_source: NameSource,
+    /// Which of its like: whose, or of which CPU or node; `None` if that is not known.
+    #[serde(default)]
+    pub instance: Option<String>,
     /// Address, `0x…`; `None` for the sum of locks that did not fit the table.
     pub addr: Option<String>,
     /// Family.
@@ -301,8 +287,11 @@ pub struct BlindSpot {
 pub struct Remedy {
     /// What to change.
     pub action: String,
-    /// Why it helps.
+    /// Why it helps, with this host's numbers where they are known.
     pub reason: String,
+    /// What it costs; `None` in documents of older versions.
+    #[serde(default)]
+    pub cost: Option<String>,
     /// Command that confirms it.
     pub confirm: String,
 }
@@ -342,6 +331,9 @@ pub struct Verdict {
     pub activity: Option<ActivityReport>,
     /// Locks by burn, largest first.
     pub locks: Vec<LockReport>,
+    /// Share of the spin time on all locks that is on locks whose kind has a name; `None` if no lock burned anything.
+    #[serde(default)]
+    pub named_burn_pct: Option<f64>,
     /// For.
     pub evidence: Vec<Evidence>,
     /// Against.

@@ -98,3 +98,59 @@ offset!(
     /// `sizeof(struct signal_struct)`.
     SIGNAL_SIZE
 );
+offset!(
+    /// `task_struct.real_parent`.
+    TASK_PARENT
+);
+offset!(
+    /// `signal_struct.tty`.
+    SIGNAL_TTY
+);
+offset!(
+    /// `sizeof(struct tty_struct)`.
+    TTY_SIZE
+);
+offset!(
+    /// `task_struct.io_uring`.
+    TASK_IO_URING
+);
+offset!(
+    /// `io_uring_task.last`.
+    IO_URING_LAST
+);
+offset!(
+    /// `sizeof(struct io_ring_ctx)`.
+    IO_RING_SIZE
+);
+offset!(
+    /// `task_struct.nsproxy`.
+    TASK_NSPROXY
+);
+offset!(
+    /// `nsproxy.ipc_ns`.
+    NSPROXY_IPC
+);
+offset!(
+    /// `sizeof(struct ipc_namespace)`.
+    IPC_SIZE
+);
+offset!(
+    /// `nsproxy.net_ns`.
+    NSPROXY_NET
+);
+offset!(
+    /// `sizeof(struct net)`.
+    NET_SIZE
+);
+offset!(
+    /// `task_struct.se.cfs_rq`.
+    TASK_CFS_RQ
+);
+offset!(
+    /// `cfs_rq.rq`.
+    CFS_RQ_RQ
+);
+offset!(
+    /// `rq.cpu`.
+    RQ_CPU
+);

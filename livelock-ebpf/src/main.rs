@@ -14,6 +14,7 @@ mod contention;
 mod fold;
 mod globals;
 mod mask;
+mod place;
 mod reclaim;
 mod runnable;
 mod runs;

@@ -18,7 +18,7 @@ use livelock_common::{ABSENT, CpuState, SAMPLE_FRAMES, SAMPLE_RING, SampleRecord
 use crate::globals;
 use crate::mask::masked;
 use crate::state::{CONTROL, CPU_STATE, SAMPLES, count_nested, enter, inside, leave, this_cpu};
-use crate::{fold, scope, spin, stack, tasks};
+use crate::{fold, place, scope, spin, stack, tasks};
 
 const RING_MASK: i32 = SAMPLE_RING as i32 - 1;
 
@@ -159,6 +159,7 @@ unsafe fn tick(state: *mut CpuState, cpu: u32, in_user: u32) {
             drop_open(state, bpf_get_current_pid_tgid() as u32);
         }
         stack::adapt(state, control);
+        place::note_runqueue(state, cpu);
     }
 }
 

@@ -6,15 +6,12 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::{
-    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task, bpf_get_prandom_u32,
-    bpf_get_stack, bpf_probe_read_kernel,
+    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_prandom_u32, bpf_get_stack,
 };
-use livelock_common::{
-    ABSENT, Control, CpuState, SLICE_SHIFT, STACK_FRAMES, STACK_RING, StackRecord, object,
-};
+use livelock_common::{Control, CpuState, SLICE_SHIFT, STACK_FRAMES, STACK_RING, StackRecord};
 
-use crate::globals;
 use crate::mask::masked;
+use crate::place;
 use crate::spin::Begin;
 use crate::state::STACKS;
 
@@ -100,60 +97,12 @@ pub unsafe fn take(ctx: *mut c_void, state: *mut CpuState, b: &Begin, now_ns: u6
         (*record).nr_frames = (bytes as u64 / 8) as u32;
         (*record).flags = b.flags;
         bpf_get_current_comm((&raw mut (*record).comm).cast(), 16);
-        let (kind, offset) = place(b.lock_addr);
+        let (kind, offset) = place::of(b.lock_addr);
         (*record).object = kind;
         (*record).object_offset = offset;
         core::ptr::write_volatile(&raw mut (*ring).head, head + 1);
         id
     }
-}
-
-/// In which structure of the current task the lock sits, and where.
-#[inline(always)]
-fn place(lock_addr: u64) -> (u32, u32) {
-    // SAFETY: no preconditions; the value is only compared and read through a checked helper.
-    let task = unsafe { bpf_get_current_task() };
-    let size = globals::TASK_SIZE.load();
-    if size != ABSENT && lock_addr.wrapping_sub(task) < u64::from(size) {
-        return (object::TASK, lock_addr.wrapping_sub(task) as u32);
-    }
-    macro_rules! behind {
-        ($member:ident, $size:ident, $kind:ident) => {
-            if let Some(offset) = inside(
-                task,
-                globals::$member.load(),
-                globals::$size.load(),
-                lock_addr,
-            ) {
-                return (object::$kind, offset);
-            }
-        };
-    }
-    behind!(TASK_FILES, FILES_SIZE, FILES);
-    behind!(TASK_MM, MM_SIZE, MM);
-    behind!(TASK_SIGHAND, SIGHAND_SIZE, SIGHAND);
-    behind!(TASK_SIGNAL, SIGNAL_SIZE, SIGNAL);
-    behind!(TASK_FS, FS_SIZE, FS);
-    (object::NONE, 0)
-}
-
-/// Offset of `lock_addr` in the structure that the pointer at `task + member` points to.
-#[inline(always)]
-fn inside(task: u64, member: u32, size: u32, lock_addr: u64) -> Option<u32> {
-    if member == ABSENT || size == ABSENT {
-        return None;
-    }
-    let mut base = 0u64;
-    // SAFETY: the helper checks the address; `base` is ours.
-    let failed = unsafe {
-        bpf_probe_read_kernel(
-            (&raw mut base).cast(),
-            8,
-            (task + u64::from(member)) as *const c_void,
-        )
-    };
-    let offset = lock_addr.wrapping_sub(base);
-    (failed == 0 && base != 0 && offset < u64::from(size)).then_some(offset as u32)
 }
 
 /// Once a sampler tick: new tokens, and a period that spends them evenly.

@@ -4,6 +4,7 @@
 
 mod bench;
 mod corpus;
+mod dictionary;
 mod ebpf;
 mod exports;
 mod lint;
@@ -33,6 +34,8 @@ enum Command {
     Bench(bench::Command),
     /// Diagnose every scenario of the lab in guests, and score the verdicts
     Corpus(corpus::Args),
+    /// Hold the functions that livelock knows by name against the symbols of real kernels
+    Dictionary(dictionary::Args),
     /// Build the kernel programs, or check that the committed ones are fresh
     Ebpf(ebpf::Args),
     /// Read what `livelock export` writes with the programs that it is for
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Bench(command) => bench::dispatch(&command),
         Command::Corpus(args) => corpus::run(&args),
+        Command::Dictionary(args) => dictionary::run(&args),
         Command::Ebpf(args) => ebpf::run(&args),
         Command::Exports => exports::run(),
         Command::Lint => lint::run(),

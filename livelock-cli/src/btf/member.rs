@@ -255,7 +255,7 @@ impl Btf {
     }
 
     /// Whether any name between `id` and what it stands for is a lock's.
-    fn is_lock(&self, mut id: u32) -> bool {
+    pub(super) fn is_lock(&self, mut id: u32) -> bool {
         for _ in 0..MAX_CHAIN {
             let Some(ty) = self.get(id) else { return false };
             if LOCK_TYPES.iter().any(|name| self.name_is(ty.name_at, name)) {
@@ -270,7 +270,7 @@ impl Btf {
     }
 
     /// What `id` stands for behind typedefs and modifiers.
-    fn strip(&self, mut id: u32) -> Option<u32> {
+    pub(super) fn strip(&self, mut id: u32) -> Option<u32> {
         for _ in 0..MAX_CHAIN {
             let ty = self.get(id)?;
             match ty.kind() {

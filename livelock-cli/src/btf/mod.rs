@@ -14,6 +14,7 @@ mod header;
 mod member;
 mod query;
 mod running;
+mod section;
 mod skeleton;
 mod table;
 #[cfg(test)]
@@ -22,4 +23,5 @@ mod tests;
 pub use error::BtfError;
 pub use query::StructId;
 pub use running::{RUNNING_KERNEL_PATH, read_running};
+pub use section::{PER_CPU_SECTION, Variable, VariablePlace};
 pub use table::Btf;

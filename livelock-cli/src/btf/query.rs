@@ -69,7 +69,7 @@ impl Btf {
                     id = element;
                 }
                 Kind::Typedef | Kind::Modifier => id = ty.size_or_type,
-                Kind::Func | Kind::Other => return None,
+                Kind::Func | Kind::Variable | Kind::DataSection | Kind::Other => return None,
             }
         }
         None

@@ -26,7 +26,11 @@ pub(super) enum Kind {
     /// VOLATILE, CONST, RESTRICT, TYPE_TAG.
     Modifier,
     Func,
-    /// FWD, FUNC_PROTO, VAR, DATASEC, DECL_TAG, and kinds newer than this code.
+    /// VAR.
+    Variable,
+    /// DATASEC.
+    DataSection,
+    /// FWD, FUNC_PROTO, DECL_TAG, and kinds newer than this code.
     Other,
 }
 
@@ -53,6 +57,8 @@ impl Type {
             8 => Kind::Typedef,
             9..=11 | 18 => Kind::Modifier,
             12 => Kind::Func,
+            14 => Kind::Variable,
+            15 => Kind::DataSection,
             _ => Kind::Other,
         }
     }

@@ -31,7 +31,7 @@ fn sample() -> Vec<u8> {
         ],
     );
     let files = &[("count", int, 0), ("file_lock", spinlock_t, 64)];
-    b.composite(STRUCT, "files_struct", 72, files);
+    let files_id = b.composite(STRUCT, "files_struct", 72, files);
     let bucket = b.composite(
         STRUCT,
         "bucket",
@@ -49,6 +49,12 @@ fn sample() -> Vec<u8> {
     let members = &[("", const_inner, 8), ("hash", table, 24), ("tail", int, 56)];
     b.composite(STRUCT, "mm_struct", 60, members);
     let proto = b.raw("", 13 << 24, 0, &[]);
+    let bases = b.array(bucket, 2);
+    let first = b.raw("files", 14 << 24, files_id, &[0]);
+    let second = b.raw("bases", 14 << 24, bases, &[0]);
+    let third = b.raw("alone", 14 << 24, spinlock_t, &[0]);
+    let items = [second, 128, 16, first, 8, 72, third, 192, 4];
+    b.raw(".data..percpu", 15 << 24 | 3, 256, &items);
     b.reference(FUNC, "kvm_wait", proto);
     b.reference(TYPEDEF, "btf_trace_contention_begin", proto);
     b.finish(&[])
@@ -86,6 +92,23 @@ fn members_are_found_by_offset() {
     assert_eq!(at("mm_struct", 20).as_deref(), Some("mmap_lock.wait_lock"));
     assert_eq!(at("mm_struct", 44).as_deref(), Some("hash[2].lock"));
     assert_eq!(at("mm_struct", 40).as_deref(), Some("hash[2].head"));
+}
+
+#[test]
+fn variables_are_found_by_section_and_place() {
+    let btf = parsed(&sample());
+    let variables = btf.variables(".data..percpu").expect("the section");
+    let names: Vec<_> = variables.iter().map(|v| v.name.as_str()).collect();
+    assert_eq!(names, ["files", "bases", "alone"]);
+    let place = |index: usize, offset| {
+        let place = btf.place_in(&variables[index], offset);
+        (place.name, place.index)
+    };
+    assert_eq!(place(0, 64), ("files_struct.file_lock".to_owned(), None));
+    assert_eq!(place(1, 12), ("bucket.lock".to_owned(), Some(1)));
+    assert_eq!(place(2, 0), ("alone".to_owned(), None));
+    assert_eq!(place(0, 32), ("files".to_owned(), None), "padding");
+    assert!(btf.variables(".bss").is_none());
 }
 
 #[test]
@@ -234,6 +257,9 @@ fn ask(bytes: &[u8]) {
     let _ = btf.member_offset("mm_struct", "mmap_lock.wait_lock");
     let _ = btf.member_type_name("mm_struct", "lock");
     let _ = btf.has_func("kvm_wait");
+    for variable in btf.variables(".data..percpu").unwrap_or_default() {
+        let _ = btf.place_in(&variable, 12);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! In: [`CaptureConfig`]. Out: a [`Capture`] that is attached whole. Refuses: half an attachment.
 
 use std::os::fd::AsFd;
+use std::ptr::read_volatile;
 use std::time::Duration;
 
 use aya::programs::BtfTracePoint;
@@ -15,6 +16,7 @@ use livelock_common::{
     TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
 use livelock_core::host::SamplerSource;
+use livelock_core::ids::{CpuId, LockAddr};
 use livelock_core::probes::GroupSet;
 
 use super::activity::Level1;
@@ -215,6 +217,19 @@ impl Capture {
         snapshot::open_tasks(&self.tasks, sink);
         self.level1.snapshot(sink);
         sink.push(RawRecord::RecursionMisses(self.recursion_misses()));
+    }
+
+    /// Where the run queue of each CPU is, of those that the sampler found so far.
+    #[must_use]
+    pub fn runqueues(&self) -> Vec<(CpuId, LockAddr)> {
+        let addr = |cpu: usize| {
+            let state = self.states.get(cpu)?;
+            // SAFETY: an element of the mapping; the word is written once.
+            let addr = unsafe { read_volatile(&raw const (*state).runqueue_addr) };
+            let cpu = u32::try_from(cpu).ok()?;
+            (addr != 0).then_some((CpuId(cpu), LockAddr(addr)))
+        };
+        (0..self.states.len()).filter_map(addr).collect()
     }
 
     /// Attaches these groups of probe level 1, and detaches the others. Call it after a close.

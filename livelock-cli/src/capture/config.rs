@@ -28,6 +28,24 @@ pub struct KernelOffsets {
     pub sighand: Option<(u32, u32)>,
     /// `task_struct.signal`.
     pub signal: Option<(u32, u32)>,
+    /// `task_struct.real_parent`.
+    pub task_parent: Option<u32>,
+    /// `signal_struct.tty` and the size of what it points to.
+    pub tty: Option<(u32, u32)>,
+    /// `task_struct.io_uring`.
+    pub task_io_uring: Option<u32>,
+    /// `io_uring_task.last` and the size of what it points to.
+    pub io_ring: Option<(u32, u32)>,
+    /// `task_struct.nsproxy`.
+    pub task_nsproxy: Option<u32>,
+    /// `nsproxy.ipc_ns` and the size of what it points to.
+    pub ipc: Option<(u32, u32)>,
+    /// `nsproxy.net_ns` and the size of what it points to.
+    pub net: Option<(u32, u32)>,
+    /// `task_struct.se.cfs_rq`.
+    pub task_cfs_rq: Option<u32>,
+    /// `cfs_rq.rq` and `rq.cpu`.
+    pub runqueue: Option<(u32, u32)>,
 }
 
 impl KernelOffsets {
@@ -41,6 +59,10 @@ impl KernelOffsets {
             ("TASK_PRIO", self.task_prio),
             ("REGS_SYSCALL", self.regs_syscall),
             ("REGS_IP", REGS_IP),
+            ("TASK_PARENT", self.task_parent),
+            ("TASK_IO_URING", self.task_io_uring),
+            ("TASK_NSPROXY", self.task_nsproxy),
+            ("TASK_CFS_RQ", self.task_cfs_rq),
         ];
         out.extend(
             singles
@@ -54,6 +76,11 @@ impl KernelOffsets {
             (self.fs, "TASK_FS", "FS_SIZE"),
             (self.sighand, "TASK_SIGHAND", "SIGHAND_SIZE"),
             (self.signal, "TASK_SIGNAL", "SIGNAL_SIZE"),
+            (self.tty, "SIGNAL_TTY", "TTY_SIZE"),
+            (self.io_ring, "IO_URING_LAST", "IO_RING_SIZE"),
+            (self.ipc, "NSPROXY_IPC", "IPC_SIZE"),
+            (self.net, "NSPROXY_NET", "NET_SIZE"),
+            (self.runqueue, "CFS_RQ_RQ", "RQ_CPU"),
         ] {
             if let Some((first, second)) = pair {
                 out.push((member, first));

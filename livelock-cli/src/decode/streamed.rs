@@ -80,6 +80,12 @@ fn place(object: u32, offset_bytes: u32) -> Result<Option<ObjectPlace>, DecodeEr
         object::FS => ObjectKind::FsStruct,
         object::SIGHAND => ObjectKind::SighandStruct,
         object::SIGNAL => ObjectKind::SignalStruct,
+        object::PARENT_SIGHAND => ObjectKind::ParentSighand,
+        object::PARENT_SIGNAL => ObjectKind::ParentSignal,
+        object::TTY => ObjectKind::TtyStruct,
+        object::IO_RING => ObjectKind::IoRingCtx,
+        object::IPC => ObjectKind::IpcNamespace,
+        object::NET => ObjectKind::Net,
         kind => return Err(DecodeError::UnknownObject { kind }),
     };
     Ok(Some(ObjectPlace {

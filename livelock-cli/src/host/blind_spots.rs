@@ -8,18 +8,20 @@ use livelock_core::verdict::BlindSpot;
 
 /// What runs or can be had, as far as it decides what is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probes {
+pub struct Probes<'a> {
     /// Whether kernel functions have names.
     pub has_function_names: bool,
     /// Probe level, see docs/architecture.md.
     pub level: u8,
     /// Whether the scope is one of tasks.
     pub is_of_tasks: bool,
+    /// Sources of lock names that are missing, a phrase each.
+    pub missing_names: &'a [String],
 }
 
 /// Those that apply.
 #[must_use]
-pub fn blind_spots(facts: &HostFacts, probes: Probes) -> Vec<BlindSpot> {
+pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
     let mut spots = Vec::new();
     let samples = match (facts.sampler, probes.has_function_names) {
         (SamplerSource::None, _) => "nothing covers it: no sampler runs",
@@ -45,6 +47,16 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes) -> Vec<BlindSpot> {
             "no-function-names",
             "stacks are addresses, and spin loops are not recognised in samples",
             "run with CAP_SYSLOG and kernel.kptr_restrict below 2",
+        ));
+    }
+    if !probes.missing_names.is_empty() {
+        spots.push(spot(
+            "lock-name-sources",
+            &format!(
+                "locks in some objects have no name of their own: {}",
+                probes.missing_names.join(", ")
+            ),
+            "they are named by the functions that wait for them",
         ));
     }
     if facts.spinlocks != SpinlockFlavour::Rt {

@@ -28,6 +28,8 @@ pub enum CheckId {
     FunctionNames,
     /// Names of static locks.
     DataNames,
+    /// Objects that locks are told by.
+    LockNames,
     /// Sampler.
     Sampler,
     /// Spin waits are traced.
@@ -138,6 +140,7 @@ pub fn requirements(survey: &Survey) -> Vec<Check> {
         ),
         function_names(survey),
         data_names(survey),
+        lock_names(survey),
         sampler(survey),
         spinlock_tracing(survey),
         contended_release(survey),
@@ -269,6 +272,26 @@ fn data_names(survey: &Survey) -> Check {
     Check::new(CheckId::DataNames, "names of static locks", state, found).or(
         "static locks are named by the function that takes them",
         "a kernel with CONFIG_KALLSYMS_ALL=y would name them",
+    )
+}
+
+fn lock_names(survey: &Survey) -> Check {
+    let missing = &survey.missing_names;
+    let state = ok_or(missing.is_empty(), CheckState::Degraded);
+    let found = if missing.is_empty() {
+        "all of them".to_owned()
+    } else {
+        format!("without {}", missing.join(", "))
+    };
+    Check::new(
+        CheckId::LockNames,
+        "objects that locks are in",
+        state,
+        found,
+    )
+    .or(
+        "locks there are named by the functions that wait for them",
+        "",
     )
 }
 

@@ -16,7 +16,7 @@ use super::{
     SpinlockFinding, hypervisor_leaf, hypervisor_name, parse_cpulist, spinlocks,
 };
 use crate::btf::{Btf, BtfError};
-use crate::names::{KernelSymbols, SymbolsError, cgroup2_mount};
+use crate::names::{KernelSymbols, SymbolsError, cgroup2_mount, missing_sources};
 use crate::procfs::parse_loadavg;
 
 /// Tracepoints that a `tp_btf` program can attach to.
@@ -65,6 +65,8 @@ pub struct Survey {
     pub kptr_restrict: Option<u32>,
     /// Symbols.
     pub symbols: SymbolsFound,
+    /// Sources of lock names that are missing, a phrase each.
+    pub missing_names: Vec<String>,
     /// Spinlocks, with the reason.
     pub spinlocks: SpinlockFinding,
     /// Hardware PMU in sysfs.
@@ -142,6 +144,7 @@ pub fn survey(
         in_user_namespace: text("/proc/self/uid_map").as_deref().map(is_mapped),
         perf_event_paranoid: number("/proc/sys/kernel/perf_event_paranoid"),
         kptr_restrict: number("/proc/sys/kernel/kptr_restrict"),
+        missing_names: missing_sources(btf, symbols.ok()),
         symbols: match symbols {
             Ok(symbols) => SymbolsFound::Visible {
                 has_data: symbols.has_data(),

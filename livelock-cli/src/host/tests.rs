@@ -253,6 +253,28 @@ fn what_is_required_is_fatal_and_nothing_else() {
 }
 
 #[test]
+fn a_missing_source_of_names_is_a_blind_spot_and_costs_names() {
+    let survey = Survey {
+        missing_names: vec!["io_ring_ctx (not in BTF)".to_owned()],
+        ..here()
+    };
+    let probes = Probes {
+        is_of_tasks: false,
+        has_function_names: true,
+        level: 0,
+        missing_names: &survey.missing_names,
+    };
+    let spots = blind_spots(&survey.facts, probes);
+    let spot = spots.iter().find(|spot| spot.id == "lock-name-sources");
+    assert!(spot.is_some_and(|spot| spot.what.contains("io_ring_ctx (not in BTF)")));
+    let checks = requirements(&survey);
+    let check = checks.iter().find(|check| check.id == CheckId::LockNames);
+    let check = check.expect("it is listed");
+    assert_eq!(check.state, CheckState::Degraded);
+    assert_eq!(check.found, "without io_ring_ctx (not in BTF)");
+}
+
+#[test]
 fn blind_spots_follow_the_host() {
     let mut facts = here().facts;
     let ids = |facts: &_, has_function_names| -> Vec<String> {
@@ -260,6 +282,7 @@ fn blind_spots_follow_the_host() {
             is_of_tasks: false,
             has_function_names,
             level: 0,
+            missing_names: &[],
         };
         let spots = blind_spots(facts, probes);
         spots.into_iter().map(|spot| spot.id).collect()

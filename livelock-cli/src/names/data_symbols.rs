@@ -60,6 +60,15 @@ impl DataSymbols {
         self.names = names;
     }
 
+    /// The address of the symbol called `name`.
+    pub(super) fn addr_of(&self, name: &str) -> Option<u64> {
+        let is_it = |symbol: &&Symbol| {
+            let at = symbol.name_at as usize;
+            self.names.get(at..at + usize::from(symbol.name_len)) == Some(name)
+        };
+        self.symbols.iter().find(is_it).map(|symbol| symbol.addr)
+    }
+
     /// The symbol that contains `addr`, and the offset in it in bytes.
     pub(super) fn containing(&self, addr: u64) -> Option<(&str, u64)> {
         if !self.is_complete() {

@@ -70,6 +70,12 @@ impl KernelSymbols {
         self.functions.containing(addr)
     }
 
+    /// The address of a data symbol; `None` if the kernel shows none of that name.
+    #[must_use]
+    pub fn data_addr(&self, name: &str) -> Option<u64> {
+        self.data.addr_of(name)
+    }
+
     /// The data symbol that contains `addr`, and the offset in it in bytes.
     #[must_use]
     pub fn data(&self, addr: u64) -> Option<(&str, u64)> {

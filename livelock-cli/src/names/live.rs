@@ -7,13 +7,29 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use livelock_core::event::{ObjectKind, ObjectPlace};
-use livelock_core::ids::{CgroupId, CodeAddr, LockAddr};
-use livelock_core::names::{FunctionName, Names};
+use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr};
+use livelock_core::names::{FunctionName, KernelObject, Names};
 
-use super::{CgroupPaths, Function, KernelSymbols};
+use super::{CgroupPaths, Function, KernelSymbols, Nodes, PerCpuVariables};
 use crate::btf::{Btf, StructId};
 
 const MAX_MEMBERS: usize = 1024;
+
+/// Symbols of structures, for the names of what lies inside them. BTF has no types of global variables.
+const GLOBALS: &[(&str, &str)] = &[
+    ("cgrp_dfl_root", "cgroup_root"),
+    ("def_root_domain", "root_domain"),
+    ("init_files", "files_struct"),
+    ("init_fs", "fs_struct"),
+    ("init_ipc_ns", "ipc_namespace"),
+    ("init_mm", "mm_struct"),
+    ("init_net", "net"),
+    ("init_sighand", "sighand_struct"),
+    ("init_signals", "signal_struct"),
+    ("init_task", "task_struct"),
+    ("rcu_state", "rcu_state"),
+    ("root_task_group", "task_group"),
+];
 
 /// Names of this host. `Send` and `Sync`: load the symbols elsewhere and judge anywhere.
 #[derive(Debug)]
@@ -21,6 +37,8 @@ pub struct LiveNames {
     symbols: Option<KernelSymbols>,
     btf: Option<Arc<Btf>>,
     structures: HashMap<ObjectKind, StructId>,
+    per_cpu: Mutex<Option<PerCpuVariables>>,
+    nodes: Option<Nodes>,
     members: Mutex<HashMap<ObjectPlace, Option<String>>>,
     cgroups: Mutex<Option<CgroupPaths>>,
 }
@@ -39,8 +57,13 @@ impl LiveNames {
             ObjectKind::ALL.into_iter().filter_map(id)
         });
         Self {
-            symbols,
             structures: structures.collect(),
+            per_cpu: Mutex::new(btf.as_ref().and_then(PerCpuVariables::of)),
+            nodes: symbols
+                .as_ref()
+                .zip(btf.as_ref())
+                .and_then(|(symbols, btf)| Nodes::find(symbols, btf).ok()),
+            symbols,
             btf,
             members: Mutex::default(),
             cgroups: Mutex::new(cgroups),
@@ -51,6 +74,21 @@ impl LiveNames {
     #[must_use]
     pub fn symbols(&self) -> Option<&KernelSymbols> {
         self.symbols.as_ref()
+    }
+
+    /// Learns where the run queue of a CPU is, and so where all its variables are.
+    pub fn learn_runqueue(&self, cpu: CpuId, addr: LockAddr) {
+        if let Some(per_cpu) = held(&self.per_cpu).as_mut() {
+            per_cpu.learn(cpu, addr.0);
+        }
+    }
+
+    /// `rcu_state.node[0].lock`, where the type of the symbol is known.
+    fn member_of_global(&self, symbol: &str, offset_bytes: u64) -> Option<String> {
+        let (_, structure) = GLOBALS.iter().find(|(name, _)| *name == symbol)?;
+        let offset_bytes = u32::try_from(offset_bytes).ok()?;
+        let member = self.btf.as_ref()?.member_at(structure, offset_bytes)?;
+        Some(format!("{symbol}.{member}"))
     }
 
     fn look_up_member(&self, place: ObjectPlace) -> Option<String> {
@@ -68,10 +106,19 @@ impl Names for LiveNames {
 
     fn data_symbol(&self, addr: LockAddr) -> Option<String> {
         let (name, offset_bytes) = self.symbols.as_ref()?.data(addr.0)?;
+        let member = || self.member_of_global(name, offset_bytes);
         Some(match offset_bytes {
             0 => name.to_owned(),
-            _ => format!("{name}+{offset_bytes:#x}"),
+            _ => member().unwrap_or_else(|| format!("{name}+{offset_bytes:#x}")),
         })
+    }
+
+    fn object(&self, addr: LockAddr) -> Option<KernelObject> {
+        let of_node = || self.nodes.as_ref()?.object(addr.0);
+        let of_cpu = held(&self.per_cpu)
+            .as_ref()
+            .and_then(|per_cpu| per_cpu.object(addr.0));
+        of_cpu.or_else(of_node)
     }
 
     fn member(&self, place: ObjectPlace) -> Option<String> {
@@ -98,8 +145,12 @@ const fn structure(object: ObjectKind) -> &'static str {
         ObjectKind::MmStruct => "mm_struct",
         ObjectKind::FilesStruct => "files_struct",
         ObjectKind::FsStruct => "fs_struct",
-        ObjectKind::SighandStruct => "sighand_struct",
-        ObjectKind::SignalStruct => "signal_struct",
+        ObjectKind::SighandStruct | ObjectKind::ParentSighand => "sighand_struct",
+        ObjectKind::SignalStruct | ObjectKind::ParentSignal => "signal_struct",
+        ObjectKind::TtyStruct => "tty_struct",
+        ObjectKind::IoRingCtx => "io_ring_ctx",
+        ObjectKind::IpcNamespace => "ipc_namespace",
+        ObjectKind::Net => "net",
     }
 }
 

@@ -11,6 +11,9 @@ mod handle;
 mod kallsyms;
 mod live;
 mod mountinfo;
+mod nodes;
+mod per_cpu;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -20,3 +23,6 @@ pub use functions::Function;
 pub use kallsyms::KernelSymbols;
 pub use live::LiveNames;
 pub use mountinfo::cgroup2_mount;
+pub use nodes::{Nodes, NodesError};
+pub use per_cpu::PerCpuVariables;
+pub use sources::missing_sources;

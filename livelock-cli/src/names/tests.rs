@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use livelock_core::event::{ObjectKind, ObjectPlace};
-use livelock_core::ids::{CgroupId, CodeAddr, LockAddr};
-use livelock_core::names::Names;
+use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr};
+use livelock_core::names::{Names, ObjectOrigin};
 use proptest::prelude::*;
 
 use super::functions::without_suffix;
 use super::*;
-use crate::btf::{Btf, read_running};
+use crate::btf::{Btf, PER_CPU_SECTION, read_running};
 
 const TEXT: &str = "ffffffff81000000 T _stext\n\
     ffffffff81000000 t start_kernel\n\
@@ -151,6 +151,55 @@ fn this_kernel_is_named() {
         }
     }
     assert_eq!(names.cgroup_path(CgroupId(1)), None);
+}
+
+#[test]
+fn a_cpu_s_own_variables_are_named_by_member_and_cpu() {
+    let Ok(btf) = read_running().map(Arc::new) else {
+        println!("skipped: no BTF");
+        return;
+    };
+    let variables = btf.variables(PER_CPU_SECTION);
+    let Some(runqueues) = variables
+        .as_ref()
+        .and_then(|all| all.iter().find(|v| v.name == "runqueues"))
+    else {
+        println!("skipped: BTF describes no run queues");
+        return;
+    };
+    let lock_bytes = u64::from(btf.member_offset("rq", "__lock").expect("rq.__lock"));
+    let names = LiveNames::new(None, Some(Arc::clone(&btf)), None);
+    let addr = |cpu: u64| 0xffff_8880_0000_0000 + cpu * 0x10_0000;
+    let rq = |cpu| addr(cpu) + u64::from(runqueues.offset_bytes);
+    assert_eq!(names.object(LockAddr(rq(3) + lock_bytes)), None);
+    for cpu in [0, 3] {
+        names.learn_runqueue(CpuId(cpu), LockAddr(rq(u64::from(cpu))));
+    }
+    let object = names.object(LockAddr(rq(3) + lock_bytes)).expect("known");
+    assert_eq!(object.name, "rq.__lock");
+    assert_eq!(object.instance.as_deref(), Some("runqueues of CPU 3"));
+    assert_eq!(object.origin, ObjectOrigin::PerCpu);
+    let beyond = addr(3) + 0x8_0000_0000;
+    assert_eq!(names.object(LockAddr(beyond)), None);
+}
+
+#[test]
+fn missing_sources_are_told_with_the_reason() {
+    assert_eq!(
+        missing_sources(None, None),
+        ["everything but functions (no BTF)"]
+    );
+    let Ok(btf) = read_running() else {
+        println!("skipped: no BTF");
+        return;
+    };
+    let missing = missing_sources(Some(&btf), None);
+    println!("{missing:?}");
+    assert!(
+        missing
+            .contains(&"memory nodes and zones (the kernel shows no symbols of data)".to_owned())
+    );
+    assert!(!missing.iter().any(|m| m.starts_with("files_struct")));
 }
 
 proptest! {

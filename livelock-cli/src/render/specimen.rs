@@ -55,6 +55,7 @@ fn lock() -> LockReport {
     LockReport {
         name: "files_struct.file_lock".to_owned(),
         name_source: NameSource::TaskObject,
+        instance: Some("process 4172 (fd-table)".to_owned()),
         addr: Some("0xffff888101234567".to_owned()),
         kind: LockKind::Spinlock,
         burn_pct: 93.4,
@@ -201,6 +202,7 @@ pub(crate) fn livelock() -> Verdict {
             }],
         },
         activity: Some(activity()),
+        named_burn_pct: Some(100.0),
         locks: vec![lock()],
         evidence: vec![
             evidence("omega", 0.938, "", Some(0.8), "almost all busy time is spent waiting for locks"),
@@ -219,6 +221,7 @@ pub(crate) fn livelock() -> Verdict {
         remedies: vec![Remedy {
             action: "run the workers as processes, or unshare their file tables (unshare(CLONE_FILES))".to_owned(),
             reason: "one file table has one lock; every open, close and dup of every thread takes it".to_owned(),
+            cost: Some("memory for each process, or less parallelism".to_owned()),
             confirm: "perf trace -s -e dup,close -p 4711 -- sleep 1".to_owned(),
         }],
         accounting: Accounting {
@@ -256,6 +259,7 @@ pub(crate) fn healthy() -> Verdict {
         omega: None,
         time: TimeLedger::default(),
         activity: None,
+        named_burn_pct: None,
         locks: Vec::new(),
         evidence: Vec::new(),
         against: Vec::new(),

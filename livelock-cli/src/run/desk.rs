@@ -9,7 +9,7 @@ use livelock_core::code::{Code, CodeSpace};
 use livelock_core::declared::DeclaredReading;
 use livelock_core::escalation::Escalation;
 use livelock_core::event::Event;
-use livelock_core::ids::Pid;
+use livelock_core::ids::{CpuId, LockAddr, Pid};
 use livelock_core::names::Names;
 use livelock_core::probes::GroupSet;
 use livelock_core::recording::{Baseline, Close, EndedBy, NameTable, NewNames, Opening};
@@ -33,6 +33,8 @@ pub(super) struct Closed {
     /// What was folded into it; empty if the session is not recorded.
     pub(super) events: Vec<Event>,
     pub(super) readings: Vec<DeclaredReading>,
+    /// Where the run queues of CPUs are, for names.
+    pub(super) runqueues: Vec<(CpuId, LockAddr)>,
     pub(super) ended_unix_ms: u64,
 }
 
@@ -170,6 +172,9 @@ impl Desk {
         mut closed: Closed,
         listener: &mut impl Listener,
     ) -> anyhow::Result<Written> {
+        for &(cpu, addr) in &closed.runqueues {
+            self.names.learn_runqueue(cpu, addr);
+        }
         explain_hot(
             &mut closed.window,
             &self.code.with_names(&self.names),

@@ -72,9 +72,10 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
         btf.struct_by_name(name)
             .and_then(|s| btf.struct_size_bytes(s))
     };
-    let behind = |member: &str, pointee: &str| {
-        Some((btf.member_offset("task_struct", member)?, size(pointee)?))
+    let in_structure = |structure: &str, member: &str, pointee: &str| {
+        Some((btf.member_offset(structure, member)?, size(pointee)?))
     };
+    let behind = |member: &str, pointee: &str| in_structure("task_struct", member, pointee);
     KernelOffsets {
         task_size: size("task_struct"),
         switches: btf
@@ -91,5 +92,16 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
         fs: behind("fs", "fs_struct"),
         sighand: behind("sighand", "sighand_struct"),
         signal: behind("signal", "signal_struct"),
+        task_parent: btf.member_offset("task_struct", "real_parent"),
+        tty: in_structure("signal_struct", "tty", "tty_struct"),
+        task_io_uring: btf.member_offset("task_struct", "io_uring"),
+        io_ring: in_structure("io_uring_task", "last", "io_ring_ctx"),
+        task_nsproxy: btf.member_offset("task_struct", "nsproxy"),
+        ipc: in_structure("nsproxy", "ipc_ns", "ipc_namespace"),
+        net: in_structure("nsproxy", "net_ns", "net"),
+        task_cfs_rq: btf.member_offset("task_struct", "se.cfs_rq"),
+        runqueue: btf
+            .member_offset("cfs_rq", "rq")
+            .zip(btf.member_offset("rq", "cpu")),
     }
 }

@@ -142,6 +142,7 @@ pub(super) async fn observe(
                     window,
                     events,
                     readings: sources.read(),
+                    runqueues: pipeline.runqueues(),
                     ended_unix_ms: unix_ms(),
                 });
                 let is_last = deadline.is_some_and(|deadline| next_close >= deadline);
@@ -187,6 +188,7 @@ pub(super) async fn observe(
         window: rest,
         events,
         readings: Vec::new(),
+        runqueues: Vec::new(),
         ended_unix_ms: unix_ms(),
     };
     Ok(Outcome::Ended(Box::new(desk.end(rest, ended_by)?)))
@@ -227,6 +229,7 @@ fn open(prepared: &Prepared, host: &Observable, pipeline: &Pipeline, begin: &Beg
         has_function_names,
         level: 0,
         is_of_tasks: begin.scope.is_of_tasks(),
+        missing_names: &found.missing_names,
     };
     let ns = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     let session = begin.session;

@@ -4,7 +4,7 @@
 
 use anyhow::Context;
 use livelock_core::event::Event;
-use livelock_core::ids::{MonotonicNs, Pid};
+use livelock_core::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder};
@@ -97,6 +97,11 @@ impl Pipeline {
     /// What drives the sampler.
     pub(super) fn sampler(&self) -> livelock_core::host::SamplerSource {
         self.capture.sampler()
+    }
+
+    /// Where the run queues of CPUs are, of those found so far.
+    pub(super) fn runqueues(&self) -> Vec<(CpuId, LockAddr)> {
+        self.capture.runqueues()
     }
 
     /// Empties the rings into the present window.

@@ -23,11 +23,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "split the counter or flag: per-CPU or per-thread parts, summed up when read",
         "an atomic needs the cache line for itself, so that all CPUs together do one at a time",
+        "a change of the program; reading the sum gets dearer",
         "perf annotate, or perf c2c where there is a PMU",
     ),
     (
         "in the kernel: upgrade, or avoid the feature (autogroup, deep cgroups, one mm for hundreds of threads)",
         "known hot lines have been split one by one",
+        "a reboot, or doing without that feature",
         "uname -r",
     ),
 ];

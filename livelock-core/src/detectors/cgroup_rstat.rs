@@ -27,11 +27,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "read memory.stat and its like less often and from fewer agents",
         "each read flushes the counters of all CPUs below that cgroup under one lock",
+        "coarser monitoring",
         "lsof 2>/dev/null | grep memory.stat; livelock diagnose",
     ),
     (
         "remove dead cgroups, upgrade to 6.16 or newer",
         "the flush walks every cgroup that changed; newer kernels have a lock per subsystem",
+        "a reboot for the upgrade",
         "cat /proc/cgroups; uname -r",
     ),
 ];

@@ -16,7 +16,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
     ],
     &[
         "nf_conntrack_*", "__nf_conntrack_*", "nf_ct_*", "early_drop*", "gc_worker",
-        "clean_from_lists", "nf_nat_*", "neigh_*", "dst_gc_*",
+        "nf_nat_*", "neigh_*",
     ],
     REMEDIES,
 )
@@ -25,6 +25,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "exempt what needs no tracking (notrack), raise nf_conntrack_buckets and nf_conntrack_max, lower timeouts",
     "a full table is walked for something to drop with its lock held",
+    "exempt traffic has no stateful rules and no NAT; larger tables take memory",
     "cat /proc/sys/net/netfilter/nf_conntrack_count /proc/net/stat/nf_conntrack",
 )];
 

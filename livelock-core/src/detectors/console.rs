@@ -27,6 +27,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "lower the console's log level (dmesg -n 4), or find and rate-limit who logs",
     "a serial line writes 11,000 bytes a second, and whoever prints waits for it",
+    "messages below that level are in dmesg only",
     "dmesg | tail; cat /proc/sys/kernel/printk",
 )];
 

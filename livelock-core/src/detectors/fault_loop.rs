@@ -28,11 +28,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "kill the task named here, or stop handing it a buffer that maps the file it writes to",
         "the fault handler and its caller disagree whether the page can be had, and both start over",
+        "that task's work",
         "cat /proc/<pid>/stack; perf trace -F all -p <pid>",
     ),
     (
         "upgrade the kernel",
         "loops of faulting in have been fixed one by one",
+        "a reboot",
         "uname -r",
     ),
 ];

@@ -24,11 +24,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "give the guest the CPUs it was promised: no overcommit, pinned or dedicated virtual CPUs",
         "a queue of waiters stands still for a whole host time slice when the next in line is not running",
+        "fewer guests fit on the host",
         "grep -E '^cpu ' /proc/stat; livelock diagnose",
     ),
     (
         "let the hypervisor offer paravirtual spinlocks (kvm-pv-unhalt)",
         "waiters then give their CPU back instead of spinning it away",
+        "a restart of the guest; wake-ups of waiters cost an exit each",
         "dmesg | grep -i 'pv spinlocks'",
     ),
 ];

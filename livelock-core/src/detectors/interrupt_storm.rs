@@ -25,6 +25,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "find the line or vector named here, and quiet, moderate or move it (driver, irqbalance, smp_affinity, coalescing)",
     "interrupt work comes before all other work",
+    "latency of that device, if interrupts are moderated",
     "cat /proc/interrupts /proc/softirqs",
 )];
 

@@ -30,11 +30,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "unmap, protect and advise less often and in larger pieces; MADV_FREE, allocator decay and retain settings",
         "each of them stops every CPU that runs a thread of the process until it has answered",
+        "more memory stays mapped",
         "grep -E 'TLB|CAL' /proc/interrupts; perf trace -s -e munmap,mprotect,madvise,membarrier",
     ),
     (
         "run fewer threads per address space, or keep them on fewer CPUs",
         "only CPUs that run the process are called",
+        "less parallelism in that process, or a change to several processes",
         "livelock diagnose",
     ),
 ];

@@ -25,6 +25,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "nothing, if it was meant; else turn the polling off (IORING_SETUP_SQPOLL, net.core.busy_poll, halt_poll_ns)",
     "a poller trades a CPU for latency",
+    "latency, if it is turned off",
     "sysctl net.core.busy_poll net.core.busy_read; cat /sys/module/kvm/parameters/halt_poll_ns",
 )];
 

@@ -24,11 +24,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "let workers use directories and files of their own instead of one shared deep path",
         "each open and close of a path takes and drops a reference on every entry that leaves the lock-free walk",
+        "a change of the layout of files",
         "perf trace -s -e openat; livelock diagnose",
     ),
     (
         "trim negative entries: echo 2 > /proc/sys/vm/drop_caches in a quiet moment, or limit the cgroup",
         "walks over millions of negative entries hold the lock for long",
+        "look-ups are slow until the caches are warm again",
         "cat /proc/sys/fs/dentry-state",
     ),
 ];

@@ -24,11 +24,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "find what the holder walks (its path is under `holders`) and make it shorter: trim the list, limit the tenant that grows it",
         "the wait is as long as the hold; more CPUs only make more waiters",
+        "depends on what it walks; limits hit the tenant that grew it",
         "livelock diagnose; cat /proc/sys/fs/dentry-state /proc/slabinfo",
     ),
     (
         "upgrade if the path is a known one: many long walks have been broken up in newer kernels",
         "a hold of milliseconds under a spinlock is a kernel defect once the list has grown",
+        "a reboot",
         "uname -r",
     ),
 ];

@@ -29,11 +29,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "map, unmap and advise in fewer and larger steps; let the allocator keep memory (decay, retain)",
         "every step takes the locks of the address space and of the lists that its pages are on",
+        "more memory stays with the process",
         "perf trace -s -e mmap,munmap,madvise,brk,mprotect; livelock diagnose",
     ),
     (
         "split the load over cgroups or processes, raise vm.percpu_pagelist_high_fraction",
         "LRU locks are per cgroup and node, page tables per process; larger per-CPU lists take zone.lock less often",
+        "a change of the deployment; larger per-CPU lists keep memory from other CPUs",
         "sysctl vm.percpu_pagelist_high_fraction",
     ),
 ];

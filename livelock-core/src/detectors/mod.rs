@@ -77,8 +77,8 @@ pub struct Detection {
     pub summary: String,
 }
 
-/// What to do: action, why it helps, command that confirms it.
-pub type Row = (&'static str, &'static str, &'static str);
+/// What to do: action, why it helps, what it costs, command that confirms it.
+pub type Row = (&'static str, &'static str, &'static str, &'static str);
 
 /// A class, as data and code.
 #[derive(Clone, Copy, Debug)]

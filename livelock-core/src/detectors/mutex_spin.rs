@@ -25,11 +25,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "give each worker a pipe, queue or directory of its own",
         "spinners burn a CPU each as long as the owner runs, and only one gets the mutex",
+        "a change of the program; work is no longer balanced by the shared queue",
         "livelock diagnose",
     ),
     (
         "run fewer of them at once",
         "throughput of a mutex does not grow with its spinners",
+        "none in throughput, if they only waited",
         "livelock diagnose",
     ),
 ];

@@ -16,7 +16,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
     ],
     &[
         "rcu_do_batch", "rcu_core*", "rcu_cblist_*", "rcu_nocb_*", "synchronize_rcu_expedited*",
-        "rcu_exp_*", "sync_exp_*", "wait_rcu_exp_gp", "rcu_gp_*", "rcu_report_*",
+        "rcu_exp_*", "wait_rcu_exp_gp", "rcu_gp_*", "rcu_report_*",
         "note_gp_changes", "__call_rcu_common", "call_rcu*", "srcu_*", "kvfree_call_rcu",
         "kfree_rcu_*", "rcu_segcblist_*",
     ],
@@ -27,6 +27,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "find who frees or synchronises so often (its path is in the evidence), and let it batch",
     "each expedited grace period interrupts all CPUs, and callbacks in masses run for as long as they were queued",
+    "freed memory stays in use until the batch is done",
     "cat /sys/kernel/debug/rcu/*; perf trace -s -e membarrier",
 )];
 

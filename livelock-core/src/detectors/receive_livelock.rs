@@ -17,10 +17,10 @@ pub(super) const DETECTOR: Detector = Detector::place(
     &[
     ],
     &[
-        "net_rx_action", "__napi_poll", "napi_poll", "process_backlog", "__netif_receive_skb*",
+        "net_rx_action", "__napi_poll", "process_backlog", "__netif_receive_skb*",
         "netif_receive_skb*", "napi_gro_receive", "ip_rcv", "ip_local_deliver*",
         "udp_queue_rcv_skb*", "udp_rcv", "__udp4_lib_rcv", "__udp_enqueue_schedule_skb",
-        "udp_unicast_rcv_skb", "tcp_v4_rcv", "ksoftirqd",
+        "udp_unicast_rcv_skb", "tcp_v4_rcv", "run_ksoftirqd",
     ],
     REMEDIES,
 )
@@ -30,16 +30,19 @@ const REMEDIES: &[super::Row] = &[
     (
         "drop early what nobody reads: XDP, a hardware filter, a rate limit at the sender",
         "each packet costs most of its CPU before it is dropped",
+        "what is dropped is lost earlier, not more of it",
         "cat /proc/net/softnet_stat; nstat -az UdpRcvbufErrors",
     ),
     (
         "give the reader a CPU that receives nothing: spread queues (RSS, RPS), threaded NAPI",
         "receiving comes before reading on the same CPU",
+        "a CPU that receives nothing is one less for receiving",
         "cat /proc/interrupts /proc/softirqs; ethtool -l <dev>",
     ),
     (
         "moderate interrupts: gro_flush_timeout and napi_defer_hard_irqs",
         "larger batches leave time between them",
+        "latency of tens of microseconds",
         "cat /sys/class/net/*/gro_flush_timeout",
     ),
 ];

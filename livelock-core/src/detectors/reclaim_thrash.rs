@@ -18,11 +18,11 @@ pub(super) const DETECTOR: Detector = Detector::place(
     &[
     ],
     &[
-        "shrink_node*", "shrink_lruvec", "shrink_folio_list", "shrink_page_list", "shrink_slab*",
+        "shrink_node*", "shrink_lruvec", "shrink_folio_list", "shrink_slab*",
         "do_shrink_slab", "shrink_inactive_list", "shrink_active_list", "try_to_free_pages",
         "do_try_to_free_pages", "try_to_free_mem_cgroup_pages", "try_charge_memcg",
         "balance_pgdat", "kswapd", "lru_gen_*", "evict_folios", "shrink_one", "shrink_many",
-        "isolate_lru_folios", "isolate_lru_pages", "compact_zone*", "try_to_compact_pages",
+        "isolate_lru_folios", "compact_zone*", "try_to_compact_pages",
         "isolate_migratepages*", "isolate_freepages*", "out_of_memory",
     ],
     REMEDIES,
@@ -33,11 +33,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "take memory off this host or cgroup: kill or limit the largest consumer (memory.high, memory.max), or give more",
         "pages are scanned or read back rather than used",
+        "the work of what is killed or throttled",
         "cat /proc/pressure/memory; grep -E 'pgscan|pgsteal|refault' /proc/vmstat",
     ),
     (
         "keep the working set: min_ttl_ms of the multi-generational LRU, systemd-oomd, swap or zswap",
         "thrash ends earlier if somebody is killed earlier, or if cold pages have a place to go",
+        "somebody is killed earlier; swap wears disks",
         "cat /sys/kernel/mm/lru_gen/enabled /sys/kernel/mm/lru_gen/min_ttl_ms",
     ),
 ];

@@ -12,7 +12,7 @@ use super::{
     transaction_restart, trylock_retry, user_spin, workqueue_hog, writeback_inode,
 };
 use crate::cause_class::CauseClass;
-use crate::locks::path_function;
+use crate::locks::{RWLOCK_QUEUE, path_function};
 use crate::verdict::LockReport;
 
 /// All, in the order of docs/verdicts/.
@@ -73,6 +73,7 @@ pub fn class_of_function(function: &str) -> Option<CauseClass> {
 /// The class that the lock called `name` belongs to.
 #[must_use]
 pub fn class_of_lock(name: &str) -> Option<CauseClass> {
+    let name = name.strip_suffix(RWLOCK_QUEUE).unwrap_or(name);
     DETECTORS
         .iter()
         .find(|detector| detector.locks.iter().any(|p| matches(p, name)))

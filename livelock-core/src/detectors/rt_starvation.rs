@@ -26,11 +26,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "give the task that keeps the CPU a normal policy, or an owner it spins for a higher one (priority inheritance)",
         "a real-time task that spins or yields never lets a lower task run, whatever that one holds",
+        "latency of that task",
         "chrt -p <pid>; cat /proc/sys/kernel/sched_rt_runtime_us",
     ),
     (
         "replace loops around sched_yield by a futex or a condition",
         "yielding asks for a turn again at once",
+        "a change of the program",
         "perf trace -s -e sched_yield",
     ),
 ];

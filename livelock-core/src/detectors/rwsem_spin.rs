@@ -26,11 +26,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "split the file, directory or address space that the writers share (processes instead of threads)",
         "one rw-semaphore guards an inode or an address space; its writers go one by one and burn while they wait",
+        "a change of the program",
         "livelock diagnose",
     ),
     (
         "keep real-time tasks off paths with rw-semaphores",
         "a real-time spinner can keep the owner from running",
+        "a change of the real-time program",
         "ps -eLo cls,rtprio,comm | grep -E 'FF|RR'",
     ),
 ];

@@ -28,11 +28,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "throttle the writer: fewer mounts and unmounts at once, fewer renames of directories",
         "each write makes all readers start over",
+        "mounts and renames take longer",
         "perf trace -s -e mount,umount2,move_mount,renameat2; wc -l /proc/self/mountinfo",
     ),
     (
         "keep paths short and mounts few where they are read often",
         "the longer a reader takes, the more often it is interrupted",
+        "a change of the layout of files and containers",
         "wc -l /proc/self/mountinfo",
     ),
 ];

@@ -25,11 +25,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "batch what is committed: fewer fsyncs, larger transactions, a larger journal",
         "every handle and every commit takes the journal's lock",
+        "more is lost in a crash",
         "perf trace -s -e fsync,fdatasync; livelock diagnose",
     ),
     (
         "free objects on the CPU that allocated them; upgrade to 6.18 or newer (sheaves)",
         "frees from elsewhere take the list lock of the node",
+        "a change of the program, or a reboot for the upgrade",
         "slabtop -o | head -20",
     ),
 ];

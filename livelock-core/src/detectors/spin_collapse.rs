@@ -24,11 +24,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "shard the data behind the lock, or give fewer threads access to it",
         "a saturated lock lets one holder work at a time; every further waiter only burns",
+        "a change of the program",
         "livelock diagnose",
     ),
     (
         "cap the number of threads that use it at the number where throughput stops growing",
         "beyond that point each thread makes the others slower",
+        "none in throughput beyond that number; bursts queue up before the lock instead",
         "livelock diagnose",
     ),
 ];

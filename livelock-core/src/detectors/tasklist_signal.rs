@@ -26,5 +26,6 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "use pidfds and signal single threads instead of whole groups; throttle forks and `ps`-like readers of /proc",
     "each broadcast walks the task list with its lock held",
+    "a change of the program; slower process listings",
     "perf trace -s -e kill,tgkill,wait4,clone; livelock diagnose",
 )];

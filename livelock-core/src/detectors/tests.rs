@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::shared::matches;
 use super::{DETECTORS, class_of_function, class_of_lock};
 use crate::cause_class::CauseClass;
-use crate::lock_dictionary::LOCKS;
+use crate::lock_dictionary::dictionary;
 
 #[test]
 fn each_class_has_one_detector() {
@@ -34,10 +34,10 @@ fn no_function_is_typical_of_two_classes() {
 
 #[test]
 fn no_lock_belongs_to_two_classes() {
-    for lock in LOCKS {
+    for lock in dictionary().locks() {
         let classes: Vec<_> = DETECTORS
             .iter()
-            .filter(|d| d.locks.iter().any(|p| matches(p, lock.name)))
+            .filter(|d| d.locks.iter().any(|p| matches(p, &lock.name)))
             .map(|d| d.class)
             .collect();
         assert!(classes.len() <= 1, "{}: {classes:?}", lock.name);
@@ -45,11 +45,12 @@ fn no_lock_belongs_to_two_classes() {
 }
 
 #[test]
-fn every_remedy_says_why_and_how_to_confirm() {
+fn every_remedy_says_why_what_it_costs_and_how_to_confirm() {
     for detector in DETECTORS {
         assert!(!detector.remedies.is_empty(), "{:?}", detector.class);
-        for (action, reason, confirm) in detector.remedies {
-            assert!(!action.is_empty() && !reason.is_empty() && !confirm.is_empty());
+        for (action, reason, cost, confirm) in detector.remedies {
+            assert!(!action.is_empty() && !reason.is_empty());
+            assert!(!cost.is_empty() && !confirm.is_empty());
         }
     }
 }

@@ -31,6 +31,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "let one be woken: EPOLLEXCLUSIVE, SO_REUSEPORT with a socket per worker, fewer waiters per file",
     "everybody who waits takes the queue's lock, wakes, finds nothing and waits again",
+    "a change of the program; load over sockets is less even",
     "perf trace -s -e epoll_wait,accept4; livelock diagnose",
 )];
 

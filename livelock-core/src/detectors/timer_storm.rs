@@ -27,6 +27,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "raise the interval of the timers, or let them have slack (timer_slack_ns, coarser intervals)",
     "an interval shorter than its own handling leaves no time for anything else",
+    "timers fire later",
     "perf trace -s -e timer_settime,timerfd_settime,setitimer; grep LOC /proc/interrupts",
 )];
 

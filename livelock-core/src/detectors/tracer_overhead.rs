@@ -19,7 +19,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
         "bpf_prog_*", "trace_call_bpf", "bpf_trace_run*", "__bpf_prog_enter*",
         "__bpf_prog_exit*", "bpf_get_stack*", "perf_trace_*", "perf_event_output*",
         "__perf_event_overflow", "perf_swevent_*", "get_perf_callchain", "ftrace_*",
-        "function_trace_call", "kprobe_ftrace_handler", "kprobe_handler", "uprobe_*",
+        "function_trace_call", "kprobe_ftrace_handler", "kprobe_int3_handler", "kprobe_handler", "uprobe_*",
         "trace_event_buffer_*", "ring_buffer_lock_reserve", "audit_*",
     ],
     REMEDIES,
@@ -30,11 +30,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "stop the other tracers (bpftool prog, perf, audit rules), or let them sample",
         "each event of a hot path pays for every program attached to it",
+        "what they show",
         "bpftool prog; sysctl kernel.bpf_stats_enabled=1; auditctl -l",
     ),
     (
         "if it is this tool: a longer --window, or --duration only as long as needed",
         "the cost of this tool is printed under `own cost`",
+        "later answers",
         "livelock diagnose",
     ),
 ];

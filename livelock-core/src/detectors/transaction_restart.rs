@@ -25,6 +25,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "lower the number of tasks that change the same objects at once",
     "whoever is wounded gives up all its locks and starts over; beyond some number most do",
+    "less parallelism on those objects",
     "livelock diagnose; perf trace -e 'bcachefs:*restart*'",
 )];
 

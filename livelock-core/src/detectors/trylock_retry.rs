@@ -27,11 +27,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "stop one of the two parties (its path is in the evidence), or give one a different priority",
         "each undoes what the other needs; alone either finishes",
+        "that party's work",
         "livelock diagnose; cat /proc/<pid>/stack",
     ),
     (
         "upgrade the kernel: loops of trylocks have been removed one by one",
         "a retry without a queue is not fair, and in a guest it lasts a time slice",
+        "a reboot",
         "uname -r",
     ),
 ];

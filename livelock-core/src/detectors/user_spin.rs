@@ -27,6 +27,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "let waiters sleep after a short spin (futex, mutex, condition), and run no more spinners than CPUs",
     "a spinner whose owner does not run burns the CPU that the owner needs",
+    "a wake-up of some microseconds for each wait that is longer than the spin",
     "perf top -p <pid>; livelock diagnose --progress file:/path/to/a/counter",
 )];
 

@@ -23,6 +23,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
 const REMEDIES: &[super::Row] = &[(
     "find out who queues the function named here, and why it takes so long",
     "a work item keeps all others of its CPU waiting until it returns, unless it is marked as CPU-intensive",
+    "nothing to look; the fix depends on what it does",
     "dmesg | grep 'workqueue.*hogged'; cat /proc/<pid of kworker>/stack",
 )];
 

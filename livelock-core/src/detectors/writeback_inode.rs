@@ -27,11 +27,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "spread the files over directories and file systems, create and delete in larger steps",
         "lists of inodes are one per file system, with one lock each",
+        "a change of the layout of files",
         "df -i; livelock diagnose",
     ),
     (
         "let writeback begin earlier and in smaller steps (vm.dirty_background_bytes)",
         "long lists are walked under their lock",
+        "more writes in all; files that are removed soon are written too",
         "sysctl vm.dirty_background_bytes vm.dirty_bytes",
     ),
 ];

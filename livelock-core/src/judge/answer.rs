@@ -20,7 +20,7 @@ use crate::ledger::time::share;
 use crate::locks;
 use crate::names::Names;
 use crate::probes::Probe;
-use crate::remedies;
+use crate::remedies::{self, Numbers};
 use crate::scope::Scope;
 use crate::thresholds as at;
 use crate::verdict::{
@@ -69,6 +69,7 @@ impl Case<'_> {
         evidence.extend(found.into_iter().flat_map(|found| found.evidence.clone()));
         let sources: BTreeSet<EvidenceSource> = evidence.iter().map(|e| e.source).collect();
         let progress = progress::progress(self, status);
+        let time = self.time();
         let wanted = self.wanted_confidence(status);
         let pct = |share: Option<f64>| share.map(|share| 100.0 * share);
         Verdict {
@@ -83,7 +84,7 @@ impl Case<'_> {
             burn_pct: pct(share(span.books.waste_ns(), span.books.capacity_ns)),
             user_pct: pct(span.books.user_share()),
             omega: span.books.omega(),
-            time: self.time(),
+            time,
             activity,
             progress,
             against: evidence::against(self, status),
@@ -91,13 +92,22 @@ impl Case<'_> {
             blind_spots: self.blind_spots(),
             remedies: remedies::remedies(
                 class,
-                &names_of(&locks),
+                &Numbers {
+                    nr_cpus: self.nr_cpus,
+                    lock: locks.first(),
+                    share: detections
+                        .iter()
+                        .find(|detection| detection.class == class)
+                        .map(|detection| detection.share),
+                    lost_ticks_pct: time.lost_ticks_pct,
+                },
                 self.is_overcommitted(),
                 self.host.hypervisor.is_some(),
             ),
             evidence,
             accounting: span.accounting.clone(),
             self_cost: self.self_cost(),
+            named_burn_pct: locks::named_burn_pct(&span.locks, names),
             locks,
         }
     }
@@ -290,13 +300,4 @@ impl Case<'_> {
             && (self.level == Level::Quiet
                 || (self.history.is_stuck_livelock() && self.span.nr_no_progress() == 0))
     }
-}
-
-/// The names that remedies are looked up by: those of the locks that burn.
-fn names_of(locks: &[LockReport]) -> Vec<&str> {
-    locks
-        .iter()
-        .take(3)
-        .map(|lock| lock.name.as_str())
-        .collect()
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::holders::gaps;
+use super::instance;
 use super::stacks::RecentStacks;
 use super::tally::{LockTally, LocksTally};
 use crate::event::{InFlightWait, LockKind, WaitEvent};
@@ -31,6 +32,7 @@ pub fn digest(window: &Window, recent: &mut RecentStacks) -> LocksTally {
         });
         if let Some(place) = stack.place {
             *lock.places.entry(place).or_default() += u64::from(stack.weight);
+            instance::count(&mut lock.owners, place, stack);
         }
     }
     let completed = window

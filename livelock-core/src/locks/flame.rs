@@ -3,7 +3,8 @@
 //! In: tallies and names. Out: for each path of one side its frames, outermost first, and its share of the time that was
 //! waited. Refuses: to leave out time whose path nobody saw.
 
-use super::name::{function_frames, name_lock};
+use super::frames::function_frames;
+use super::name::name_lock;
 use super::tally::LocksTally;
 use crate::names::Names;
 

@@ -5,7 +5,9 @@
 
 mod digest;
 mod flame;
+mod frames;
 mod holders;
+mod instance;
 mod name;
 mod path;
 mod report;
@@ -15,8 +17,9 @@ mod tally;
 
 pub use digest::digest;
 pub use flame::{FlamePath, FlameSide, flame};
-pub use name::{NamedLock, name_lock, path_function};
-pub use report::reports;
+pub use frames::path_function;
+pub use name::{NamedLock, RWLOCK_QUEUE, name_lock};
+pub use report::{named_burn_pct, reports};
 pub use spans::{HoldSpan, hold_spans};
 pub use stacks::RecentStacks;
 pub use tally::{LockTally, LocksTally};

@@ -1,15 +1,17 @@
-//! Names of locks, and stacks fit to print.
+//! Names of locks.
 //!
-//! In: addresses, [`Names`]. Out: the best name with its source, trimmed stacks. Refuses: a name
+//! In: addresses, [`Names`]. Out: the best name with its source. Refuses: a name
 //! without saying where it came from.
 
 use std::collections::BTreeMap;
 
+use super::frames::{LOCKING, TRACING, acquiring_function, starts_with_any};
+use super::instance;
 use super::tally::LockTally;
-use crate::ids::{CodeAddr, LockAddr};
+use crate::event::LockKind;
+use crate::ids::LockAddr;
 use crate::lock_dictionary;
-use crate::names::Names;
-use crate::thresholds::NR_FRAMES_REPORTED;
+use crate::names::{Names, ObjectOrigin};
 use crate::verdict::NameSource;
 
 /// A lock's name.
@@ -19,203 +21,145 @@ pub struct NamedLock {
     pub name: String,
     /// Where it came from.
     pub source: NameSource,
+    /// Which of its like, if that is known.
+    pub instance: Option<String>,
 }
 
-/// Frames of our own and of the tracepoint: no part of any path.
-const TRACING: &[&str] = &[
-    "bpf_prog_",
-    "bpf_trace_run",
-    "__bpf_trace_",
-    "__traceiter_",
-    "trace_contention_",
-    "bpf_get_stack",
-    "__bpf_get_stack",
-    "bpf_dispatcher_",
-    "__bpf_prog_",
-    "bpf_trampoline_",
-    "trace_call_bpf",
-    "perf_trace_",
-    "__perf_callchain",
-    "get_perf_callchain",
-    "stack_trace_",
-    "arch_stack_walk",
-    "ftrace_trampoline",
-    "do_trace_contention",
-];
+/// What follows the name of an rwlock that is waited for inside: a `qrwlock` has its waiters queue at a spinlock of
+/// its own, which lies behind the first word of it.
+pub const RWLOCK_QUEUE: &str = " (rwlock's queue)";
 
-/// Functions that wait for a lock on somebody's behalf.
-const LOCKING: &[&str] = &[
-    "native_queued_spin_lock_slowpath",
-    "__pv_queued_spin_lock_slowpath",
-    "__raw_callee_save___pv_queued",
-    "__raw_callee_save___native_queued",
-    "queued_",
-    "resilient_queued_spin_lock",
-    "pv_queued_",
-    "kvm_wait",
-    "pv_native_safe_halt",
-    "do_raw_spin_lock",
-    "do_raw_read_lock",
-    "do_raw_write_lock",
-    "_raw_spin_lock",
-    "__raw_spin_lock",
-    "_raw_spin_trylock",
-    "_raw_read_lock",
-    "__raw_read_lock",
-    "_raw_write_lock",
-    "__raw_write_lock",
-    "rt_spin_lock",
-    "rt_read_lock",
-    "rt_write_lock",
-    "rtlock_",
-    "rt_mutex_",
-    "__rt_mutex_",
-    "mutex_lock",
-    "__mutex_lock",
-    "mutex_optimistic_spin",
-    "mutex_spin_on_owner",
-    "ww_mutex_lock",
-    "__ww_mutex_lock",
-    "osq_lock",
-    "rwsem_",
-    "__down_",
-    "down_read",
-    "down_write",
-    "percpu_down_",
-    "__percpu_down_",
-    "percpu_rwsem_wait",
-    "lock_acquire",
-    "_atomic_dec_and_lock",
-    "_atomic_dec_and_raw_lock",
-];
+/// Bytes from an rwlock to that spinlock: `struct qrwlock` in `include/asm-generic/qrwlock_types.h`, v6.18.
+const QUEUE_OFFSET_BYTES: u64 = 4;
 
-fn starts_with_any(name: &str, prefixes: &[&str]) -> bool {
-    prefixes.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// Names of `frames`; `None` where nobody knows.
-fn functions(frames: &[CodeAddr], names: &dyn Names) -> Vec<Option<crate::names::FunctionName>> {
-    frames.iter().map(|&frame| names.function(frame)).collect()
-}
-
-/// The function that wants the lock: the first that neither traces nor waits.
-pub(super) fn acquiring_function(frames: &[CodeAddr], names: &dyn Names) -> Option<String> {
-    frames.iter().find_map(|&frame| {
-        let name = names.function(frame)?.name;
-        (!starts_with_any(&name, TRACING) && !starts_with_any(&name, LOCKING)).then_some(name)
-    })
-}
-
-/// The frames of the stack without tracing and locking ones, but with the lock function that the path called.
-fn path_frames<'a>(
-    frames: &'a [CodeAddr],
-    functions: &'a [Option<crate::names::FunctionName>],
-) -> impl Iterator<Item = (&'a CodeAddr, Option<&'a crate::names::FunctionName>)> {
-    let is = |i: usize, prefixes| {
-        functions
-            .get(i)
-            .and_then(Option::as_ref)
-            .is_some_and(|f| starts_with_any(&f.name, prefixes))
-    };
-    let first_own = (0..functions.len())
-        .find(|&i| {
-            functions.get(i).is_some_and(Option::is_some) && !is(i, TRACING) && !is(i, LOCKING)
-        })
-        .unwrap_or(0);
-    let start = match first_own.checked_sub(1) {
-        Some(before) if is(before, LOCKING) => before,
-        _ => first_own,
-    };
-    frames
-        .iter()
-        .zip(functions.iter().map(Option::as_ref))
-        .skip(start)
-}
-
-/// The path as a report shows it: functions with offsets.
-pub(super) fn printed_stack(frames: &[CodeAddr], names: &dyn Names) -> Vec<String> {
-    path_frames(frames, &functions(frames, names))
-        .take(NR_FRAMES_REPORTED)
-        .map(|(frame, function)| match function {
-            Some(f) => format!("{}+0x{:x}", f.name, f.offset_bytes),
-            None => frame.to_string(),
-        })
-        .collect()
-}
-
-/// The path as a flame graph shows it: all of its functions, without offsets.
-pub(super) fn function_frames(frames: &[CodeAddr], names: &dyn Names) -> Vec<String> {
-    path_frames(frames, &functions(frames, names))
-        .map(|(frame, function)| {
-            function.map_or_else(|| frame.to_string(), |function| function.name.clone())
-        })
-        .collect()
-}
+/// Functions that wait there.
+const QUEUEING: &[&str] = &["queued_read_lock_slowpath", "queued_write_lock_slowpath"];
 
 /// The best name that is to be had.
 #[must_use]
 pub fn name_lock(lock: Option<LockAddr>, tally: &LockTally, names: &dyn Names) -> NamedLock {
-    let named = |name, source| NamedLock { name, source };
     let Some(addr) = lock else {
-        return named("locks beyond the table".to_owned(), NameSource::Address);
+        return NamedLock {
+            name: "locks beyond the table".to_owned(),
+            source: NameSource::Address,
+            instance: None,
+        };
     };
+    let mut named = name_object(addr, tally, names)
+        .or_else(|| name_by_function(tally, names))
+        .unwrap_or_else(|| NamedLock {
+            name: addr.to_string(),
+            source: NameSource::Address,
+            instance: None,
+        });
+    if tally.kind == LockKind::Spinlock && is_rwlock_queue(tally, names) {
+        named.name = of_rwlock(&named.name) + RWLOCK_QUEUE;
+    }
+    named
+}
+
+/// By where the lock lies.
+fn name_object(addr: LockAddr, tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
     let place = tally
         .places
         .iter()
         .max_by_key(|(_, nr)| **nr)
         .map(|(place, _)| *place);
-    if let Some(member) = place.and_then(|place| names.member(place)) {
-        return named(member, NameSource::TaskObject);
+    if let Some((place, name)) = place.and_then(|place| Some((place, names.member(place)?))) {
+        return Some(NamedLock {
+            name,
+            source: NameSource::TaskObject,
+            instance: instance::owner(tally, place),
+        });
     }
-    if let Some(symbol) = names.data_symbol(addr) {
-        return named(symbol, NameSource::Symbol);
+    if let Some(object) = names.object(addr) {
+        return Some(NamedLock {
+            name: object.name,
+            source: match object.origin {
+                ObjectOrigin::PerCpu => NameSource::PerCpu,
+                ObjectOrigin::KernelObject => NameSource::KernelObject,
+            },
+            instance: object.instance,
+        });
     }
+    Some(NamedLock {
+        name: names.data_symbol(addr)?,
+        source: NameSource::Symbol,
+        instance: None,
+    })
+}
+
+/// By who waits for it.
+fn name_by_function(tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
     let mut by_function: BTreeMap<String, f64> = BTreeMap::new();
     for (frames, _, score) in tally.waiters.scores().chain(tally.holders.scores()) {
         if let Some(function) = acquiring_function(frames, names) {
             *by_function.entry(function).or_default() += score;
         }
     }
-    let mut by_known: BTreeMap<&'static str, f64> = BTreeMap::new();
+    let mut by_known: BTreeMap<String, f64> = BTreeMap::new();
     for (function, score) in &by_function {
-        if let Some(known) = lock_dictionary::lock_of(function) {
-            *by_known.entry(known.name).or_default() += score;
+        let known = lock_dictionary::lock_of(function);
+        if let Some(name) = known.and_then(|known| known.name_as(tally.kind)) {
+            *by_known.entry(name).or_default() += score;
         }
     }
     if let Some((name, _)) = by_known.iter().max_by(|a, b| a.1.total_cmp(b.1)) {
-        return named((*name).to_owned(), NameSource::Dictionary);
+        return Some(NamedLock {
+            name: name.clone(),
+            source: NameSource::Dictionary,
+            instance: None,
+        });
     }
-    match by_function.iter().max_by(|a, b| a.1.total_cmp(b.1)) {
-        Some((function, _)) => named(
-            format!("{function}()'s lock"),
-            NameSource::AcquiringFunction,
-        ),
-        None => named(addr.to_string(), NameSource::Address),
-    }
+    let (function, _) = by_function.iter().max_by(|a, b| a.1.total_cmp(b.1))?;
+    Some(NamedLock {
+        name: format!("{function}()'s lock"),
+        source: NameSource::AcquiringFunction,
+        instance: None,
+    })
 }
 
-/// The acquiring function of a printed stack.
-#[must_use]
-pub fn path_function(stack: &[String]) -> Option<&str> {
-    stack
-        .iter()
-        .map(|frame| {
-            frame
-                .split_once('+')
-                .map_or(frame.as_str(), |(name, _)| name)
-        })
-        .find(|name| {
-            !starts_with_any(name, TRACING)
-                && !starts_with_any(name, LOCKING)
-                && !name.starts_with("0x")
-        })
+/// Whether most of who waits for a spinlock does so inside an rwlock.
+fn is_rwlock_queue(tally: &LockTally, names: &dyn Names) -> bool {
+    let (mut inside, mut all) = (0.0, 0.0);
+    for (frames, _, score) in tally.waiters.scores() {
+        all += score;
+        let is_inside = frames
+            .iter()
+            .filter_map(|&frame| names.function(frame))
+            .take_while(|f| starts_with_any(&f.name, TRACING) || starts_with_any(&f.name, LOCKING))
+            .any(|f| QUEUEING.contains(&f.name.as_str()));
+        if is_inside {
+            inside += score;
+        }
+    }
+    inside > 0.5 * all
+}
+
+/// The name of the rwlock around the queue called `name`.
+fn of_rwlock(name: &str) -> String {
+    for part in [".raw_lock.wait_lock", ".rwlock.wait_lock", ".wait_lock"] {
+        if let Some(lock) = name.strip_suffix(part) {
+            return lock.to_owned();
+        }
+    }
+    let offset = name
+        .rsplit_once("+0x")
+        .and_then(|(symbol, digits)| Some((symbol, u64::from_str_radix(digits, 16).ok()?)));
+    match offset {
+        Some((symbol, QUEUE_OFFSET_BYTES)) => symbol.to_owned(),
+        Some((symbol, offset)) if offset > QUEUE_OFFSET_BYTES => {
+            format!("{symbol}+{:#x}", offset - QUEUE_OFFSET_BYTES)
+        }
+        _ => name.to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::ObjectPlace;
-    use crate::ids::CgroupId;
+    use crate::ids::{CgroupId, CodeAddr};
     use crate::names::FunctionName;
 
     struct Table(&'static [&'static str]);
@@ -242,46 +186,76 @@ mod tests {
         }
     }
 
-    fn printed(functions: &'static [&'static str]) -> Vec<String> {
+    fn waited(kind: LockKind, functions: &'static [&'static str]) -> LockTally {
+        let mut tally = LockTally::empty(kind);
         let frames: Vec<_> = (0..functions.len() as u64).map(CodeAddr).collect();
-        printed_stack(&frames, &Table(functions))
+        tally
+            .waiters
+            .update(&frames, |path| path.untied_weight += 1);
+        tally
     }
 
     #[test]
-    fn tracing_and_all_but_one_locking_frame_go() {
-        assert_eq!(
-            printed(&[
-                "bpf_prog_12",
-                "__traceiter_contention_begin",
-                "__pv_queued_spin_lock_slowpath",
-                "_raw_spin_lock_irqsave",
-                "try_to_wake_up"
-            ]),
-            ["_raw_spin_lock_irqsave+0x4", "try_to_wake_up+0x4"]
-        );
-        assert_eq!(
-            printed(&["__traceiter_contention_begin", "folio_lruvec_lock_irq"]),
-            ["folio_lruvec_lock_irq+0x4"]
-        );
-    }
-
-    #[test]
-    fn unknown_frames_are_addresses_and_hide_no_function() {
-        assert_eq!(
-            printed(&["", "_raw_spin_lock", "alloc_fd", ""]),
-            ["_raw_spin_lock+0x4", "alloc_fd+0x4", "0x3"]
-        );
-        assert_eq!(printed(&["", ""]), ["0x0", "0x1"]);
-    }
-
-    #[test]
-    fn the_function_of_a_printed_path() {
-        let stack = [
-            "_raw_spin_lock+0x4".to_owned(),
-            "0x99".to_owned(),
-            "alloc_fd+0x4".to_owned(),
+    fn the_queue_of_an_rwlock_has_the_name_of_the_rwlock() {
+        const WRITER: &[&str] = &[
+            "native_queued_spin_lock_slowpath",
+            "queued_write_lock_slowpath",
+            "_raw_write_lock_irq",
+            "release_task",
         ];
-        assert_eq!(path_function(&stack), Some("alloc_fd"));
-        assert_eq!(path_function(&stack[..2]), None);
+        let name = |kind, functions| {
+            let tally = waited(kind, functions);
+            name_lock(Some(LockAddr(4)), &tally, &Table(functions)).name
+        };
+        assert_eq!(
+            name(LockKind::Spinlock, WRITER),
+            "tasklist_lock (rwlock's queue)"
+        );
+        assert_eq!(name(LockKind::Rwlock, &WRITER[1..]), "tasklist_lock");
+        // A function that takes an rwlock further up does not wait in its queue.
+        const BELOW: &[&str] = &["_raw_spin_lock", "alloc_fd", "queued_write_lock_slowpath"];
+        assert_eq!(name(LockKind::Spinlock, BELOW), "files_struct.file_lock");
+    }
+
+    #[test]
+    fn a_function_names_only_locks_of_the_family_that_it_takes() {
+        const READER: &[&str] = &["__mutex_lock", "pipe_double_lock"];
+        const OWNER: &[&str] = &["_raw_spin_lock", "alloc_fd"];
+        let name = |kind, functions| {
+            let named = name_lock(
+                Some(LockAddr(8)),
+                &waited(kind, functions),
+                &Table(functions),
+            );
+            (named.name, named.source)
+        };
+        let by = |name: &str, source| (name.to_owned(), source);
+        assert_eq!(
+            name(LockKind::Mutex, READER),
+            by("pipe_inode_info.mutex", NameSource::Dictionary)
+        );
+        assert_eq!(
+            name(LockKind::Spinlock, READER),
+            by("pipe_inode_info.mutex.wait_lock", NameSource::Dictionary)
+        );
+        assert_eq!(
+            name(LockKind::Mutex, OWNER),
+            by("alloc_fd()'s lock", NameSource::AcquiringFunction)
+        );
+        assert_eq!(
+            name(LockKind::Rtmutex, OWNER),
+            by("files_struct.file_lock", NameSource::Dictionary)
+        );
+    }
+
+    #[test]
+    fn the_rwlock_lies_before_its_queue() {
+        assert_eq!(of_rwlock("truth_storm_rwlock+0x4"), "truth_storm_rwlock");
+        assert_eq!(of_rwlock("table+0x14"), "table+0x10");
+        assert_eq!(of_rwlock("table+0x2"), "table+0x2");
+        assert_eq!(
+            of_rwlock("fs_struct.lock.raw_lock.wait_lock"),
+            "fs_struct.lock"
+        );
     }
 }

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use super::name::{name_lock, printed_stack};
+use super::frames::printed_stack;
+use super::name::name_lock;
 use super::path::{Paths, Task};
 use super::tally::{LockTally, LocksTally};
 use crate::ids::LockAddr;
 use crate::ledger::time::share;
 use crate::names::Names;
-use crate::thresholds::{NR_LOCKS_REPORTED, NR_MIN_GAPS, NR_SIDES_REPORTED};
+use crate::thresholds::{NR_LOCKS_NAMED, NR_LOCKS_REPORTED, NR_MIN_GAPS, NR_SIDES_REPORTED};
 use crate::verdict::{GapTimes, LockReport, LockSide, WaitTimes};
 
 /// The heaviest locks of a span of `duration_ns` on `nr_cpus` CPUs.
@@ -28,6 +29,21 @@ pub fn reports(
         .take(NR_LOCKS_REPORTED)
         .map(|(lock, tally)| report(lock, tally, duration_ns, nr_cpus, names))
         .collect()
+}
+
+/// Share of the spin time that is on locks whose kind has a name, of the heaviest [`NR_LOCKS_NAMED`]; the rest counts
+/// as without one.
+#[must_use]
+pub fn named_burn_pct(locks: &LocksTally, names: &dyn Names) -> Option<f64> {
+    let named_ns: u64 = locks
+        .by_burn()
+        .into_iter()
+        .take(NR_LOCKS_NAMED)
+        .filter(|(_, tally)| tally.spin_ns > 0)
+        .filter(|(lock, tally)| name_lock(*lock, tally, names).source.names_class())
+        .map(|(_, tally)| tally.spin_ns)
+        .sum();
+    share(named_ns, locks.spin_ns()).map(|share| 100.0 * share)
 }
 
 fn report(
@@ -53,6 +69,7 @@ fn report(
     LockReport {
         name: named.name,
         name_source: named.source,
+        instance: named.instance,
         addr: lock.map(|addr| addr.to_string()),
         kind: tally.kind,
         burn_pct: 100.0 * burn_cpus / nr_cpus.max(f64::MIN_POSITIVE),

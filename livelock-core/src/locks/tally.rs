@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::instance::{self, Owners};
 use super::path::Paths;
 use crate::event::{LockKind, ObjectPlace};
 use crate::hist::WaitHistogram;
@@ -29,6 +30,7 @@ pub struct LockTally {
     pub(super) holders: Paths,
     pub(super) gaps: WaitHistogram,
     pub(super) places: BTreeMap<ObjectPlace, u64>,
+    pub(super) owners: Owners,
 }
 
 impl LockTally {
@@ -48,6 +50,7 @@ impl LockTally {
             holders: Paths::default(),
             gaps: WaitHistogram::default(),
             places: BTreeMap::new(),
+            owners: Owners::new(),
         }
     }
 
@@ -113,6 +116,9 @@ impl LockTally {
         self.gaps.merge(&later.gaps);
         for (place, nr) in &later.places {
             *self.places.entry(*place).or_default() += nr;
+        }
+        for (owner, seen) in &later.owners {
+            instance::merge(&mut self.owners, *owner, seen);
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, ObjectPlace};
 use crate::ids::{CgroupId, CodeAddr, LockAddr};
-use crate::names::{FunctionName, Names};
+use crate::names::{FunctionName, KernelObject, Names};
 
 /// Names kept of each kind. Call sites on the paths of one host are a few thousand; cgroups come and go.
 const MAX_NAMES: usize = 65_536;
@@ -21,6 +21,9 @@ pub struct NewNames {
     pub functions: Vec<(CodeAddr, FunctionName)>,
     /// Kernel data.
     pub data_symbols: Vec<(LockAddr, String)>,
+    /// Objects of the kernel.
+    #[serde(default)]
+    pub objects: Vec<(LockAddr, KernelObject)>,
     /// Members of structures.
     pub members: Vec<(ObjectPlace, String)>,
     /// Paths of cgroups.
@@ -33,6 +36,7 @@ impl NewNames {
     pub const fn is_empty(&self) -> bool {
         self.functions.is_empty()
             && self.data_symbols.is_empty()
+            && self.objects.is_empty()
             && self.members.is_empty()
             && self.cgroup_paths.is_empty()
     }
@@ -44,6 +48,7 @@ impl NewNames {
 pub struct NameTable {
     functions: BTreeMap<CodeAddr, FunctionName>,
     data_symbols: BTreeMap<LockAddr, String>,
+    objects: BTreeMap<LockAddr, KernelObject>,
     members: BTreeMap<ObjectPlace, String>,
     cgroup_paths: BTreeMap<CgroupId, String>,
 }
@@ -53,6 +58,7 @@ impl NameTable {
     pub fn learn(&mut self, new: &NewNames) {
         insert(&mut self.functions, &new.functions);
         insert(&mut self.data_symbols, &new.data_symbols);
+        insert(&mut self.objects, &new.objects);
         insert(&mut self.members, &new.members);
         insert(&mut self.cgroup_paths, &new.cgroup_paths);
     }
@@ -63,6 +69,7 @@ impl NameTable {
         NewNames {
             functions: pairs(&self.functions),
             data_symbols: pairs(&self.data_symbols),
+            objects: pairs(&self.objects),
             members: pairs(&self.members),
             cgroup_paths: pairs(&self.cgroup_paths),
         }
@@ -92,6 +99,7 @@ impl NameTable {
         }
         let new = NewNames {
             functions: ask(frames, &self.functions, |addr| names.function(addr)),
+            objects: ask(locks.clone(), &self.objects, |addr| names.object(addr)),
             data_symbols: ask(locks, &self.data_symbols, |addr| names.data_symbol(addr)),
             members: ask(places, &self.members, |place| names.member(place)),
             cgroup_paths: ask(cgroups, &self.cgroup_paths, |id| names.cgroup_path(id)),
@@ -108,6 +116,10 @@ impl Names for NameTable {
 
     fn data_symbol(&self, addr: LockAddr) -> Option<String> {
         self.data_symbols.get(&addr).cloned()
+    }
+
+    fn object(&self, addr: LockAddr) -> Option<KernelObject> {
+        self.objects.get(&addr).cloned()
     }
 
     fn member(&self, place: ObjectPlace) -> Option<String> {

@@ -146,6 +146,48 @@ fn every_recording_is_judged_as_its_load_deserves() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// In percent of all CPUs. Below it, a handful of waits of a few microseconds decides what share has a name.
+const MIN_BURN_PCT: f64 = 0.5;
+/// In percent of what locks burn.
+const MIN_NAMED_PCT: f64 = 95.0;
+
+#[test]
+fn what_burns_has_the_name_of_its_kind() {
+    let text = std::fs::read_to_string(folder().join("expected.json")).expect("expected.json");
+    let all: Vec<Expected> = serde_json::from_str(&text).expect("expectations");
+    let (mut nr_judged, mut unnamed) = (0, Vec::new());
+    for expected in &all {
+        let bytes = std::fs::read(folder().join(&expected.file)).expect("a recording");
+        let (verdict, _) = replay(&bytes);
+        let burn_pct: f64 = verdict.locks.iter().map(|lock| lock.burn_pct).sum();
+        let Some(named_pct) = verdict.named_burn_pct else {
+            assert!(burn_pct == 0.0, "{}: {burn_pct} %", expected.file);
+            continue;
+        };
+        println!(
+            "{}: burn {burn_pct:.2} %, named {named_pct:.1} %",
+            expected.file
+        );
+        if burn_pct < MIN_BURN_PCT {
+            continue;
+        }
+        nr_judged += 1;
+        if named_pct < MIN_NAMED_PCT {
+            let worst = verdict
+                .locks
+                .iter()
+                .find(|lock| !lock.name_source.names_class());
+            unnamed.push(format!(
+                "{}: {named_pct:.1} % of {burn_pct:.2} %, without {:?}",
+                expected.file,
+                worst.map(|lock| (&lock.name, lock.waiters.first().map(|side| &side.stack)))
+            ));
+        }
+    }
+    assert!(nr_judged >= 15, "only {nr_judged} recordings burn anything");
+    assert!(unnamed.is_empty(), "{}", unnamed.join("\n"));
+}
+
 #[test]
 fn each_recording_has_one_expectation() {
     let text = std::fs::read_to_string(folder().join("expected.json")).expect("expected.json");

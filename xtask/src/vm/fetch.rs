@@ -43,6 +43,12 @@ pub(crate) fn vmlinuz(kernel: &Kernel, refresh: bool) -> anyhow::Result<PathBuf>
     find_vmlinuz(&dir)
 }
 
+/// The folder of a kernel's unpacked package; fetched if it is not there.
+pub(crate) fn folder(kernel: &Kernel) -> anyhow::Result<PathBuf> {
+    vmlinuz(kernel, false)?;
+    Ok(paths::vm_dir("kernels")?.join(kernel.name))
+}
+
 /// The release of a fetched kernel, as `uname -r` will say it in the guest.
 pub(crate) fn release(kernel: &Kernel) -> anyhow::Result<String> {
     let dir = modules_dir(kernel)?;

@@ -5,7 +5,7 @@
 use std::iter;
 
 use livelock_core::event::LockKind;
-use livelock_core::verdict::{LockReport, LockSide, Verdict};
+use livelock_core::verdict::{LockReport, LockSide, NameSource, Verdict};
 
 use super::Page;
 use crate::render::Tint;
@@ -57,6 +57,14 @@ fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str) {
     let name = page.style().paint(Tint::Strong, &clean(&lock.name));
     let addr = lock.addr.as_deref().unwrap_or("many addresses");
     page.line(&format!("  {number}. {name}  {}  {addr}", kind(lock.kind)));
+    let instance = lock
+        .instance
+        .as_ref()
+        .map_or_else(String::new, |which| format!("of {}; ", clean(which)));
+    page.item(
+        "     ",
+        &format!("{instance}name by {}", source(lock.name_source)),
+    );
     page.item(
         "     ",
         &format!(
@@ -145,6 +153,18 @@ fn zip_longest(left: Vec<String>, right: Vec<String>) -> impl Iterator<Item = (S
     let nr_lines = left.len().max(right.len());
     let fill = |lines: Vec<String>| lines.into_iter().chain(iter::repeat(String::new()));
     fill(left).zip(fill(right)).take(nr_lines)
+}
+
+const fn source(source: NameSource) -> &'static str {
+    match source {
+        NameSource::TaskObject => "the waiting task's structure",
+        NameSource::PerCpu => "the CPU's own variables",
+        NameSource::KernelObject => "the kernel's own objects",
+        NameSource::Symbol => "the kernel's symbols",
+        NameSource::Dictionary => "the functions that wait for it",
+        NameSource::AcquiringFunction => "the function that waits; no source knows the lock",
+        NameSource::Address => "its address; no source knows the lock",
+    }
 }
 
 const fn kind(kind: LockKind) -> &'static str {

@@ -28,6 +28,9 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         for (index, remedy) in verdict.remedies.iter().enumerate() {
             page.item(&format!("  {}. ", index + 1), &remedy.action);
             page.item("     why:     ", &remedy.reason);
+            if let Some(cost) = &remedy.cost {
+                page.item("     costs:   ", cost);
+            }
             if !remedy.confirm.is_empty() {
                 page.item("     confirm: ", &remedy.confirm);
             }

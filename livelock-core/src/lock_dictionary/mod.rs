@@ -1,0 +1,142 @@
+//! Which lock a kernel function takes, for locks that have neither a symbol nor a place in the task.
+//!
+//! In: the function that acquires. Out: the lock's name, what it guards and the kernels it is true of. Refuses:
+//! functions that take more than one contended lock.
+//!
+//! The dictionary is data, `data/lock-dictionary.toml`. `cargo xtask dictionary` holds it against the symbols of
+//! real kernels; docs/lock-names.md has the result.
+
+mod kernels;
+mod source;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+pub use kernels::{KernelRange, KernelRelease};
+pub use source::{DictionaryError, Elsewhere, KnownFunction, KnownLock, Presence};
+
+/// The file.
+const TEXT: &str = include_str!("../../data/lock-dictionary.toml");
+
+/// Locks by the functions that acquire them.
+#[derive(Debug, Default)]
+pub struct Dictionary {
+    locks: Vec<KnownLock>,
+    elsewhere: Vec<Elsewhere>,
+    /// Functions by their whole name.
+    by_name: HashMap<String, usize>,
+    /// Beginnings of names.
+    by_beginning: Vec<(String, usize)>,
+}
+
+impl Dictionary {
+    /// Reads a dictionary.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no TOML of this shape, or a function in it has a range that is none.
+    pub fn read(text: &str) -> Result<Self, DictionaryError> {
+        let (locks, elsewhere) = source::read(text)?;
+        let mut dictionary = Self {
+            elsewhere,
+            ..Self::default()
+        };
+        for (number, lock) in locks.iter().enumerate() {
+            for function in &lock.functions {
+                match function.pattern.strip_suffix('*') {
+                    Some(beginning) => dictionary.by_beginning.push((beginning.to_owned(), number)),
+                    None => drop(dictionary.by_name.insert(function.pattern.clone(), number)),
+                }
+            }
+        }
+        dictionary.locks = locks;
+        Ok(dictionary)
+    }
+
+    /// All locks.
+    #[must_use]
+    pub fn locks(&self) -> &[KnownLock] {
+        &self.locks
+    }
+
+    /// Functions, also those of detectors, that no kernel of the matrix has, and why they stay.
+    #[must_use]
+    pub fn elsewhere(&self) -> &[Elsewhere] {
+        &self.elsewhere
+    }
+
+    /// The lock that `function` takes.
+    #[must_use]
+    pub fn lock_of(&self, function: &str) -> Option<&KnownLock> {
+        let by_beginning = || {
+            self.by_beginning
+                .iter()
+                .find(|(beginning, _)| function.starts_with(beginning.as_str()))
+                .map(|(_, number)| *number)
+        };
+        let number = self.by_name.get(function).copied().or_else(by_beginning)?;
+        self.locks.get(number)
+    }
+}
+
+/// The dictionary of this version. A test holds the committed file to be readable; were it not, nothing would be
+/// known.
+pub fn dictionary() -> &'static Dictionary {
+    static DICTIONARY: LazyLock<Dictionary> =
+        LazyLock::new(|| Dictionary::read(TEXT).unwrap_or_default());
+    &DICTIONARY
+}
+
+/// The lock that `function` takes.
+#[must_use]
+pub fn lock_of(function: &str) -> Option<&'static KnownLock> {
+    dictionary().lock_of(function)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn committed() -> Dictionary {
+        Dictionary::read(TEXT).expect("the committed dictionary")
+    }
+
+    #[test]
+    fn each_function_takes_one_lock() {
+        let mut seen = BTreeSet::new();
+        let dictionary = committed();
+        for lock in dictionary.locks() {
+            assert!(!lock.functions.is_empty(), "{} has no function", lock.name);
+            assert!(!lock.object.is_empty(), "{} guards nothing", lock.name);
+            for function in &lock.functions {
+                let pattern = &function.pattern;
+                assert!(seen.insert(pattern.clone()), "{pattern} is there twice");
+            }
+        }
+        assert!(seen.len() > 300, "{}", seen.len());
+    }
+
+    #[test]
+    fn exact_names_and_beginnings() {
+        let name = |function| lock_of(function).map(|lock| lock.name.as_str());
+        assert_eq!(name("futex_q_lock"), Some("futex_hash_bucket.lock"));
+        assert_eq!(name("folio_lruvec_lock_irqsave"), Some("lruvec.lru_lock"));
+        assert_eq!(name("alloc_fdx"), None);
+    }
+
+    #[test]
+    fn a_text_of_another_shape_is_refused() {
+        let read = |text: &str| Dictionary::read(text).map(|d| d.locks().len());
+        let lock = "[[lock]]\nname = \"a.b\"\nobject = \"a thing\"\nfunctions = [\"f 6.1..6.9\", \"g* inlined\"]\n";
+        assert!(matches!(read(lock), Ok(1)));
+        assert!(read("[[lock]]\nname = \"a.b\"\n").is_err());
+        for function in ["f 6", "f ..", "f 6.9..6.1", "f 6.1.. maybe", ""] {
+            let text = lock.replace("f 6.1..6.9", function);
+            assert!(
+                matches!(read(&text), Err(DictionaryError::Function { .. })),
+                "{function}"
+            );
+        }
+    }
+}
