@@ -14,10 +14,13 @@ use livelock_common::{
     CpuState, LockBank, RUNNABLE_SLOTS, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
     TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
+use livelock_core::attempts::{AttemptSite, SiteAttempts};
 use livelock_core::host::SamplerSource;
+use livelock_core::ids::CpuId;
 use livelock_core::probes::GroupSet;
 
 use super::activity::Level1;
+use super::breakpoints::Breakpoints;
 use super::config::{CaptureConfig, TaskFilter};
 use super::control::ControlWord;
 use super::drain::Rings;
@@ -64,6 +67,7 @@ pub struct Capture {
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
     level1: Level1,
+    breakpoints: Breakpoints,
     btf: Btf,
     members: Members,
     _fork_link: Option<BtfTracePointLink>,
@@ -134,6 +138,7 @@ impl Capture {
             logger,
             sampler,
             level1,
+            breakpoints: Breakpoints::default(),
             btf,
             members: Members::new(members),
             _fork_link: fork_link,
@@ -222,6 +227,16 @@ impl Capture {
         self.level1.set(groups, &mut self.ebpf, &self.btf);
     }
 
+    /// Counts attempts at `sites` from now on, on the CPUs that `is_wanted` takes.
+    pub fn count_attempts(&mut self, sites: &[AttemptSite], is_wanted: impl Fn(CpuId) -> bool) {
+        self.breakpoints.arm(sites, is_wanted);
+    }
+
+    /// What was counted since. Nothing is counted any more afterwards.
+    pub fn take_attempts(&mut self) -> Vec<SiteAttempts> {
+        self.breakpoints.take()
+    }
+
     /// The present groups.
     #[must_use]
     pub fn groups(&self) -> GroupSet {
@@ -244,6 +259,7 @@ impl Capture {
     /// their ends.
     pub fn detach(&mut self) {
         self.level1.detach_all();
+        self.breakpoints.take();
         self.tracepoint_links.pop();
         std::thread::sleep(DETACH_GRACE);
         self.tracepoint_links.clear();

@@ -5,9 +5,11 @@
 
 use std::collections::VecDeque;
 
+use livelock_core::attempts::AttemptSite;
 use livelock_core::code::{Code, CodeSpace};
 use livelock_core::declared::DeclaredReading;
-use livelock_core::escalation::Escalation;
+use livelock_core::detect::Observation;
+use livelock_core::escalation::{Escalation, SiteChoice, functions_to_search, is_busy_with_kernel};
 use livelock_core::event::Event;
 use livelock_core::ids::Pid;
 use livelock_core::names::Names;
@@ -45,6 +47,7 @@ impl Closed {
             events: self.events,
             readings: self.readings,
             code: self.window.code,
+            attempts: self.window.attempts,
             names,
         }
     }
@@ -109,6 +112,9 @@ pub(super) struct Desk {
     code: LiveCode,
     escalation: Escalation,
     groups: GroupSet,
+    /// `None`: attempts are not counted, at probe level 0 and where the tasks of the scope cannot be told from others.
+    site_choice: Option<SiteChoice>,
+    sites: Vec<AttemptSite>,
     rt_hog: Option<Pid>,
     tape: Option<Tape>,
 }
@@ -129,12 +135,15 @@ impl Desk {
                 written = Written::PipeClosed;
             }
         }
+        let may_count = opening.max_level > 0 && !opening.scope.is_of_tasks();
         let desk = Self {
             bench: Bench::of(opening),
             names: prepared.names,
             code: prepared.code,
             escalation: Escalation::default(),
             groups: GroupSet::EMPTY,
+            site_choice: may_count.then(SiteChoice::default),
+            sites: Vec::new(),
             rt_hog: None,
             tape,
         };
@@ -149,6 +158,11 @@ impl Desk {
     /// Probe groups that the next window deserves.
     pub(super) const fn groups(&self) -> GroupSet {
         self.groups
+    }
+
+    /// Sites at which attempts are worth counting in the next window.
+    pub(super) fn sites(&self) -> &[AttemptSite] {
+        &self.sites
     }
 
     /// Judges what waits, in order.
@@ -191,6 +205,7 @@ impl Desk {
         let written =
             self.bench
                 .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;
+        self.choose_sites(&closed.window, &seen);
         // Code changes rarely (processes end, static keys flip), and reading it is not free.
         if self.bench.nr_windows().is_multiple_of(FORGET_CODE_EVERY) {
             self.code.forget();
@@ -207,6 +222,24 @@ impl Desk {
             }
         }
         Ok(written)
+    }
+
+    /// Looks for attempts where the kernel spends its time.
+    fn choose_sites(&mut self, window: &Window, seen: &Observation) {
+        let Some(choice) = &mut self.site_choice else {
+            return;
+        };
+        let mut found = Vec::new();
+        if is_busy_with_kernel(seen) {
+            let code = self.code.with_names(&self.names);
+            for function in functions_to_search(window, &self.names) {
+                found.extend(code.attempts(function));
+            }
+        }
+        self.sites = choice.next(window, seen, &found);
+        if !self.sites.is_empty() {
+            log::info!("counts attempts at {:?}", self.sites);
+        }
     }
 
     /// Takes the books after the last window, and ends.

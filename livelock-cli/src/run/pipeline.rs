@@ -3,8 +3,9 @@
 //! In: attached probes and `/proc`. Out: windows. Refuses: to judge them.
 
 use anyhow::Context;
+use livelock_core::attempts::AttemptSite;
 use livelock_core::event::Event;
-use livelock_core::ids::{MonotonicNs, Pid};
+use livelock_core::ids::{CpuId, MonotonicNs, Pid};
 use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder};
@@ -112,9 +113,11 @@ impl Pipeline {
     /// recorded.
     pub(super) fn close_window(&mut self) -> anyhow::Result<(Window, Vec<Event>)> {
         self.drain();
+        let attempts = self.capture.take_attempts();
         let end = self.snapshot()?;
         let begin = std::mem::replace(&mut self.window_begin, end);
-        let window = self.builder.close(begin, end);
+        let mut window = self.builder.close(begin, end);
+        window.attempts = attempts;
         let (cost_pct, nr_begun) = programs(&window);
         if self.governor.closed_window(cost_pct, nr_begun) {
             self.capture
@@ -126,6 +129,15 @@ impl Pipeline {
     /// Looks at each close for threads that `hog`, a real-time task, keeps from its CPU.
     pub(super) fn look_beside(&mut self, hog: Option<Pid>) {
         self.kept_out.beside(hog);
+    }
+
+    /// Counts attempts at `sites` until the next close, on the CPUs that `is_wanted` takes.
+    pub(super) fn count_attempts(
+        &mut self,
+        sites: &[AttemptSite],
+        is_wanted: impl Fn(CpuId) -> bool,
+    ) {
+        self.capture.count_attempts(sites, is_wanted);
     }
 
     /// These groups of probe level 1 from now on.
