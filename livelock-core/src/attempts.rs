@@ -41,6 +41,15 @@ impl AttemptSite {
     }
 }
 
+/// A site at which it is worth to count, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspect {
+    /// Site.
+    pub site: AttemptSite,
+    /// CPUs that were seen there most.
+    pub cpus: Vec<CpuId>,
+}
+
 /// What one CPU counted at one site in a window. Counting stops early where there is much to count, so that the
 /// times of the two counts differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +107,12 @@ impl SiteAttempts {
             rates.succeeded_per_sec += per_sec(seen.nr_succeeded, seen.succeeded_ns);
         }
         rates
+    }
+
+    /// CPUs on which something was attempted.
+    #[must_use]
+    pub fn nr_cpus_trying(&self) -> usize {
+        self.cpus.iter().filter(|seen| seen.nr_tried > 0).count()
     }
 
     /// Attempts that were counted.

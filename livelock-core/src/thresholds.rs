@@ -329,6 +329,10 @@ pub const NR_FUNCTIONS_SEARCHED: usize = 32;
 /// Places at which attempts are counted at the same time. Each takes two of the four debug registers of a CPU.
 pub const NR_SITES_COUNTED: usize = 2;
 
+/// CPUs on which attempts at a place are counted: setting up a count takes some calls to the CPU, and a ratio needs no
+/// more of them.
+pub const NR_CPUS_COUNTED: usize = 8;
+
 /// Bytes of a loop up to which an atomic instruction in it is what it is about.
 pub const TIGHT_LOOP_BYTES: u32 = 128;
 

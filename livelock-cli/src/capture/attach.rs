@@ -14,9 +14,8 @@ use livelock_common::{
     CpuState, LockBank, RUNNABLE_SLOTS, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
     TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
-use livelock_core::attempts::{AttemptSite, SiteAttempts};
+use livelock_core::attempts::{SiteAttempts, Suspect};
 use livelock_core::host::SamplerSource;
-use livelock_core::ids::CpuId;
 use livelock_core::probes::GroupSet;
 
 use super::activity::Level1;
@@ -227,14 +226,14 @@ impl Capture {
         self.level1.set(groups, &mut self.ebpf, &self.btf);
     }
 
-    /// Counts attempts at `sites` from now on, on the CPUs that `is_wanted` takes.
-    pub fn count_attempts(&mut self, sites: &[AttemptSite], is_wanted: impl Fn(CpuId) -> bool) {
-        self.breakpoints.arm(sites, is_wanted);
+    /// Counts attempts of these from now on; see [`Self::take_attempts`].
+    pub fn count_attempts(&mut self, suspects: &[Suspect]) {
+        self.breakpoints.count(suspects);
     }
 
-    /// What was counted since. Nothing is counted any more afterwards.
+    /// What was counted last, if that is not too long ago. Waits for nothing.
     pub fn take_attempts(&mut self) -> Vec<SiteAttempts> {
-        self.breakpoints.take()
+        self.breakpoints.counted()
     }
 
     /// The present groups.
@@ -259,7 +258,7 @@ impl Capture {
     /// their ends.
     pub fn detach(&mut self) {
         self.level1.detach_all();
-        self.breakpoints.take();
+        self.breakpoints.stop();
         self.tracepoint_links.pop();
         std::thread::sleep(DETACH_GRACE);
         self.tracepoint_links.clear();

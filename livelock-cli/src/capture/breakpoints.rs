@@ -1,7 +1,7 @@
 //! Breakpoints that count how often control comes by an instruction of the kernel.
 //!
-//! In: sites of attempts. Out: counts by CPU. Refuses: to count for longer than [`NR_HITS`]; each hit is an exception of
-//! about a microsecond. No code is changed: the debug registers of the CPU do it.
+//! In: sites of attempts. Out: counts by CPU. Refuses: to be waited for, and to count beyond [`NR_HITS`]; each hit is an
+//! exception of about a microsecond. No code is changed: the debug registers of the CPU do it.
 //!
 //! Kernels without kprobes forbid it (`arch/x86/kernel/hw_breakpoint.c`, `arch_build_bp_info`, v6.1), and so does whoever
 //! has taken the registers already. Then nothing is counted.
@@ -9,10 +9,12 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
 
-use aya::util::online_cpus;
 use aya_obj::generated::{perf_event_attr, perf_type_id};
-use livelock_core::attempts::{AttemptSite, CpuAttempts, SiteAttempts};
+use livelock_core::attempts::{AttemptSite, CpuAttempts, SiteAttempts, Suspect};
 use livelock_core::ids::{CodeAddr, CpuId};
 
 /// Hits of an instruction on one CPU after which it is let alone until the next window. With two sites, two
@@ -29,6 +31,12 @@ const WITH_TIME: u64 = 1;
 const CLOSE_ON_EXEC: libc::c_ulong = 8;
 const REFRESH: libc::c_ulong = 0x2402;
 
+/// How long is counted: most of a window of `diagnose`.
+const COUNT_FOR: Duration = Duration::from_millis(200);
+
+/// Windows for which a count holds if no later one has arrived: a second of those of `diagnose`.
+const NR_WINDOWS_HELD: u32 = 3;
+
 /// The instructions of one site on one CPU.
 #[derive(Debug)]
 struct Armed {
@@ -38,53 +46,116 @@ struct Armed {
     succeeded: File,
 }
 
-/// Breakpoints that count at present.
+/// The way to the thread that counts, which ends with it. It waits for CPUs to answer, which may take long in a storm;
+/// nobody waits for it.
+#[derive(Debug)]
+struct Counter {
+    orders: SyncSender<Vec<Suspect>>,
+    counted: Receiver<Vec<SiteAttempts>>,
+}
+
+/// What is counted by breakpoints.
 #[derive(Debug, Default)]
 pub(super) struct Breakpoints {
-    armed: Vec<Armed>,
-    /// Whether it was said why there are none.
-    has_said: bool,
+    counter: Option<Counter>,
+    is_counting: bool,
+    last: Vec<SiteAttempts>,
+    nr_windows_held: u32,
 }
 
 impl Breakpoints {
-    /// Counts at `sites` from now on, on the CPUs that `is_wanted` takes; nothing where the kernel does not let us.
-    pub(super) fn arm(&mut self, sites: &[AttemptSite], is_wanted: impl Fn(CpuId) -> bool) {
-        self.armed.clear();
-        if sites.is_empty() {
+    /// Counts these, unless the last order is still being served.
+    pub(super) fn count(&mut self, suspects: &[Suspect]) {
+        if self.is_counting || suspects.is_empty() {
             return;
         }
-        let cpus = online_cpus().unwrap_or_default();
-        for cpu in cpus.into_iter().map(CpuId).filter(|&cpu| is_wanted(cpu)) {
-            for &site in sites {
-                match arm(site, cpu) {
-                    Ok(armed) => self.armed.push(armed),
-                    Err(error) if !self.has_said => {
-                        self.has_said = true;
-                        log::info!("cannot count at {:?}: {error}", site.tried_at);
-                    }
-                    Err(_) => {}
-                }
-            }
+        if self.counter.is_none() {
+            self.counter = Counter::start();
+        }
+        if let Some(counter) = &self.counter {
+            self.is_counting = counter.orders.try_send(suspects.to_vec()).is_ok();
         }
     }
 
-    /// What was counted since [`Self::arm`]. Nothing is counted any more afterwards.
-    pub(super) fn take(&mut self) -> Vec<SiteAttempts> {
-        let mut sites: Vec<SiteAttempts> = Vec::new();
-        for armed in self.armed.drain(..) {
-            let Some(seen) = read(armed.cpu, &armed) else {
-                continue;
-            };
-            match sites.iter_mut().find(|known| known.site == armed.site) {
-                Some(known) => known.cpus.push(seen),
-                None => sites.push(SiteAttempts {
-                    site: armed.site,
-                    cpus: vec![seen],
-                }),
+    /// What was counted last. A count holds until the next one is there, for [`NR_WINDOWS_HELD`] calls at most.
+    pub(super) fn counted(&mut self) -> Vec<SiteAttempts> {
+        let fresh = self
+            .counter
+            .as_ref()
+            .and_then(|c| c.counted.try_recv().ok());
+        if let Some(fresh) = fresh {
+            self.is_counting = false;
+            self.last = fresh;
+            self.nr_windows_held = 0;
+        }
+        self.nr_windows_held += 1;
+        if self.nr_windows_held > NR_WINDOWS_HELD {
+            self.last.clear();
+        }
+        self.last.clone()
+    }
+
+    /// Counts nothing any more, once the thread has come round to it.
+    pub(super) fn stop(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Counter {
+    fn start() -> Option<Self> {
+        let (orders, inbox) = sync_channel::<Vec<Suspect>>(1);
+        let (outbox, counted) = sync_channel(1);
+        let run = move || {
+            let mut has_said = false;
+            while let Ok(suspects) = inbox.recv() {
+                if outbox.send(serve(&suspects, &mut has_said)).is_err() {
+                    return;
+                }
+            }
+        };
+        let started = thread::Builder::new()
+            .name("attempt-counter".to_owned())
+            .spawn(run);
+        match started {
+            Ok(_) => Some(Self { orders, counted }),
+            Err(error) => {
+                log::info!("cannot count attempts: {error}");
+                None
             }
         }
-        sites
     }
+}
+
+/// Counts for [`COUNT_FOR`]; nothing where the kernel does not let us.
+fn serve(suspects: &[Suspect], has_said: &mut bool) -> Vec<SiteAttempts> {
+    let mut all = Vec::new();
+    for Suspect { site, cpus } in suspects {
+        for &cpu in cpus {
+            match arm(*site, cpu) {
+                Ok(armed) => all.push(armed),
+                Err(error) if !*has_said => {
+                    *has_said = true;
+                    log::info!("cannot count attempts: {error}");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    thread::sleep(COUNT_FOR);
+    let mut sites: Vec<SiteAttempts> = Vec::new();
+    for armed in &all {
+        let Some(seen) = read(armed) else {
+            continue;
+        };
+        match sites.iter_mut().find(|known| known.site == armed.site) {
+            Some(known) => known.cpus.push(seen),
+            None => sites.push(SiteAttempts {
+                site: armed.site,
+                cpus: vec![seen],
+            }),
+        }
+    }
+    sites
 }
 
 /// Successes are counted first and stopped last: what is missed is a failure.
@@ -99,11 +170,11 @@ fn arm(site: AttemptSite, cpu: CpuId) -> io::Result<Armed> {
     })
 }
 
-fn read(cpu: CpuId, armed: &Armed) -> Option<CpuAttempts> {
+fn read(armed: &Armed) -> Option<CpuAttempts> {
     let (nr_tried, tried_ns) = hits(&armed.tried)?;
     let (nr_succeeded, succeeded_ns) = hits(&armed.succeeded)?;
     Some(CpuAttempts {
-        cpu,
+        cpu: armed.cpu,
         nr_tried,
         tried_ns,
         nr_succeeded,

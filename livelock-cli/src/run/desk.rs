@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use livelock_core::attempts::AttemptSite;
+use livelock_core::attempts::Suspect;
 use livelock_core::code::{Code, CodeSpace};
 use livelock_core::declared::DeclaredReading;
 use livelock_core::detect::Observation;
@@ -114,7 +114,7 @@ pub(super) struct Desk {
     groups: GroupSet,
     /// `None`: attempts are not counted, at probe level 0 and where the tasks of the scope cannot be told from others.
     site_choice: Option<SiteChoice>,
-    sites: Vec<AttemptSite>,
+    suspects: Vec<Suspect>,
     rt_hog: Option<Pid>,
     tape: Option<Tape>,
 }
@@ -143,7 +143,7 @@ impl Desk {
             escalation: Escalation::default(),
             groups: GroupSet::EMPTY,
             site_choice: may_count.then(SiteChoice::default),
-            sites: Vec::new(),
+            suspects: Vec::new(),
             rt_hog: None,
             tape,
         };
@@ -160,9 +160,9 @@ impl Desk {
         self.groups
     }
 
-    /// Sites at which attempts are worth counting in the next window.
-    pub(super) fn sites(&self) -> &[AttemptSite] {
-        &self.sites
+    /// Where attempts are worth counting in the next window.
+    pub(super) fn suspects(&self) -> &[Suspect] {
+        &self.suspects
     }
 
     /// Judges what waits, in order.
@@ -205,7 +205,7 @@ impl Desk {
         let written =
             self.bench
                 .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;
-        self.choose_sites(&closed.window, &seen);
+        self.choose_suspects(&closed.window, &seen);
         // Code changes rarely (processes end, static keys flip), and reading it is not free.
         if self.bench.nr_windows().is_multiple_of(FORGET_CODE_EVERY) {
             self.code.forget();
@@ -225,7 +225,7 @@ impl Desk {
     }
 
     /// Looks for attempts where the kernel spends its time.
-    fn choose_sites(&mut self, window: &Window, seen: &Observation) {
+    fn choose_suspects(&mut self, window: &Window, seen: &Observation) {
         let Some(choice) = &mut self.site_choice else {
             return;
         };
@@ -236,9 +236,15 @@ impl Desk {
                 found.extend(code.attempts(function));
             }
         }
-        self.sites = choice.next(window, seen, &found);
-        if !self.sites.is_empty() {
-            log::info!("counts attempts at {:?}", self.sites);
+        self.suspects = choice.next(window, seen, &found);
+        for suspect in &self.suspects {
+            let function = self.names.function(suspect.site.begin);
+            let function = function.map_or_else(String::new, |function| function.name);
+            log::info!(
+                "counts attempts in {function} at {:x} on CPUs {:?}",
+                suspect.site.tried_at.0,
+                suspect.cpus
+            );
         }
     }
 

@@ -3,9 +3,9 @@
 //! In: attached probes and `/proc`. Out: windows. Refuses: to judge them.
 
 use anyhow::Context;
-use livelock_core::attempts::AttemptSite;
+use livelock_core::attempts::Suspect;
 use livelock_core::event::Event;
-use livelock_core::ids::{CpuId, MonotonicNs, Pid};
+use livelock_core::ids::{MonotonicNs, Pid};
 use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder};
@@ -131,13 +131,9 @@ impl Pipeline {
         self.kept_out.beside(hog);
     }
 
-    /// Counts attempts at `sites` until the next close, on the CPUs that `is_wanted` takes.
-    pub(super) fn count_attempts(
-        &mut self,
-        sites: &[AttemptSite],
-        is_wanted: impl Fn(CpuId) -> bool,
-    ) {
-        self.capture.count_attempts(sites, is_wanted);
+    /// Counts attempts of these from now on.
+    pub(super) fn count_attempts(&mut self, suspects: &[Suspect]) {
+        self.capture.count_attempts(suspects);
     }
 
     /// These groups of probe level 1 from now on.

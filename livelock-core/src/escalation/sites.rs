@@ -6,16 +6,19 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attempts::AttemptSite;
+use crate::attempts::{AttemptSite, Suspect};
 use crate::detect::Observation;
 use crate::event::{SampleEvent, SampleMode};
-use crate::ids::CodeAddr;
+use crate::ids::{CodeAddr, CpuId};
 use crate::names::Names;
 use crate::thresholds as at;
 use crate::window::Window;
 
 /// Return addresses of a window that are looked up: those of a few call chains.
 const NR_ADDRS_LOOKED_UP: usize = 256;
+
+/// Windows for which a site at which too little was tried makes room for others.
+const NR_WINDOWS_UNTRIED: u32 = 1;
 
 /// Decides on the sites.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,37 +34,57 @@ impl SiteChoice {
         window: &Window,
         seen: &Observation,
         found: &[AttemptSite],
-    ) -> Vec<AttemptSite> {
+    ) -> Vec<Suspect> {
         self.barred.retain(|_, nr_windows| {
             *nr_windows -= 1;
             *nr_windows > 0
         });
         for counted in window.attempts.iter().filter(|counted| !counted.fails()) {
-            self.barred.insert(counted.site, at::NR_BARRED_WINDOWS);
+            // Who did not get to run did not try.
+            let nr_windows = if counted.nr_tried() < at::NR_MIN_TRIES {
+                NR_WINDOWS_UNTRIED
+            } else {
+                at::NR_BARRED_WINDOWS
+            };
+            self.barred.insert(counted.site, nr_windows);
         }
         if !is_busy_with_kernel(seen) {
             return Vec::new();
         }
         let nr_busy = busy(window).count();
         let least = at::ATTEMPTS_SHARE * nr_busy as f64;
-        let nr_at = |site: &AttemptSite| {
-            let is_there = |sample: &&SampleEvent| {
-                is_work(sample) && sample.frames.iter().any(|&frame| site.covers(frame))
-            };
-            busy(window).filter(is_there).count()
-        };
-        let mut ranked: Vec<(usize, AttemptSite)> = found
+        let mut ranked: Vec<(u64, Suspect)> = found
             .iter()
             .filter(|site| !self.barred.contains_key(site))
-            .map(|site| (nr_at(site), *site))
+            .map(|site| suspect(window, *site))
             .filter(|&(nr, _)| nr > 0 && nr as f64 >= least)
             .collect();
         let is_failing: BTreeSet<AttemptSite> =
             window.attempts.iter().map(|counted| counted.site).collect();
-        ranked.sort_by_key(|&(nr, site)| (Reverse(is_failing.contains(&site)), Reverse(nr), site));
+        ranked.sort_by_key(|(nr, suspect)| {
+            let site = suspect.site;
+            (Reverse(is_failing.contains(&site)), Reverse(*nr), site)
+        });
         ranked.truncate(at::NR_SITES_COUNTED);
-        ranked.into_iter().map(|(_, site)| site).collect()
+        ranked.into_iter().map(|(_, suspect)| suspect).collect()
     }
+}
+
+/// Samples at `site`, and the CPUs that they are of.
+fn suspect(window: &Window, site: AttemptSite) -> (u64, Suspect) {
+    let mut by_cpu: BTreeMap<CpuId, u64> = BTreeMap::new();
+    let is_there = |sample: &&SampleEvent| {
+        is_work(sample) && sample.frames.iter().any(|&frame| site.covers(frame))
+    };
+    for sample in busy(window).filter(is_there) {
+        *by_cpu.entry(sample.cpu).or_default() += 1;
+    }
+    let nr = by_cpu.values().sum();
+    let mut cpus: Vec<(u64, CpuId)> = by_cpu.into_iter().map(|(cpu, nr)| (nr, cpu)).collect();
+    cpus.sort_by_key(|&(nr, cpu)| (Reverse(nr), cpu));
+    cpus.truncate(at::NR_CPUS_COUNTED);
+    let cpus = cpus.into_iter().map(|(_, cpu)| cpu).collect();
+    (nr, Suspect { site, cpus })
 }
 
 /// Starts of the kernel functions below which busy CPUs often are, most often first.

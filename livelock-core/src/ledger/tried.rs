@@ -26,6 +26,8 @@ pub struct Tried {
     pub nr_tried: u64,
     /// Of those, the ones that succeeded.
     pub nr_succeeded: u64,
+    /// CPUs on which something was attempted, of those on which it was counted.
+    pub nr_cpus_trying: usize,
     /// The time that was looked at.
     pub observed_ns: u64,
 }
@@ -49,7 +51,7 @@ impl Tried {
         match kind {
             AttemptKind::SeqRead => self.nr as f64 * rates.failed_share().unwrap_or(0.0),
             AttemptKind::Trylock => {
-                let least = at::TRYLOCKS_PER_SEC_AND_CPU * self.cpus.len() as f64;
+                let least = at::TRYLOCKS_PER_SEC_AND_CPU * self.nr_cpus_trying as f64;
                 let is_often = rates.tried_per_sec >= least;
                 if is_often {
                     self.nr_of_devoted as f64
@@ -68,6 +70,7 @@ impl Tried {
         self.function = self.function.take().or_else(|| later.function.clone());
         self.nr_tried += later.nr_tried;
         self.nr_succeeded += later.nr_succeeded;
+        self.nr_cpus_trying = self.nr_cpus_trying.max(later.nr_cpus_trying);
         self.observed_ns += later.observed_ns;
     }
 }
@@ -146,6 +149,7 @@ impl<'w> Failing<'w> {
                 .sum();
             tried.nr_tried = (rates.tried_per_sec * seconds).round() as u64;
             tried.nr_succeeded = (rates.succeeded_per_sec * seconds).round() as u64;
+            tried.nr_cpus_trying = seen.nr_cpus_trying();
             tried.observed_ns = self.wall_ns;
             all.insert(seen.site, tried);
         }

@@ -1,6 +1,6 @@
 //! Where attempts are counted, and where no longer.
 
-use livelock_core::attempts::{AttemptKind, AttemptSite, CpuAttempts, SiteAttempts};
+use livelock_core::attempts::{AttemptKind, AttemptSite, CpuAttempts, SiteAttempts, Suspect};
 use livelock_core::detect::Observation;
 use livelock_core::escalation::{SiteChoice, functions_to_search};
 use livelock_core::event::{ObjectPlace, SampleEvent, SampleMode, TaskRef};
@@ -71,6 +71,14 @@ fn site(function: u64) -> AttemptSite {
     }
 }
 
+/// Of the only CPU with samples.
+fn suspect(function: u64) -> Suspect {
+    Suspect {
+        site: site(function),
+        cpus: vec![CpuId(0)],
+    }
+}
+
 fn count(window: &mut Window, site: AttemptSite, nr_succeeded: u64) {
     window.attempts.push(SiteAttempts {
         site,
@@ -100,7 +108,7 @@ fn attempts_are_counted_where_a_kernel_is_busy() {
     let (window, seen) = busy();
     let found = [site(0x2000), site(0x9000), site(0x5000)];
     let mut choice = SiteChoice::default();
-    assert_eq!(choice.next(&window, &seen, &found), [site(0x2000)]);
+    assert_eq!(choice.next(&window, &seen, &found), [suspect(0x2000)]);
     let with = |change: &dyn Fn(&mut Observation)| {
         let mut seen = seen.clone();
         change(&mut seen);
@@ -124,5 +132,10 @@ fn what_succeeds_is_left_alone_for_ten_windows_and_what_fails_is_not() {
         .collect();
     assert_eq!(later, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     count(&mut window, site(0x2000), 0);
-    assert_eq!(choice.next(&window, &seen, &found), found);
+    window.attempts[0].cpus[0].nr_tried = 1;
+    assert_eq!(choice.next(&window, &seen, &found), [], "makes room");
+    window.attempts.clear();
+    assert_eq!(choice.next(&window, &seen, &found), [suspect(0x2000)]);
+    count(&mut window, site(0x2000), 0);
+    assert_eq!(choice.next(&window, &seen, &found), [suspect(0x2000)]);
 }
