@@ -71,6 +71,8 @@ pub enum CauseClass {
     WorkqueueHog,
     /// A thread that polls because it was told to.
     LegitimatePolling,
+    /// A clock outside of the CPUs, read over and over.
+    SlowClock,
     /// Threads spin in user space.
     UserSpin,
     /// A spin wait has been open far longer than any healthy one.
@@ -93,7 +95,7 @@ pub enum CauseClass {
 
 impl CauseClass {
     /// All.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::SpinCollapse,
         Self::HolderPreemption,
         Self::LongHold,
@@ -124,6 +126,7 @@ impl CauseClass {
         Self::ThunderingHerd,
         Self::WorkqueueHog,
         Self::LegitimatePolling,
+        Self::SlowClock,
         Self::UserSpin,
         Self::StuckSpin,
         Self::UntracedSpin,

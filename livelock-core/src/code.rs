@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempts::AttemptSite;
 use crate::ids::{CodeAddr, Tgid};
 
 /// Whose instructions an address is one of.
@@ -74,6 +75,8 @@ pub struct CodeFacts {
 pub trait Code {
     /// Facts about the instruction at `addr`; `None` if its code could not be seen or made sense of.
     fn facts(&self, space: CodeSpace, addr: CodeAddr) -> Option<CodeFacts>;
+    /// Attempts in the kernel function that starts at `function`; none if its code could not be seen.
+    fn attempts(&self, function: CodeAddr) -> Vec<AttemptSite>;
 }
 
 /// For a host whose code cannot be read. A recording brings its facts along.
@@ -83,6 +86,10 @@ pub struct NoCode;
 impl Code for NoCode {
     fn facts(&self, _space: CodeSpace, _addr: CodeAddr) -> Option<CodeFacts> {
         None
+    }
+
+    fn attempts(&self, _function: CodeAddr) -> Vec<AttemptSite> {
+        Vec::new()
     }
 }
 

@@ -7,6 +7,7 @@ pub mod accounting;
 pub mod activity;
 mod activity_details;
 mod activity_report;
+pub mod attempts;
 mod books;
 mod cause_class;
 pub mod code;

@@ -75,6 +75,39 @@ pub fn is_spin(function: &str) -> bool {
             .any(|prefix| function.starts_with(prefix))
 }
 
+/// Whether `function` reads a clock that lies outside of the CPU. Its loops wait for the device.
+#[must_use]
+pub fn is_slow_clock(function: &str) -> bool {
+    matches!(
+        function,
+        "read_hpet" | "acpi_pm_read" | "acpi_pm_read_verified" | "acpi_pm_read_slow" | "pit_read"
+    )
+}
+
+/// Functions that try to take a lock, and come back with a number that is not 0 if they did. Not `down_trylock`, which
+/// turns it round, nor those that kernels inline.
+const TRYLOCKS: &[&str] = &[
+    "_raw_spin_trylock",
+    "_raw_spin_trylock_bh",
+    "_raw_read_trylock",
+    "_raw_write_trylock",
+    "rt_spin_trylock",
+    "rt_spin_trylock_bh",
+    "rt_read_trylock",
+    "rt_write_trylock",
+    "rt_mutex_trylock",
+    "mutex_trylock",
+    "ww_mutex_trylock",
+    "down_read_trylock",
+    "down_write_trylock",
+];
+
+/// Whether `function` tries to take a lock.
+#[must_use]
+pub fn is_trylock(function: &str) -> bool {
+    TRYLOCKS.contains(&function)
+}
+
 /// Whether a CPU in `function` idles.
 #[must_use]
 pub fn is_idle(function: &str) -> bool {
@@ -104,6 +137,14 @@ mod tests {
     fn irq_restore_is_no_spin() {
         assert!(!is_spin("_raw_spin_unlock_irqrestore"));
         assert!(!is_spin("finish_task_switch"));
+    }
+
+    #[test]
+    fn trylocks_and_clocks_are_no_spin() {
+        assert!(is_trylock("_raw_spin_trylock") && !is_spin("_raw_spin_trylock"));
+        assert!(!is_trylock("down_trylock") && !is_trylock("_raw_spin_lock"));
+        assert!(is_slow_clock("read_hpet") && !is_spin("read_hpet"));
+        assert!(!is_slow_clock("ktime_get"));
     }
 
     #[test]

@@ -239,7 +239,7 @@ pub enum EvidenceSource {
     ProgressCounters,
     /// Waits still open.
     InFlight,
-    /// Programs of probe level 1.
+    /// Programs of probe level 1, and breakpoints that count.
     Activity,
     /// What the user declared as progress.
     DeclaredProgress,

@@ -15,11 +15,13 @@ use livelock_common::{
     CpuState, LockBank, RUNNABLE_SLOTS, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
     TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
+use livelock_core::attempts::{SiteAttempts, Suspect};
 use livelock_core::host::SamplerSource;
 use livelock_core::ids::{CpuId, LockAddr};
 use livelock_core::probes::GroupSet;
 
 use super::activity::Level1;
+use super::breakpoints::Breakpoints;
 use super::config::{CaptureConfig, TaskFilter};
 use super::control::ControlWord;
 use super::drain::Rings;
@@ -66,6 +68,7 @@ pub struct Capture {
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
     level1: Level1,
+    breakpoints: Breakpoints,
     btf: Btf,
     members: Members,
     _fork_link: Option<BtfTracePointLink>,
@@ -136,6 +139,7 @@ impl Capture {
             logger,
             sampler,
             level1,
+            breakpoints: Breakpoints::default(),
             btf,
             members: Members::new(members),
             _fork_link: fork_link,
@@ -237,6 +241,16 @@ impl Capture {
         self.level1.set(groups, &mut self.ebpf, &self.btf);
     }
 
+    /// Counts attempts of these from now on; see [`Self::take_attempts`].
+    pub fn count_attempts(&mut self, suspects: &[Suspect]) {
+        self.breakpoints.count(suspects);
+    }
+
+    /// What was counted last, if that is not too long ago. Waits for nothing.
+    pub fn take_attempts(&mut self) -> Vec<SiteAttempts> {
+        self.breakpoints.counted()
+    }
+
     /// The present groups.
     #[must_use]
     pub fn groups(&self) -> GroupSet {
@@ -259,6 +273,7 @@ impl Capture {
     /// their ends.
     pub fn detach(&mut self) {
         self.level1.detach_all();
+        self.breakpoints.stop();
         self.tracepoint_links.pop();
         std::thread::sleep(DETACH_GRACE);
         self.tracepoint_links.clear();

@@ -5,6 +5,7 @@
 
 mod activity;
 mod attach;
+mod breakpoints;
 mod config;
 mod control;
 mod declared;

@@ -48,9 +48,19 @@ impl Loop {
             .map(|(_, &step)| step)
     }
 
+    /// Whether an instruction of it begins at `addr`.
+    pub(super) fn contains(&self, addr: u64) -> bool {
+        self.body.contains_key(&addr)
+    }
+
+    /// Address of its first byte.
+    pub(super) fn first(&self) -> u64 {
+        self.body.first_key_value().map_or(0, |(&at, _)| at)
+    }
+
     /// From its first to its last byte.
     pub(super) fn len_bytes(&self) -> u32 {
-        let first = self.body.first_key_value().map_or(0, |(&at, _)| at);
+        let first = self.first();
         let last = self
             .body
             .iter()

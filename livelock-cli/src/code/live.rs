@@ -7,18 +7,28 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use livelock_core::attempts::AttemptSite;
 use livelock_core::code::{Code, CodeFacts, CodeSpace};
 use livelock_core::ids::CodeAddr;
 use livelock_core::names::Names;
+use livelock_core::spin_functions::is_trylock;
 
+use super::attempts::attempts;
 use super::error::CodeSource;
 use super::facts::{Bytes, facts_at};
+use super::flow::MAX_REACH_BYTES;
 use super::isa::Isa;
 use super::kcore::Kcore;
-use super::reader::{Question, Reader};
+use super::reader::{Question, Reader, Seen};
 
 /// Distinct addresses of a window: 99 samples per second and CPU, most of them at the same few.
 const MAX_ANSWERS: usize = 4096;
+
+/// How much of a function is searched for attempts. Few are longer, and what they try is near their begin.
+const MAX_SEARCHED_BYTES: u64 = 4096;
+
+/// Functions begin at multiples of this (`CONFIG_FUNCTION_ALIGNMENT`).
+const FUNCTION_ALIGNMENT_BYTES: u64 = 16;
 
 /// Code of this host. `Send` and `Sync`.
 #[derive(Debug)]
@@ -26,6 +36,8 @@ pub struct LiveCode {
     reader: Result<Mutex<Reader>, CodeSource>,
     kernel_refusal: Option<CodeSource>,
     answers: Mutex<HashMap<(CodeSpace, CodeAddr), Option<CodeFacts>>>,
+    /// By the start of their functions.
+    attempts: Mutex<HashMap<CodeAddr, Vec<AttemptSite>>>,
 }
 
 /// [`LiveCode`] with somebody who knows where kernel functions start.
@@ -48,6 +60,7 @@ impl LiveCode {
             reader: Reader::start(kcore).map(Mutex::new),
             kernel_refusal,
             answers: Mutex::default(),
+            attempts: Mutex::default(),
         }
     }
 
@@ -67,6 +80,7 @@ impl LiveCode {
     /// at each window's end.
     pub fn forget(&self) {
         held(&self.answers).clear();
+        held(&self.attempts).clear();
     }
 
     /// Facts about `addr`, or why there are none. Reads and decodes anew each time. `start_addr` is where its
@@ -77,23 +91,71 @@ impl LiveCode {
         addr: CodeAddr,
         start_addr: Option<CodeAddr>,
     ) -> Result<CodeFacts, CodeSource> {
-        if let (CodeSpace::Kernel, Some(refusal)) = (space, self.kernel_refusal) {
-            return Err(refusal);
-        }
         let question = Question {
             space,
             addr: addr.0,
             start_addr: start_addr.map(|start| start.0),
+            nr_bytes: MAX_REACH_BYTES,
         };
-        let reader = self.reader.as_ref().map_err(|&error| error)?;
-        let seen = held(reader).ask(question)?;
-        let code = Bytes {
-            isa: seen.isa,
-            base_addr: seen.base_addr,
-            bytes: &seen.bytes,
-        };
-        facts_at(&code, question.start_addr, addr.0).ok_or(CodeSource::Undecodable { addr: addr.0 })
+        let seen = self.ask(question)?;
+        facts_at(&seen.code(), question.start_addr, addr.0)
+            .ok_or(CodeSource::Undecodable { addr: addr.0 })
     }
+
+    /// Attempts in the kernel function that starts at `function`, or why there are none. Reads and decodes anew each
+    /// time.
+    pub fn search(
+        &self,
+        function: CodeAddr,
+        names: &dyn Names,
+    ) -> Result<Vec<AttemptSite>, CodeSource> {
+        let question = Question {
+            space: CodeSpace::Kernel,
+            addr: function.0,
+            start_addr: Some(function.0),
+            nr_bytes: MAX_SEARCHED_BYTES,
+        };
+        let seen = self.ask(question)?;
+        let code = seen.code();
+        let end_addr = end_of(function.0, code.base_addr + code.bytes.len() as u64, names);
+        let is_trylock = |addr: u64| {
+            names
+                .function(CodeAddr(addr))
+                .is_some_and(|callee| callee.offset_bytes == 0 && is_trylock(&callee.name))
+        };
+        Ok(attempts(&code, (function.0, end_addr), &is_trylock))
+    }
+
+    fn ask(&self, question: Question) -> Result<Seen, CodeSource> {
+        if let (CodeSpace::Kernel, Some(refusal)) = (question.space, self.kernel_refusal) {
+            return Err(refusal);
+        }
+        let reader = self.reader.as_ref().map_err(|&error| error)?;
+        held(reader).ask(question)
+    }
+}
+
+/// Where the function that starts at `start_addr` ends; `limit_addr` if it goes on to there.
+fn end_of(start_addr: u64, limit_addr: u64, names: &dyn Names) -> u64 {
+    let is_of_it = |addr: u64| {
+        names
+            .function(CodeAddr(addr))
+            .and_then(|function| addr.checked_sub(function.offset_bytes))
+            == Some(start_addr)
+    };
+    let mut inside = 0;
+    let mut outside = limit_addr
+        .saturating_sub(start_addr)
+        .div_ceil(FUNCTION_ALIGNMENT_BYTES);
+    while outside - inside > 1 {
+        let middle = inside + (outside - inside) / 2;
+        if is_of_it(start_addr + middle * FUNCTION_ALIGNMENT_BYTES) {
+            inside = middle;
+        } else {
+            outside = middle;
+        }
+    }
+    limit_addr.min(start_addr + outside * FUNCTION_ALIGNMENT_BYTES)
 }
 
 /// Decodes a pause loop: the decoder for x86 builds its tables when first used, the one for Arm has none.
@@ -131,6 +193,24 @@ impl Code for NamedCode<'_> {
         }
         answers.insert((space, addr), facts);
         facts
+    }
+
+    fn attempts(&self, function: CodeAddr) -> Vec<AttemptSite> {
+        if let Some(known) = held(&self.code.attempts).get(&function) {
+            return known.clone();
+        }
+        let found = match self.code.search(function, self.names) {
+            Ok(found) => found,
+            // Worth another try.
+            Err(CodeSource::Slow) => return Vec::new(),
+            Err(_) => Vec::new(),
+        };
+        let mut attempts = held(&self.code.attempts);
+        if attempts.len() >= MAX_ANSWERS {
+            attempts.clear();
+        }
+        attempts.insert(function, found.clone());
+        found
     }
 }
 

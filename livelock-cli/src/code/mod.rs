@@ -5,10 +5,11 @@
 //!
 //! Steps: `kcore` or `process` reads bytes, `x86` or `arm64` turns one instruction into a [`Step`],
 //! `before` finds where the instructions before an address begin, `flow` finds the loop, `facts` puts it
-//! together, `reader` does not wait for memory that is
+//! together, `attempts` finds trylocks and guarded reads, `reader` does not wait for memory that is
 //! locked, `live` caches.
 
 mod arm64;
+mod attempts;
 mod before;
 mod error;
 mod facts;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use livelock_core::code::CodeSpace;
 
 use super::error::CodeSource;
+use super::facts::Bytes;
 use super::flow::MAX_REACH_BYTES;
 use super::isa::Isa;
 use super::kcore::Kcore;
@@ -37,6 +38,8 @@ pub(super) struct Question {
     pub(super) addr: u64,
     /// Where the function starts, if anybody knows.
     pub(super) start_addr: Option<u64>,
+    /// How far to read from `addr` on.
+    pub(super) nr_bytes: u64,
 }
 
 /// What is there.
@@ -45,6 +48,16 @@ pub(super) struct Seen {
     pub(super) isa: Isa,
     pub(super) base_addr: u64,
     pub(super) bytes: Vec<u8>,
+}
+
+impl Seen {
+    pub(super) fn code(&self) -> Bytes<'_> {
+        Bytes {
+            isa: self.isa,
+            base_addr: self.base_addr,
+            bytes: &self.bytes,
+        }
+    }
 }
 
 type Answer = Result<Seen, CodeSource>;
@@ -135,13 +148,16 @@ fn around(
     read: impl Fn(u64, &mut [u8]) -> io::Result<usize>,
 ) -> Answer {
     let Question {
-        addr, start_addr, ..
+        addr,
+        start_addr,
+        nr_bytes,
+        ..
     } = question;
     let near = addr.saturating_sub(MAX_REACH_BYTES);
     let base = start_addr
         .filter(|&start| start <= near && addr - start <= MAX_START_BYTES)
         .unwrap_or(near);
-    let end = addr.saturating_add(MAX_REACH_BYTES + MAX_STEP_BYTES as u64);
+    let end = addr.saturating_add(nr_bytes + MAX_STEP_BYTES as u64);
     // What is before the page of `addr` may be mapped elsewhere or not at all.
     for base_addr in [base, addr - addr % PAGE_BYTES] {
         let mut bytes = vec![0; usize::try_from(end - base_addr).unwrap_or(0)];
@@ -169,6 +185,7 @@ mod tests {
         space: CodeSpace::Kernel,
         addr: 0x1800,
         start_addr: None,
+        nr_bytes: MAX_REACH_BYTES,
     };
 
     #[test]

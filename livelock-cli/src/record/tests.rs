@@ -97,6 +97,7 @@ fn close(second: u64) -> Close {
         events: counters(second + 1),
         readings: Vec::new(),
         code: Vec::new(),
+        attempts: Vec::new(),
         names: NewNames::default(),
     }
 }

@@ -5,9 +5,11 @@
 
 use std::collections::VecDeque;
 
+use livelock_core::attempts::Suspect;
 use livelock_core::code::{Code, CodeSpace};
 use livelock_core::declared::DeclaredReading;
-use livelock_core::escalation::Escalation;
+use livelock_core::detect::Observation;
+use livelock_core::escalation::{Escalation, SiteChoice, functions_to_search, is_busy_with_kernel};
 use livelock_core::event::Event;
 use livelock_core::ids::{CpuId, LockAddr, Pid};
 use livelock_core::names::Names;
@@ -47,6 +49,7 @@ impl Closed {
             events: self.events,
             readings: self.readings,
             code: self.window.code,
+            attempts: self.window.attempts,
             names,
         }
     }
@@ -111,6 +114,9 @@ pub(super) struct Desk {
     code: LiveCode,
     escalation: Escalation,
     groups: GroupSet,
+    /// `None`: attempts are not counted, at probe level 0 and where the tasks of the scope cannot be told from others.
+    site_choice: Option<SiteChoice>,
+    suspects: Vec<Suspect>,
     rt_hog: Option<Pid>,
     tape: Option<Tape>,
 }
@@ -131,12 +137,15 @@ impl Desk {
                 written = Written::PipeClosed;
             }
         }
+        let may_count = opening.max_level > 0 && !opening.scope.is_of_tasks();
         let desk = Self {
             bench: Bench::of(opening),
             names: prepared.names,
             code: prepared.code,
             escalation: Escalation::default(),
             groups: GroupSet::EMPTY,
+            site_choice: may_count.then(SiteChoice::default),
+            suspects: Vec::new(),
             rt_hog: None,
             tape,
         };
@@ -151,6 +160,11 @@ impl Desk {
     /// Probe groups that the next window deserves.
     pub(super) const fn groups(&self) -> GroupSet {
         self.groups
+    }
+
+    /// Where attempts are worth counting in the next window.
+    pub(super) fn suspects(&self) -> &[Suspect] {
+        &self.suspects
     }
 
     /// Judges what waits, in order.
@@ -196,6 +210,7 @@ impl Desk {
         let written =
             self.bench
                 .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;
+        self.choose_suspects(&closed.window, &seen);
         // Code changes rarely (processes end, static keys flip), and reading it is not free.
         if self.bench.nr_windows().is_multiple_of(FORGET_CODE_EVERY) {
             self.code.forget();
@@ -212,6 +227,30 @@ impl Desk {
             }
         }
         Ok(written)
+    }
+
+    /// Looks for attempts where the kernel spends its time.
+    fn choose_suspects(&mut self, window: &Window, seen: &Observation) {
+        let Some(choice) = &mut self.site_choice else {
+            return;
+        };
+        let mut found = Vec::new();
+        if is_busy_with_kernel(seen) {
+            let code = self.code.with_names(&self.names);
+            for function in functions_to_search(window, &self.names) {
+                found.extend(code.attempts(function));
+            }
+        }
+        self.suspects = choice.next(window, seen, &found);
+        for suspect in &self.suspects {
+            let function = self.names.function(suspect.site.begin);
+            let function = function.map_or_else(String::new, |function| function.name);
+            log::info!(
+                "counts attempts in {function} at {:x} on CPUs {:?}",
+                suspect.site.tried_at.0,
+                suspect.cpus
+            );
+        }
     }
 
     /// Takes the books after the last window, and ends.

@@ -153,6 +153,7 @@ pub(super) async fn observe(
                     }
                     pipeline.look_beside(desk.rt_hog());
                     pipeline.set_groups(desk.groups().up_to_level(session.max_level));
+                    pipeline.count_attempts(desk.suspects());
                 }
                 if is_last {
                     break EndedBy::Duration;

@@ -3,6 +3,7 @@
 //! In: attached probes and `/proc`. Out: windows. Refuses: to judge them.
 
 use anyhow::Context;
+use livelock_core::attempts::Suspect;
 use livelock_core::event::Event;
 use livelock_core::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use livelock_core::probes::{GroupSet, ProbeGroup};
@@ -117,9 +118,11 @@ impl Pipeline {
     /// recorded.
     pub(super) fn close_window(&mut self) -> anyhow::Result<(Window, Vec<Event>)> {
         self.drain();
+        let attempts = self.capture.take_attempts();
         let end = self.snapshot()?;
         let begin = std::mem::replace(&mut self.window_begin, end);
-        let window = self.builder.close(begin, end);
+        let mut window = self.builder.close(begin, end);
+        window.attempts = attempts;
         let (cost_pct, nr_begun) = programs(&window);
         if self.governor.closed_window(cost_pct, nr_begun) {
             self.capture
@@ -131,6 +134,11 @@ impl Pipeline {
     /// Looks at each close for threads that `hog`, a real-time task, keeps from its CPU.
     pub(super) fn look_beside(&mut self, hog: Option<Pid>) {
         self.kept_out.beside(hog);
+    }
+
+    /// Counts attempts of these from now on.
+    pub(super) fn count_attempts(&mut self, suspects: &[Suspect]) {
+        self.capture.count_attempts(suspects);
     }
 
     /// These groups of probe level 1 from now on.

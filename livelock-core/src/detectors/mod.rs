@@ -30,6 +30,7 @@ mod rt_starvation;
 mod rwsem_spin;
 mod seqlock_retry;
 mod slab_journal;
+mod slow_clock;
 mod spin_collapse;
 mod tasklist_signal;
 mod thundering_herd;

@@ -15,7 +15,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
     &[
     ],
     &[
-        "mutex_spin_on_owner", "mutex_optimistic_spin", "__mutex_lock", "__mutex_lock_slowpath",
+        "mutex_spin_on_owner", "mutex_optimistic_spin", "__mutex_lock*", "mutex_lock*",
     ],
     REMEDIES,
 )

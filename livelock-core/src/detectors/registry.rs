@@ -8,7 +8,7 @@ use super::{
     atomic_hot_line, cgroup_rstat, conntrack, console, fault_loop, futex_bucket, holder_preemption,
     interrupt_storm, ipi_storm, legitimate_polling, lockref, long_hold, memory_locks, mutex_spin,
     rcu, receive_livelock, reclaim_thrash, rt_starvation, rwsem_spin, seqlock_retry, slab_journal,
-    spin_collapse, tasklist_signal, thundering_herd, timer_storm, tracer_overhead,
+    slow_clock, spin_collapse, tasklist_signal, thundering_herd, timer_storm, tracer_overhead,
     transaction_restart, trylock_retry, user_spin, workqueue_hog, writeback_inode,
 };
 use crate::cause_class::CauseClass;
@@ -47,6 +47,7 @@ pub const DETECTORS: &[Detector] = &[
     thundering_herd::DETECTOR,
     workqueue_hog::DETECTOR,
     legitimate_polling::DETECTOR,
+    slow_clock::DETECTOR,
     user_spin::DETECTOR,
 ];
 

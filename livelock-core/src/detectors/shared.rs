@@ -6,9 +6,11 @@
 use super::facts::{Facts, sampled, signal};
 use super::registry::lock_belongs;
 use super::{Detection, Detector, Nature};
+use crate::attempts::{AttemptKind, AttemptRates};
 use crate::event::LockKind;
+use crate::ledger::tried::Tried;
 use crate::thresholds as at;
-use crate::verdict::EvidenceSource;
+use crate::verdict::{Evidence, EvidenceSource};
 
 /// CPUs wait on the class's locks, or spin in its functions where no tracepoint sees it.
 pub(super) fn place(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
@@ -156,6 +158,38 @@ pub(super) fn top_functions(detector: &Detector, facts: &Facts<'_>) -> String {
         .map(|(name, _)| name.as_str())
         .collect();
     names.join(", ")
+}
+
+/// Names of up to two functions whose attempts of `kind` fail, most sampled first, and the attempts of all of them.
+pub(super) fn attempts(facts: &Facts<'_>, kind: AttemptKind) -> (String, AttemptRates) {
+    let sites = facts.profile.tried.iter();
+    let mut tried: Vec<&Tried> = sites
+        .filter(|(site, _)| site.kind == kind)
+        .map(|(_, tried)| tried)
+        .collect();
+    tried.sort_by_key(|tried| std::cmp::Reverse(tried.nr));
+    let mut names: Vec<&str> = Vec::new();
+    let mut rates = AttemptRates::default();
+    for tried in tried {
+        let name = tried.function.as_deref().unwrap_or("an unnamed function");
+        if names.len() < 2 && !names.contains(&name) {
+            names.push(name);
+        }
+        rates.tried_per_sec += tried.rates().tried_per_sec;
+        rates.succeeded_per_sec += tried.rates().succeeded_per_sec;
+    }
+    (names.join(" and "), rates)
+}
+
+/// A share of attempts that fail as a signal.
+pub(super) fn failed(rates: AttemptRates, threshold: f64, text: String) -> Evidence {
+    signal(
+        "failed_attempts",
+        (100.0 * rates.failed_share().unwrap_or(0.0), "%"),
+        Some(100.0 * threshold),
+        EvidenceSource::Activity,
+        text,
+    )
 }
 
 /// Whether `name` is `pattern`, or begins with what stands before its `*`.

@@ -1,15 +1,19 @@
 //! Trylocks and back-offs that undo each other; kernel loops that retry.
 //!
-//! In: sampled kernel loops with a pause or an atomic instruction, on several CPUs, outside every traced wait. Out: a detection. Refuses: loops that only work: copies, checksums, ciphers have neither.
+//! In: counted trylocks that fail where samples lie; else sampled kernel loops with a pause or an atomic instruction, on several CPUs, outside every traced wait. Out: a detection. Refuses: loops that only work: copies, checksums, ciphers have neither.
+
+use std::collections::BTreeSet;
 
 use super::facts::{Facts, sampled, signal};
+use super::shared::{attempts, failed};
 use super::{Detection, Detector, Nature};
+use crate::attempts::AttemptKind;
 use crate::cause_class::CauseClass;
 use crate::ledger::profile::HotSpot;
 use crate::ledger::waste::retries;
 use crate::probes::Probe;
 use crate::thresholds as at;
-use crate::verdict::EvidenceSource;
+use crate::verdict::{Evidence, EvidenceSource};
 
 /// The class.
 #[rustfmt::skip] // lists of names
@@ -39,23 +43,8 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let spots: Vec<&HotSpot> = facts
-        .profile
-        .hot
-        .iter()
-        .filter(|(key, spot)| retries(key, spot))
-        .map(|(_, spot)| spot)
-        .collect();
-    let nr: u64 = spots.iter().map(|spot| spot.nr).sum();
-    let share = facts.of_samples(nr);
-    let cpus: std::collections::BTreeSet<_> = spots.iter().flat_map(|spot| &spot.cpus).collect();
-    if share < at::WORK_SHARE || cpus.len() < 2 {
-        return None;
-    }
-    let top = spots.iter().max_by_key(|spot| spot.nr)?;
-    let function = top.function.as_deref().unwrap_or("an unnamed function");
-    let text = format!("loops of {function} that retry, on {} CPUs", cpus.len());
-    let mut evidence = vec![sampled(facts, &text, share, at::WORK_SHARE)];
+    let seen = counted(facts).or_else(|| looked_at(facts))?;
+    let mut evidence = seen.evidence;
     if let Some(activity) = facts.seen_by(Probe::SysExit) {
         let nr_ok = activity.all_syscalls().nr_ok();
         evidence.push(signal(
@@ -72,8 +61,70 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     Some(Detection {
         class: detector.class,
         nature: Nature::Place,
+        share: seen.share,
+        evidence,
+        summary: seen.summary,
+    })
+}
+
+struct Seen {
+    share: f64,
+    evidence: Vec<Evidence>,
+    summary: String,
+}
+
+/// Trylocks were counted, and fail.
+fn counted(facts: &Facts<'_>) -> Option<Seen> {
+    let share = facts.profile.tried_in_vain(AttemptKind::Trylock);
+    if share < at::WORK_SHARE {
+        return None;
+    }
+    let (functions, rates) = attempts(facts, AttemptKind::Trylock);
+    let text = format!("{functions}, whose trylocks fail");
+    let evidence = vec![
+        sampled(facts, &text, share, at::WORK_SHARE),
+        failed(
+            rates,
+            at::TRYLOCKS_FAILED_SHARE,
+            format!(
+                "{:.0} trylocks a second in {functions}, of which {:.0} get the lock",
+                rates.tried_per_sec, rates.succeeded_per_sec
+            ),
+        ),
+    ];
+    Some(Seen {
         share,
         evidence,
+        summary: format!(
+            "{:.1} CPUs retry in {functions}: {:.0} trylocks a second, of which {:.0} get the lock",
+            facts.cpus(share),
+            rates.tried_per_sec,
+            rates.succeeded_per_sec
+        ),
+    })
+}
+
+/// The code looks like it.
+fn looked_at(facts: &Facts<'_>) -> Option<Seen> {
+    let spots: Vec<&HotSpot> = facts
+        .profile
+        .hot
+        .iter()
+        .filter(|(key, spot)| retries(key, spot))
+        .map(|(_, spot)| spot)
+        .collect();
+    let nr: u64 = spots.iter().map(|spot| spot.nr).sum();
+    let share = facts.of_samples(nr);
+    let cpus: BTreeSet<_> = spots.iter().flat_map(|spot| &spot.cpus).collect();
+    if share < at::WORK_SHARE || cpus.len() < 2 {
+        return None;
+    }
+    let top = spots.iter().max_by_key(|spot| spot.nr)?;
+    let function = top.function.as_deref().unwrap_or("an unnamed function");
+    let text = format!("loops of {function} that retry, on {} CPUs", cpus.len());
+    Some(Seen {
+        share,
+        evidence: vec![sampled(facts, &text, share, at::WORK_SHARE)],
         summary: format!(
             "{:.1} CPUs retry in {function}, where no lock queues them",
             facts.cpus(share)

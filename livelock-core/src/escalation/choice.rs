@@ -90,7 +90,12 @@ fn is_suspicious(seen: &Observation) -> bool {
         .stall_omega
         .is_some_and(|omega| omega >= at::OMEGA_WITH_BASELINE)
         && seen.is_corroborated();
-    if is_explained {
+    // That retries are in vain is known from here alone.
+    let rests_on_retries = seen
+        .sampled
+        .as_ref()
+        .is_some_and(|sampled| sampled.retry >= at::PLACE_SHARE);
+    if is_explained && !rests_on_retries {
         return false;
     }
     let spins = match (seen.omega, seen.busy) {

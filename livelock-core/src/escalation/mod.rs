@@ -6,6 +6,8 @@
 mod choice;
 mod cost;
 mod needs;
+mod sites;
 
 pub use choice::Escalation;
 pub use cost::{cost_ns, predicted_pct};
+pub use sites::{SiteChoice, functions_to_search, is_busy_with_kernel};

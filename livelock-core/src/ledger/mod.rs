@@ -11,4 +11,5 @@ pub mod shares;
 pub mod slope;
 mod tasks;
 pub mod time;
+pub mod tried;
 pub mod waste;

@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::attempts::{AttemptKind, AttemptSite};
 use crate::cause_class::CauseClass;
 use crate::code::{CodeFacts, CodeSpace};
 use crate::event::SampleEvent;
 use crate::ids::{CodeAddr, CpuId, Pid, Tgid};
+use crate::ledger::tried::Tried;
 use crate::thresholds as at;
 
 /// Priorities below are real-time (`MAX_RT_PRIO`, include/linux/sched/prio.h).
@@ -88,6 +90,8 @@ pub struct Profile {
     pub owners: BTreeMap<CpuId, BTreeMap<Pid, Owner>>,
     /// Functions of work items, with their samples.
     pub work: BTreeMap<String, u64>,
+    /// Where attempts were counted, and fail.
+    pub tried: BTreeMap<AttemptSite, Tried>,
 }
 
 /// Whose instruction, and which. Ordered, unlike [`CodeSpace`].
@@ -215,6 +219,23 @@ impl Profile {
         for (work, nr) in &later.work {
             bump(&mut self.work, work, *nr, NR_FUNCTIONS_KEPT);
         }
+        for (site, tried) in &later.tried {
+            if self.tried.len() < NR_FUNCTIONS_KEPT || self.tried.contains_key(site) {
+                self.tried.entry(*site).or_default().merge(tried);
+            }
+        }
+    }
+
+    /// Share of the busy samples that went into attempts of `kind` in vain. 0 of trylocks on one CPU: it takes two.
+    #[must_use]
+    pub fn tried_in_vain(&self, kind: AttemptKind) -> f64 {
+        let sites = || self.tried.iter().filter(|(site, _)| site.kind == kind);
+        let cpus: BTreeSet<_> = sites().flat_map(|(_, tried)| &tried.cpus).collect();
+        let nr: f64 = sites().map(|(_, tried)| tried.nr_in_vain(kind)).sum();
+        if self.nr_busy < at::NR_MIN_SAMPLES || (kind == AttemptKind::Trylock && cpus.len() < 2) {
+            return 0.0;
+        }
+        nr / self.nr_busy as f64
     }
 
     /// A real-time task that had a CPU nearly to itself.

@@ -6,6 +6,7 @@ use crate::event::{SampleEvent, SampleMode};
 use crate::ids::{Pid, Tgid};
 use crate::ledger::functions::{Function, Functions};
 use crate::ledger::profile::{Profile, Read};
+use crate::ledger::tried::Failing;
 use crate::names::Names;
 use crate::thresholds::NR_SPIN_FRAMES;
 use crate::window::Window;
@@ -50,6 +51,7 @@ pub fn read(
 ) -> (SampleCounts, Profile) {
     let mut counts = SampleCounts::default();
     let mut profile = Profile::default();
+    let mut failing = Failing::of(window);
     let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
     for sample in window.samples.iter().filter(|&sample| !is_own(sample)) {
         profile.nr += 1;
@@ -82,7 +84,12 @@ pub fn read(
             innermost: stack.first().and_then(Option::as_ref).map(|f| &*f.name),
             work: work_function(&stack),
         });
+        failing.book(sample, is_user || spins || sample.in_traced_spin, |frame| {
+            let function = stack.get(frame)?.as_ref()?;
+            Some(&*function.name)
+        });
     }
+    profile.tried = failing.into_tried();
     profile.explain(&window.code);
     (counts, profile)
 }

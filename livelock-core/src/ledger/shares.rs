@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempts::AttemptKind;
 use crate::cause_class::CauseClass;
 use crate::ledger::profile::{MAX_RT_PRIO, Profile};
 use crate::ledger::waste::retry_share;
@@ -18,7 +19,7 @@ pub struct SampledShares {
     pub by_class: BTreeMap<CauseClass, f64>,
     /// In work items.
     pub work: f64,
-    /// In kernel loops that retry, on several CPUs.
+    /// In kernel loops that retry, or where trylocks were counted and fail, on several CPUs.
     pub retry: f64,
     /// Of real-time tasks.
     pub real_time: f64,
@@ -40,7 +41,7 @@ pub fn shares(profile: &Profile) -> Option<SampledShares> {
     Some(SampledShares {
         by_class: classes.map(|(class, s)| (*class, of(s.nr))).collect(),
         work: of(profile.work.values().sum()),
-        retry: retry_share(profile),
+        retry: retry_share(profile).max(profile.tried_in_vain(AttemptKind::Trylock)),
         real_time: of(nr_real_time),
     })
 }

@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 
 use crate::activity::{Activity, HostCounter, HostCounters};
+use crate::attempts::AttemptKind;
 use crate::cause_class::CauseClass;
 use crate::event::LockKind;
 use crate::ledger::profile::{HotKey, HotSpot, Profile};
 use crate::ledger::time::{TimeBooks, share};
 use crate::probes::Probe;
-use crate::spin_functions::is_spin;
+use crate::spin_functions::{is_slow_clock, is_spin};
 use crate::thresholds as at;
 use crate::window::Window;
 
@@ -108,12 +109,20 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
             0
         },
         fault_ns: of_busy(sampled(CauseClass::FaultLoop) * repeated_faults(window)),
-        retry_ns: if nothing_returns(window, books) {
-            of_busy(retry_share(profile))
-        } else {
-            0
-        },
+        retry_ns: of_busy(retries_in_vain(window, profile, books)),
     }
+}
+
+/// Share of busy samples in kernel loops that retry in vain. Reads that start over were counted, and nothing of them is
+/// left. Trylocks that fail were counted as well, but who tries may do something useful besides, as may a loop that
+/// only looks like one: those are in vain if next to no system call succeeds meanwhile.
+fn retries_in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> f64 {
+    let trylocks = if nothing_returns(window, books) {
+        retry_share(profile).max(profile.tried_in_vain(AttemptKind::Trylock))
+    } else {
+        0.0
+    };
+    (trylocks + profile.tried_in_vain(AttemptKind::SeqRead)).min(1.0)
 }
 
 /// Share of the faults that are the one before over again; 0 if they are too few to matter, or not counted.
@@ -148,17 +157,18 @@ fn nothing_returns(window: &Window, books: &TimeBooks) -> bool {
 }
 
 /// Whether code at `spot` retries: a tight kernel loop with a pause or an atomic instruction, and none of the
-/// locks that samples know by name.
+/// locks that samples know by name, nor a clock for whose device it waits.
 #[must_use]
 pub fn retries(key: &HotKey, spot: &HotSpot) -> bool {
-    let is_lock = spot.function.as_deref().is_some_and(is_spin);
+    let is_known = |function: &str| is_spin(function) || is_slow_clock(function);
+    let is_known = spot.function.as_deref().is_some_and(is_known);
     let loops = spot.facts.is_some_and(|code| {
         let is_tight = code
             .loop_len_bytes
             .is_some_and(|len| len <= at::TIGHT_LOOP_BYTES);
         code.in_loop && (code.loop_has_pause || (code.loop_has_atomic && is_tight))
     });
-    key.tgid.is_none() && !is_lock && loops
+    key.tgid.is_none() && !is_known && loops
 }
 
 /// Share of busy samples in such loops; 0 if only one CPU is in them.

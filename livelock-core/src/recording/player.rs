@@ -149,6 +149,7 @@ impl<'b> Player<'b> {
         self.fold(close.events);
         let mut window = self.builder.close(close.begin, close.end);
         window.code = close.code;
+        window.attempts = close.attempts;
         window
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::NewNames;
+use crate::attempts::SiteAttempts;
 use crate::code::{CodeFacts, CodeSpace};
 use crate::declared::{DeclaredReading, Source, default_stall_ns};
 use crate::event::Event;
@@ -93,6 +94,9 @@ pub struct Close {
     pub readings: Vec<DeclaredReading>,
     /// What the code is like at instructions that were sampled often.
     pub code: Vec<(CodeSpace, CodeAddr, CodeFacts)>,
+    /// What was counted where kernel code attempts something.
+    #[serde(default)]
+    pub attempts: Vec<SiteAttempts>,
     /// Names that were not known before.
     pub names: NewNames,
 }

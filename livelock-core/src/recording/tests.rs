@@ -64,6 +64,7 @@ fn close(nr_events: u32) -> Close {
         events: (0..nr_events).map(wait).collect(),
         readings: Vec::new(),
         code: Vec::new(),
+        attempts: Vec::new(),
         names: NewNames::default(),
     }
 }

@@ -276,6 +276,7 @@ impl WindowBuilder {
             activity,
             starved,
             code: Vec::new(),
+            attempts: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, HostCounters, StarvedTask};
+use crate::attempts::SiteAttempts;
 use crate::code::{CodeFacts, CodeSpace};
 use crate::event::{
     CpuCounters, CpuTimes, InFlightWait, LockKind, OwnProcess, ProgressCounters, SampleEvent,
@@ -97,6 +98,9 @@ pub struct Window {
     pub starved: Vec<StarvedTask>,
     /// What the code is like at instructions that were sampled often.
     pub code: Vec<(CodeSpace, CodeAddr, CodeFacts)>,
+    /// What was counted where kernel code that takes much time attempts something; empty: nothing was counted.
+    #[serde(default)]
+    pub attempts: Vec<SiteAttempts>,
 }
 
 impl Window {

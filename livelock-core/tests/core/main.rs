@@ -22,6 +22,7 @@ mod scenarios;
 #[cfg(test)]
 mod scoped;
 #[cfg(test)]
+mod sites;
 mod sustained;
 #[cfg(test)]
 mod tasks;

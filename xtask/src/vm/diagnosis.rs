@@ -57,17 +57,20 @@ impl Diagnosis {
     /// The diagnosis. Times are taken from `/proc/uptime`, in hundredths of a second.
     /// With `is_recorded` its recording is among the results.
     pub(crate) fn script(&self, is_recorded: bool) -> String {
-        let more = if is_recorded {
-            "--record /result/recording"
-        } else {
-            ""
-        };
+        let more = record_argument(is_recorded);
         format!("{BEGIN}{}{END}", self.observe(more))
     }
 
     /// The same with a file read twice, when the probes are attached and when the window ends: attaching and
     /// judging take seconds on CPUs that spin, and what the load did then is not what the verdict is about.
-    pub(crate) fn script_with_readings(&self, file: &str, before: &str, after: &str) -> String {
+    pub(crate) fn script_with_readings(
+        &self,
+        is_recorded: bool,
+        file: &str,
+        before: &str,
+        after: &str,
+    ) -> String {
+        let more = record_argument(is_recorded);
         format!(
             "{BEGIN}(
 {observe}) &
@@ -78,7 +81,7 @@ sleep {window}
 cat {file} >/result/{after}
 wait $tool
 {END}",
-            observe = self.observe("--verbose"),
+            observe = self.observe(&format!("--verbose {more}")),
             window = guest::quote(&self.diagnose_duration),
         )
     }
@@ -116,6 +119,14 @@ echo $? >/result/diagnose_exit_code
             guest::quote(&self.diagnose_duration),
             args.join(" ")
         )
+    }
+}
+
+const fn record_argument(is_recorded: bool) -> &'static str {
+    if is_recorded {
+        "--record /result/recording"
+    } else {
+        ""
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: a mode, module parameters, a machine. Out: one JSON object with the module's books before and
 //! after, and what the tool said. Refuses: to judge whether the tool is right; that is for the caller.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -28,6 +29,9 @@ pub(crate) struct Args {
     /// Mode of the module, such as spin-hot; an unknown one makes it list what it knows
     #[arg(long, value_name = "MODE")]
     mode: String,
+    /// Bring the recording of the diagnosis back, as FILE
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Parameters of the module: nr_threads, hold_ns, work_ns, duration_ms
     #[arg(value_name = "NAME=VALUE", value_parser = module::parameter)]
     parameters: Vec<String>,
@@ -55,6 +59,9 @@ struct Report {
 /// Runs the mode and prints the report.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let results = guest::run(&args.machine, &args.content, true, &script(args))?;
+    if let Some(path) = &args.record {
+        diagnosis::keep_recording(&results, path)?;
+    }
     let report = report(args, &results)?;
     let line = serde_json::to_string(&report).context("failed to write the report")?;
     println!("{line}");
@@ -63,9 +70,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The guest's side.
 fn script(args: &Args) -> String {
-    let readings =
-        args.diagnosis
-            .script_with_readings(module::BOOKS, "truth_before", "truth_after");
+    let readings = args.diagnosis.script_with_readings(
+        args.record.is_some(),
+        module::BOOKS,
+        "truth_before",
+        "truth_after",
+    );
     [
         module::insmod(&args.mode, &args.parameters),
         args.diagnosis.delay_script(),

@@ -4,6 +4,7 @@
 
 mod any;
 mod arm64;
+mod attempts;
 mod shapes;
 mod x86;
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use livelock_core::activity::{Activity, HostCounter, HostCounters, StarvedTask};
+use livelock_core::attempts::SiteAttempts;
 use livelock_core::code::{CodeFacts, CodeSpace};
 use livelock_core::event::{
     CpuCounters, CpuTimes, Event, LockKind, LockTotals, ProgressCounters, SampleEvent, SampleMode,
@@ -20,7 +21,7 @@ use livelock_core::window::WindowBuilder;
 use crate::scenario::{empty_totals, host};
 
 const SECOND_NS: u64 = 1_000_000_000;
-const NR_CPUS: u32 = 4;
+pub(super) const NR_CPUS: u32 = 4;
 
 /// Where a part of the samples of each CPU land.
 #[derive(Clone, Copy)]
@@ -71,6 +72,7 @@ pub(super) struct Second {
     pub(super) pages: (u64, u64),
     pub(super) activity: Option<Activity>,
     pub(super) starved: Option<StarvedTask>,
+    pub(super) attempts: Vec<SiteAttempts>,
 }
 
 /// Eight such seconds, judged.
@@ -89,6 +91,7 @@ pub(super) fn judge(second: &Second) -> Verdict {
         }
         let mut window = builder.close(MonotonicNs(end.0 - SECOND_NS), end);
         window.code = code(second);
+        window.attempts.clone_from(&second.attempts);
         judge.observe(&window, &Functions);
     }
     judge.verdict(&Functions)
@@ -280,9 +283,10 @@ const FUNCTIONS: &[&str] = &[
     "process_one_work",
     "bpf_prog_deadbeef",
     "aes_encrypt",
+    "prune_guarded",
 ];
 
-fn place_of(function: &str) -> u64 {
+pub(super) fn place_of(function: &str) -> u64 {
     let place = FUNCTIONS.iter().position(|f| *f == function);
     0x10_000 * (place.expect("a function of the table") as u64 + 1)
 }

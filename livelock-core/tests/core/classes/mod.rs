@@ -1,5 +1,6 @@
 //! Every way to be busy that needs no lock event, each beside what looks like it.
 
+mod attempts;
 mod bench;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,141 @@
+//! Where attempts deserve to be counted: in kernel functions below which busy CPUs spend their time.
+//!
+//! In: windows, names, and the attempts that somebody found in the code of such functions. Out: the sites of the next
+//! window. Refuses: to count again soon what has turned out to succeed; counting is not free.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::attempts::{AttemptSite, Suspect};
+use crate::detect::Observation;
+use crate::event::{SampleEvent, SampleMode};
+use crate::ids::{CodeAddr, CpuId};
+use crate::names::Names;
+use crate::thresholds as at;
+use crate::window::Window;
+
+/// Return addresses of a window that are looked up: those of a few call chains.
+const NR_ADDRS_LOOKED_UP: usize = 256;
+
+/// Windows for which a site at which too little was tried makes room for others.
+const NR_WINDOWS_UNTRIED: u32 = 1;
+
+/// Decides on the sites.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteChoice {
+    /// Windows for which a site is left alone.
+    barred: BTreeMap<AttemptSite, u32>,
+}
+
+impl SiteChoice {
+    /// Takes a window with what was counted in it, and all `found`; says which the next window deserves.
+    pub fn next(
+        &mut self,
+        window: &Window,
+        seen: &Observation,
+        found: &[AttemptSite],
+    ) -> Vec<Suspect> {
+        self.barred.retain(|_, nr_windows| {
+            *nr_windows -= 1;
+            *nr_windows > 0
+        });
+        for counted in window.attempts.iter().filter(|counted| !counted.fails()) {
+            // Who did not get to run did not try.
+            let nr_windows = if counted.nr_tried() < at::NR_MIN_TRIES {
+                NR_WINDOWS_UNTRIED
+            } else {
+                at::NR_BARRED_WINDOWS
+            };
+            self.barred.insert(counted.site, nr_windows);
+        }
+        if !is_busy_with_kernel(seen) {
+            return Vec::new();
+        }
+        let nr_busy = busy(window).count();
+        let least = at::ATTEMPTS_SHARE * nr_busy as f64;
+        let mut ranked: Vec<(u64, Suspect)> = found
+            .iter()
+            .filter(|site| !self.barred.contains_key(site))
+            .map(|site| suspect(window, *site))
+            .filter(|&(nr, _)| nr > 0 && nr as f64 >= least)
+            .collect();
+        let is_failing: BTreeSet<AttemptSite> =
+            window.attempts.iter().map(|counted| counted.site).collect();
+        ranked.sort_by_key(|(nr, suspect)| {
+            let site = suspect.site;
+            (Reverse(is_failing.contains(&site)), Reverse(*nr), site)
+        });
+        ranked.truncate(at::NR_SITES_COUNTED);
+        ranked.into_iter().map(|(_, suspect)| suspect).collect()
+    }
+}
+
+/// Samples at `site`, and the CPUs that they are of.
+fn suspect(window: &Window, site: AttemptSite) -> (u64, Suspect) {
+    let mut by_cpu: BTreeMap<CpuId, u64> = BTreeMap::new();
+    let is_there = |sample: &&SampleEvent| {
+        is_work(sample) && sample.frames.iter().any(|&frame| site.covers(frame))
+    };
+    for sample in busy(window).filter(is_there) {
+        *by_cpu.entry(sample.cpu).or_default() += 1;
+    }
+    let nr = by_cpu.values().sum();
+    let mut cpus: Vec<(u64, CpuId)> = by_cpu.into_iter().map(|(cpu, nr)| (nr, cpu)).collect();
+    cpus.sort_by_key(|&(nr, cpu)| (Reverse(nr), cpu));
+    cpus.truncate(at::NR_CPUS_COUNTED);
+    let cpus = cpus.into_iter().map(|(_, cpu)| cpu).collect();
+    (nr, Suspect { site, cpus })
+}
+
+/// Starts of the kernel functions below which busy CPUs often are, most often first.
+#[must_use]
+pub fn functions_to_search(window: &Window, names: &dyn Names) -> Vec<CodeAddr> {
+    let mut by_addr: BTreeMap<CodeAddr, u64> = BTreeMap::new();
+    for sample in busy(window).filter(|sample| is_work(sample)) {
+        for frame in sample.frames.iter().copied().collect::<BTreeSet<_>>() {
+            *by_addr.entry(frame).or_default() += 1;
+        }
+    }
+    let mut addrs: Vec<(u64, CodeAddr)> = by_addr
+        .into_iter()
+        .map(|(addr, nr)| (nr, addr))
+        .filter(|&(nr, _)| nr >= at::NR_HOT_SAMPLES)
+        .collect();
+    addrs.sort_by_key(|&(nr, addr)| (Reverse(nr), addr));
+    addrs.truncate(NR_ADDRS_LOOKED_UP);
+    let mut by_function: BTreeMap<CodeAddr, u64> = BTreeMap::new();
+    for (nr, addr) in addrs {
+        let start = names
+            .function(addr)
+            .and_then(|function| addr.0.checked_sub(function.offset_bytes));
+        if let Some(start) = start {
+            *by_function.entry(CodeAddr(start)).or_default() += nr;
+        }
+    }
+    let least = at::ATTEMPTS_SHARE * busy(window).count() as f64;
+    let mut functions: Vec<(u64, CodeAddr)> = by_function
+        .into_iter()
+        .map(|(start, nr)| (nr, start))
+        .filter(|&(nr, _)| nr as f64 >= least)
+        .collect();
+    functions.sort_by_key(|&(nr, start)| (Reverse(nr), start));
+    functions.truncate(at::NR_FUNCTIONS_SEARCHED);
+    functions.into_iter().map(|(_, start)| start).collect()
+}
+
+/// Whether it is worth to ask what the kernel attempts.
+#[must_use]
+pub fn is_busy_with_kernel(seen: &Observation) -> bool {
+    seen.busy.is_some_and(|busy| busy >= at::BUSY_FOR_STATUS)
+        && seen.user_share.is_none_or(|user| user < at::MAJORITY)
+}
+
+fn busy(window: &Window) -> impl Iterator<Item = &SampleEvent> {
+    let is_busy = |sample: &&SampleEvent| sample.task.pid.0 != 0 && !sample.in_self;
+    window.samples.iter().filter(is_busy)
+}
+
+/// What no tracepoint calls waiting.
+fn is_work(sample: &SampleEvent) -> bool {
+    sample.mode == SampleMode::Kernel && !sample.in_traced_spin
+}
