@@ -1,19 +1,20 @@
 # The guest's side of the corpus. In: the variables and the function `tool` that script.rs sets before this, the calls of
-# observe_lab and observe_truth that follow it. Out: the files of each task, over the console as soon as it is over,
-# named INDEX.NAME; INDEX.end is the last. Refuses: to wait for anything without a limit; after a load that cannot be ended it
+# observe_lab and observe_truth that follow it. Out: the files of each task as an archive, INDEX.archive, over the console as soon
+# as it is over; INDEX.end is the last. Refuses: to wait for anything without a limit; after a load that cannot be ended it
 # stops, because the next one would not be alone.
 module=/bin/livelock_truth.ko
 books=/proc/livelock_truth
 mkdir -p /run/corpus
 cd /run/corpus
 
+# One archive, because each process costs an emulated CPU as much as kilobytes do; compressed, because the console takes some
+# ten kilobytes a second.
 emit() {
-	for path in *; do
-		echo
-		echo "@@livelock-vm begin $1.$path $(wc -c <"$path")"
-		base64 "$path" | sed 's/^/@@:/'
-		echo "@@livelock-vm end $1.$path"
-	done
+	tar -cf - * | gzip >/run/archive
+	echo
+	echo "@@livelock-vm begin $1.archive $(wc -c </run/archive)"
+	base64 /run/archive | sed 's/^/@@:/'
+	echo "@@livelock-vm end $1.archive"
 	echo "@@livelock-vm begin $1.end 0"
 	echo "@@livelock-vm end $1.end"
 }
@@ -53,10 +54,21 @@ diagnose() {
 	now >end_of_diagnosis
 }
 
+# What the load has left to the kernel's workers gets done while the console takes the results.
 finish() {
 	now >finished
 	emit $1 >/dev/console
-	sleep $pause_secs
+}
+
+# Files are made and processes started before all threads are there; a load that needs long for that is not to be diagnosed
+# before it begins.
+await_threads() {
+	tries=$end_tries
+	while [ $tries -gt 0 ] && alive $1; do
+		[ "$(ls /proc/$1/task 2>/dev/null | wc -l)" -gt $nr_cpus ] && return
+		sleep 0.1
+		tries=$((tries - 1))
+	done
 }
 
 # Task, folder for files, 1 if one thread is to be measured before, scenario.
@@ -68,6 +80,7 @@ observe_lab() {
 	fi
 	TMPDIR="$2" livelock-lab "$4" --threads $nr_cpus --pin --duration ${lab_secs}s >lab 2>lab_stderr &
 	load=$!
+	await_threads $load
 	sleep $delay_secs
 	if alive $load; then
 		diagnose

@@ -1,6 +1,6 @@
 //! The console log of a guest, while it grows.
 //!
-//! In: the log's path. Out: the files of each task that is over. Refuses: garbled files, which are
+//! In: the log's path. Out: the files of each task that is over. Refuses: garbled archives, which are
 //! left out with a warning; what they held is then missing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::archive;
 use crate::vm::console::{Piece, Reader, Results};
 use crate::vm::guest::alarm_lines;
 
@@ -64,7 +65,7 @@ impl Log {
 
     fn line(&mut self, line: &[u8], news: &mut News) {
         match self.reader.line(line) {
-            Ok(Some(Piece::File(name, content))) => self.file(&name, content, news),
+            Ok(Some(Piece::File(name, content))) => self.file(&name, &content, news),
             Ok(Some(Piece::Start)) => self.has_started = true,
             Ok(Some(Piece::Done)) => self.is_done = true,
             Ok(None) => {
@@ -83,8 +84,8 @@ impl Log {
         news.is_alive = true;
     }
 
-    /// `INDEX.NAME` belongs to a task; everything else is the guest's own.
-    fn file(&mut self, name: &str, content: Vec<u8>, news: &mut News) {
+    /// `INDEX.archive` and `INDEX.end` belong to a task; everything else is the guest's own.
+    fn file(&mut self, name: &str, content: &[u8], news: &mut News) {
         let Some((index, name)) = name.split_once('.') else {
             return;
         };
@@ -96,11 +97,13 @@ impl Log {
                 let files = self.files.remove(&index).unwrap_or_default();
                 news.finished.push((index, files));
             }
-        } else {
-            self.files
-                .entry(index)
-                .or_default()
-                .insert(name.to_owned(), content);
+        } else if name == "archive" {
+            match archive::unpack(content) {
+                Ok(files) => {
+                    self.files.insert(index, files);
+                }
+                Err(err) => eprintln!("corpus: warning: the results of task {index}: {err:#}"),
+            }
         }
     }
 }
@@ -109,6 +112,9 @@ impl Log {
 mod tests {
     use super::*;
 
+    const ARCHIVE: &str = "H4sIAAAAAAACA+3Iuw2DQBRE0QduZEtAYg31QEzEp38WIkRuS4hzkjuaaRjj15qiy/lscW/RXvbxd+23j9TEH2zLOswpxUtV9ScAAAAAAAAAAAB4nh0Mr3WBACgAAA==";
+    const ARCHIVE_BYTES: usize = 94;
+
     #[test]
     fn results_are_taken_as_the_log_grows_and_complaints_are_kept() {
         let dir = std::env::temp_dir().join(format!("livelock-corpus-{}", std::process::id()));
@@ -116,10 +122,13 @@ mod tests {
         let path = dir.join("log");
         let mut log = Log::default();
         assert!(!log.read(&path).unwrap().is_alive);
-        let text = "@@livelock-vm start\r\n@@livelock-vm begin 1.lab 3\r\n@@:AQID\r\n\
-            @@livelock-vm end 1.lab\r\n@@livelock-vm begin 1.bad 9\r\n@@:AQID\r\n\
-            @@livelock-vm end 1.bad\r\n@@livelock-vm begin 1.end 0\r\n@@livelock-vm e";
-        std::fs::write(&path, text).unwrap();
+        // `printf '\001\002\003' >lab; tar -cf - lab | gzip`
+        let text = format!(
+            "@@livelock-vm start\r\n@@livelock-vm begin 1.archive {ARCHIVE_BYTES}\r\n@@:{ARCHIVE}\r\n\
+            @@livelock-vm end 1.archive\r\n@@livelock-vm begin 2.archive 9\r\n@@:AQID\r\n\
+            @@livelock-vm end 2.archive\r\n@@livelock-vm begin 1.end 0\r\n@@livelock-vm e"
+        );
+        std::fs::write(&path, &text).unwrap();
         let news = log.read(&path).unwrap();
         assert!(news.is_alive && news.finished.is_empty());
         let text = format!("{text}nd 1.end\r\n");
@@ -128,7 +137,7 @@ mod tests {
         assert_eq!(news.finished.len(), 1);
         assert_eq!(news.finished[0].0, 1);
         assert_eq!(news.finished[0].1.bytes("lab"), [1, 2, 3]);
-        assert_eq!(news.finished[0].1.bytes("bad"), b"");
+        assert_eq!(news.finished[0].1.bytes("truth_after"), b"");
         let alarm = "[9] watchdog: BUG: soft lockup - CPU#1 stuck for 22s!\r\n";
         std::fs::write(&path, format!("{text}@@:bug: AAAA\r\n{alarm}")).unwrap();
         assert!(!log.read(&path).unwrap().is_alive);

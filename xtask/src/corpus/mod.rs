@@ -4,6 +4,7 @@
 //! In: arguments. Out: a table or JSON, and what got worse than a baseline. Refuses: to count what
 //! was not measured as right or wrong.
 
+mod archive;
 mod args;
 mod baseline;
 mod catalogue;

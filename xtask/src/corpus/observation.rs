@@ -3,6 +3,8 @@
 //! In: the files that the guest sent. Out: what of the verdict is scored. Refuses: to take a verdict
 //! for one on a scenario that had ended, or never begun.
 
+use std::fs;
+
 use livelock_core::verdict::{CauseClass, Confidence, Status, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,6 +85,9 @@ pub(super) struct Measured {
     /// Time in the guest from the begin of the task to the end of its load.
     #[serde(default)]
     pub(super) guest_secs: Option<f64>,
+    /// One-minute load average of the machine below the guest, when the task was over.
+    #[serde(default)]
+    pub(super) machine_load: Option<f64>,
     /// The lab's threads began to work only during the diagnosis.
     pub(super) is_late: bool,
 }
@@ -154,7 +159,14 @@ fn measure(task: &Task, nr_cpus: u32, files: &Results) -> Result<Measured, Strin
         }
     };
     measured.guest_secs = between(files, "started", "finished");
+    measured.machine_load = machine_load();
     Ok(measured)
+}
+
+/// What else the machine had to do, the guest included; a collapse gets deeper and a diagnosis slower with it.
+fn machine_load() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 fn of_lab(verdict: Verdict, files: &Results) -> Measured {
@@ -203,6 +215,7 @@ fn from_verdict(verdict: Verdict) -> Measured {
         alone_ops_per_sec: None,
         truth: None,
         guest_secs: None,
+        machine_load: None,
         is_late: false,
         summary: verdict.cause.summary,
     }

@@ -182,6 +182,14 @@ pub(super) struct Score {
     pub(super) place_at_1: Share,
     pub(super) own_cost_median_pct: Option<f64>,
     pub(super) own_cost_max_pct: Option<f64>,
+    /// Time in the guest that a task took, without sending its results.
+    #[serde(default)]
+    pub(super) guest_secs_median: Option<f64>,
+    /// Load of the machine below the guests: figures of guests that got no CPU say little of the tool.
+    #[serde(default)]
+    pub(super) machine_load_median: Option<f64>,
+    #[serde(default)]
+    pub(super) machine_load_max: Option<f64>,
     /// Observations whose books close.
     pub(super) books_closed: Share,
 }
@@ -227,11 +235,13 @@ pub(super) fn score(observations: &[Observation]) -> Score {
         .filter_map(|(_, measured, _)| measured.first_verdict_ns)
         .collect();
     detect_ns.sort_unstable();
-    let mut costs: Vec<f64> = measured
-        .iter()
-        .map(|(_, measured, _)| measured.own_cost_pct)
-        .collect();
-    costs.sort_unstable_by(f64::total_cmp);
+    let sorted = |of: fn(&Measured) -> Option<f64>| {
+        let mut values: Vec<f64> = measured.iter().filter_map(|item| of(item.1)).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values
+    };
+    let costs = sorted(|measured| Some(measured.own_cost_pct));
+    let loads = sorted(|measured| measured.machine_load);
 
     Score {
         measured: Share::new(measured.len() as u32, observations.len() as u32),
@@ -286,6 +296,9 @@ pub(super) fn score(observations: &[Observation]) -> Score {
         place_at_1: Share::count(observations.iter().filter_map(place_is_right)),
         own_cost_median_pct: percentile(&costs, 50),
         own_cost_max_pct: costs.last().copied(),
+        guest_secs_median: percentile(&sorted(|measured| measured.guest_secs), 50),
+        machine_load_median: percentile(&loads, 50),
+        machine_load_max: loads.last().copied(),
         books_closed: Share::count(
             measured
                 .iter()

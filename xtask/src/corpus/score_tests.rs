@@ -30,6 +30,7 @@ pub(in crate::corpus) fn measured(status: Status) -> Measured {
         alone_ops_per_sec: None,
         truth: None,
         guest_secs: None,
+        machine_load: None,
         is_late: false,
     }
 }

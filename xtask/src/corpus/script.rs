@@ -14,11 +14,8 @@ const FUNCTIONS: &str = include_str!("guest.sh");
 /// several seconds.
 const DIAGNOSE_EXTRA_SECS: u64 = 60;
 
-/// How long a load may take to end after SIGTERM, and once more after SIGKILL.
+/// How long a load may take to have all its threads, to end after SIGTERM, and once more after SIGKILL.
 const LOAD_END_SECS: u64 = 15;
-
-/// Between two scenarios, for what the first has left to the kernel's workers.
-const PAUSE_SECS: u64 = 1;
 
 /// How long one thread alone is measured, in seconds: 15 times as long as the lab takes to look at its clock, and short
 /// beside the diagnosis.
@@ -50,8 +47,7 @@ impl Look {
             + self.delay_secs
             + self.diagnose_secs
             + DIAGNOSE_EXTRA_SECS
-            + 2 * LOAD_END_SECS
-            + PAUSE_SECS
+            + 3 * LOAD_END_SECS
     }
 }
 
@@ -89,7 +85,6 @@ delay_secs={delay_secs}
 diagnose_secs={diagnose_secs}
 alone_secs={ALONE_SECS}
 alone_limit_secs={ALONE_LIMIT_SECS}
-pause_secs={PAUSE_SECS}
 end_tries={end_tries}
 lab_secs={lab_secs}
 tool() {{

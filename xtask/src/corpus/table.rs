@@ -102,6 +102,16 @@ const ROWS: &[(&str, Figure)] = &[
     ("own cost, median", |score| pct(score.own_cost_median_pct)),
     ("own cost, largest", |score| pct(score.own_cost_max_pct)),
     ("books closed", |score| share(score.books_closed)),
+    ("time in the guest for one scenario, median", |score| {
+        score
+            .guest_secs_median
+            .map_or_else(|| "–".to_owned(), |secs| format!("{secs:.0} s"))
+    }),
+    ("load average of the machine, median / largest", |score| {
+        [score.machine_load_median, score.machine_load_max]
+            .map(whole)
+            .join(" / ")
+    }),
 ];
 
 fn share(share: Share) -> String {
