@@ -15,6 +15,8 @@ pub struct Probes {
     pub level: u8,
     /// Whether the scope is one of tasks.
     pub is_of_tasks: bool,
+    /// Whether details of some locks only are taken.
+    pub is_filtered: bool,
 }
 
 /// Those that apply.
@@ -86,6 +88,14 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes) -> Vec<BlindSpot> {
             "interrupts, steal and packets belong to no task and are left out; what an interrupt does while a task \
              of the scope runs counts as that task's",
             "run without --cgroup or --pid",
+        ));
+    }
+    if probes.is_filtered {
+        spots.push(spot(
+            "unlisted-locks",
+            "of locks that --kind or --lock leaves out no stacks were taken: they have no paths, and where only a path \
+             would tell their name, none",
+            "status, ledgers and accounting count them all the same; run without the option to see their paths",
         ));
     }
     if probes.level == 0 {

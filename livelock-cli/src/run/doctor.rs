@@ -38,6 +38,7 @@ pub(super) fn run(format: ReportFormat, color: ColorWhen) -> anyhow::Result<Exit
         has_function_names: symbols.is_ok(),
         level: 0,
         is_of_tasks: false,
+        is_filtered: false,
     };
     let spots = blind_spots(&found.facts, probes);
     let report = DoctorReport::new(found.facts, checks, programs, spots);

@@ -1,10 +1,11 @@
-//! Locks: names, waiters, holders, over as many windows as are merged.
+//! Locks: names, waiters, holders, hand-offs, over as many windows as are merged.
 //!
 //! In: windows. Out: [`LocksTally`] and, from it, the lock reports of a verdict. Refuses: unbounded
 //! memory; a `watch` runs for days.
 
 mod digest;
 mod flame;
+mod handoffs;
 mod holders;
 mod name;
 mod path;
@@ -16,7 +17,7 @@ mod tally;
 pub use digest::digest;
 pub use flame::{FlamePath, FlameSide, flame};
 pub use name::{NamedLock, name_lock, path_function};
-pub use report::reports;
+pub use report::{Listing, reports};
 pub use spans::{HoldSpan, hold_spans};
 pub use stacks::RecentStacks;
 pub use tally::{LockTally, LocksTally};
