@@ -15,6 +15,7 @@ pub mod export;
 pub mod host;
 mod late_file;
 pub mod names;
+mod nearest;
 pub mod procfs;
 pub mod raw;
 pub mod record;

@@ -381,6 +381,24 @@ pub const INTERRUPTS_NOTABLE: f64 = 0.1;
 /// Windows for which a probe group is given up after it has passed the tool's budget.
 pub const NR_BARRED_WINDOWS: u32 = 10;
 
+/// Cache-line transfers that each hand-off of a queued spinlock waits for: the lock word to its next owner, and the
+/// owner's store to the next waiter's queue node. (The pending-bit waiter, who waits for one, emits no event.) Source:
+/// docs/detection.md.
+pub const TRANSFERS_PER_HANDOFF: f64 = 2.0;
+
+/// Share of the wait, up to which cache-line transfers are not what waiters wait for. Source: docs/detection.md.
+pub const BOUNCE_SHARE: f64 = 0.2;
+
+/// Share of the hand-offs whose cost must be known before a share of the wait is told. Our choice: a tenth cannot turn
+/// the answer.
+pub const BOUNCE_KNOWN_SHARE: f64 = 0.9;
+
+/// Pairs of CPUs told apart on one lock: all of 64 CPUs. More are summed up.
+pub const NR_PAIRS_KEPT: usize = 4096;
+
+/// Pairs of CPUs in a report, the heaviest.
+pub const NR_PAIRS_REPORTED: usize = 64;
+
 /// Time in nanoseconds that a runnable task may wait to run before it counts as starved: the fair scheduler
 /// gives everybody a turn within tens of milliseconds even at hundreds of tasks a CPU. Source:
 /// docs/detection.md.

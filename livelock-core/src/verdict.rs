@@ -17,6 +17,8 @@ pub use crate::books::{Accounting, SelfCost, StackSampling};
 pub use crate::cause_class::CauseClass;
 use crate::declared::DeclaredProgress;
 use crate::event::LockKind;
+use crate::filter::Filter;
+pub use crate::handoff_report::{HandoffClass, HandoffPair, Handoffs};
 use crate::host::HostFacts;
 use crate::ids::{CpuId, Pid};
 pub use crate::name_source::NameSource;
@@ -215,6 +217,9 @@ pub struct LockReport {
     pub oldest_in_flight_ns: Option<u64>,
     /// Gaps between acquisitions; `None` if too few were streamed.
     pub handoff_gap_ns: Option<GapTimes>,
+    /// Which CPU handed it to which; `None` if no hand-off was seen.
+    #[serde(default)]
+    pub handoffs: Option<Handoffs>,
     /// Paths that wait, largest share first.
     pub waiters: Vec<LockSide>,
     /// Paths that hold (last-acquirer chain), largest share first.
@@ -315,6 +320,9 @@ pub struct Verdict {
     /// The part of it that was judged; all shares are of its CPUs.
     #[serde(default)]
     pub scope: Scope,
+    /// What of the locks is listed; all other fields are of all of them.
+    #[serde(default)]
+    pub filter: Filter,
     /// Busy share of all online CPUs.
     pub busy_pct: Option<f64>,
     /// Share of all online CPUs spent spinning, traced and untraced.

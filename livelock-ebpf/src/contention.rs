@@ -15,7 +15,7 @@ use livelock_common::{lcb, lost};
 
 use crate::spin::{self, Begin};
 use crate::state::{CONTROL, CPU_STATE, count_nested, enter, leave, this_cpu};
-use crate::{fold, scope, stack, tasks};
+use crate::{filter, fold, scope, stack, tasks};
 
 /// One run in this many is timed, to know what the program costs. A power of two.
 const TIMED_ONE_IN: u64 = 64;
@@ -80,7 +80,7 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
         let mut stack_id = 0;
         let mut has_walked = false;
         let mut now_ns = bpf_ktime_get_ns();
-        if stack::due(state, control, now_ns) {
+        if filter::wants(b.lock_addr, b.flags) && stack::due(state, control, now_ns) {
             has_walked = true;
             let started_ns = now_ns;
             stack_id = stack::take(ctx.as_ptr(), state, &b, started_ns);

@@ -12,6 +12,7 @@ use livelock_common::{
     WAIT_RING, WaitRecord, WaitSlot, bucket_of,
 };
 
+use crate::filter;
 use crate::mask::masked;
 use crate::state::{LOCK_BANKS, WAITS};
 use crate::table;
@@ -194,7 +195,9 @@ unsafe fn fold_one_done(
         book(entry, wait_ns, (*record).spin_ns, (*record).flags);
         (*entry).nr_begun += 1;
         (*entry).nr_failed += u64::from((*record).ret != 0);
-        if streams(control, (*record).end_ns, (*record).stack_id) {
+        if filter::wants((*record).lock_addr, (*record).flags)
+            && streams(control, (*record).end_ns, (*record).stack_id)
+        {
             stream(cpu, record);
         }
     }
@@ -212,7 +215,9 @@ unsafe fn fold_spin(slot: *mut WaitSlot, control: *const Control, cpu: u32, bank
         let wait_ns = (*slot).end_ns.wrapping_sub((*slot).begin_ns);
         let spin_ns = wait_ns.wrapping_sub((*slot).nested_ns);
         book(table::entry(bank, number), wait_ns, spin_ns, (*slot).flags);
-        if streams(control, (*slot).end_ns, (*slot).stack_id) {
+        if filter::wants((*slot).lock_addr, (*slot).flags)
+            && streams(control, (*slot).end_ns, (*slot).stack_id)
+        {
             stream_slot(cpu, slot, spin_ns);
         }
     }

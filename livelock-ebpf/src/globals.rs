@@ -1,4 +1,4 @@
-//! Offsets of the running kernel and the scope, frozen at load.
+//! Offsets of the running kernel, the scope and the filter, frozen at load.
 //!
 //! In: user space overrides them, offsets from the kernel's BTF. Out: constants to the verifier. Refuses: a
 //! default that could be mistaken for an offset; [`ABSENT`] turns the feature off.
@@ -17,6 +17,14 @@ pub static SCOPE_CGROUP_ID: Global<u64> = Global::new(0);
 /// How far below the root that cgroup is.
 #[unsafe(no_mangle)]
 pub static SCOPE_CGROUP_LEVEL: Global<u32> = Global::new(0);
+
+/// A bit for each value of a wait's `flags` of which details are wanted.
+#[unsafe(no_mangle)]
+pub static WANTED_FLAGS: Global<u64> = Global::new(u64::MAX);
+
+/// The lock of which details are wanted; 0: all.
+#[unsafe(no_mangle)]
+pub static WANTED_LOCK: Global<u64> = Global::new(0);
 
 macro_rules! offset {
     ($(#[$doc:meta])* $name:ident) => {

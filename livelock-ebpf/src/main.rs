@@ -11,6 +11,7 @@ mod activity;
 mod announce;
 mod calls;
 mod contention;
+mod filter;
 mod fold;
 mod globals;
 mod mask;

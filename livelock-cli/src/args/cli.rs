@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::declare::Declared;
 use super::export::FormatArgs;
+use super::filter::FilterArgs;
 use super::parse_span;
 use super::recording::{RecordArgs, ReplayArgs};
 use super::scope::ScopeArgs;
@@ -20,6 +21,7 @@ Examples:
   sudo livelock diagnose --duration 30s       the same, for a rarer one
   sudo livelock diagnose --cgroup /system.slice/nginx.service
   sudo livelock diagnose --pid $(pidof -s postgres)   this process and its descendants only
+  sudo livelock diagnose --kind mutex,rwsem --min-wait 1ms   of the locks list only these
   sudo livelock diagnose --format json --output verdict.json
   sudo livelock diagnose --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
   sudo livelock watch --plain                 one line a window until Ctrl-C
@@ -121,6 +123,9 @@ pub(super) struct DiagnoseArgs {
     pub(super) scope: ScopeArgs,
 
     #[command(flatten)]
+    pub(super) filter: FilterArgs,
+
+    #[command(flatten)]
     pub(super) declared: Declared,
 }
 
@@ -146,6 +151,9 @@ pub(super) struct WatchArgs {
     pub(super) scope: ScopeArgs,
 
     #[command(flatten)]
+    pub(super) filter: FilterArgs,
+
+    #[command(flatten)]
     pub(super) declared: Declared,
 }
 
@@ -168,6 +176,9 @@ pub(super) struct ExportArgs {
 
     #[command(flatten)]
     pub(super) scope: ScopeArgs,
+
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
 
     #[command(flatten)]
     pub(super) declared: Declared,

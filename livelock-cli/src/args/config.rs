@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use livelock_core::filter::Filter;
 use livelock_core::scope::Scope;
 
 use super::cli::{Cli, Command};
 use super::declare::Declared;
 use super::export::Exported;
+use super::filter::FilterArgs;
 use super::recording::{self, Recording};
 use super::scope::ScopeArgs;
 use super::{ColorWhen, ReportFormat, command, span_text};
@@ -95,7 +97,12 @@ pub enum Source {
         recording: Option<Recording>,
     },
     /// A recording.
-    Recording(Input),
+    Recording {
+        /// Where it is.
+        input: Input,
+        /// What is listed of it, in the place of what was asked for when it was made.
+        filter: Filter,
+    },
 }
 
 /// How long to observe, and what counts as progress.
@@ -107,6 +114,8 @@ pub struct Session {
     pub duration: Option<Duration>,
     /// What part of the host is judged.
     pub scope: Scope,
+    /// What of the locks is listed.
+    pub filter: Filter,
     /// Highest probe level.
     pub max_level: u8,
     /// Samples a second and CPU.
@@ -198,6 +207,12 @@ pub enum ConfigError {
     #[cfg(not(feature = "parquet"))]
     #[error("this build cannot write Parquet: type --format csv, or build with --features parquet")]
     NoParquet,
+    /// A filter for a format that lists no locks.
+    #[error(
+        "--lock, --kind, --caller, --comm and --min-wait choose what is listed, and this format holds all locks: leave \
+         them out, or type --format jsonl or openmetrics"
+    )]
+    NothingListed,
     /// A report on too long a time.
     #[error(
         "{} is too long for one report: type `livelock watch`, or --duration {} at most",
@@ -240,7 +255,12 @@ fn job(command: Command) -> Result<Job, ConfigError> {
             }
             Job::Diagnose {
                 source: Source::Host {
-                    session: session(args.window, Some(duration), args.scope, args.declared)?,
+                    session: session(
+                        args.window,
+                        Some(duration),
+                        (args.scope, args.filter),
+                        args.declared,
+                    )?,
                     recording,
                 },
                 format: args.format,
@@ -251,17 +271,17 @@ fn job(command: Command) -> Result<Job, ConfigError> {
             source: host(session(
                 args.window,
                 args.duration,
-                args.scope,
+                (args.scope, args.filter),
                 args.declared,
             )?),
             format: watch_format(args.plain, args.json),
         },
         Command::Export(args) => Job::Export {
-            format: args.format.exported()?,
+            format: args.format.exported()?.listing(&args.filter)?,
             source: host(session(
                 args.window,
                 args.duration,
-                args.scope,
+                (args.scope, args.filter),
                 args.declared,
             )?),
             output: output(args.output),
@@ -269,7 +289,12 @@ fn job(command: Command) -> Result<Job, ConfigError> {
         Command::Record(args) => {
             let recording = args.recording()?;
             let is_quiet = args.quiet;
-            let session = session(args.window, args.duration, args.scope, args.declared)?;
+            let session = session(
+                args.window,
+                args.duration,
+                (args.scope, args.filter),
+                args.declared,
+            )?;
             Job::Record {
                 source: Source::Host {
                     session,
@@ -308,7 +333,7 @@ pub(super) const fn watch_format(plain: bool, json: bool) -> WatchFormat {
 fn session(
     window: Duration,
     duration: Option<Duration>,
-    scope: ScopeArgs,
+    (scope, filter): (ScopeArgs, FilterArgs),
     declared: Declared,
 ) -> Result<Session, ConfigError> {
     if !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
@@ -324,6 +349,7 @@ fn session(
             max_level: scope.max_level,
             sample_hz: scope.sample_hz,
             scope: scope.scope(),
+            filter: filter.filter(),
             declared: declared.0,
         }),
     }

@@ -6,6 +6,7 @@
 use clap::{Args, ValueEnum};
 
 use super::config::ConfigError;
+use super::filter::FilterArgs;
 use crate::export::{FlameSide, Table};
 
 /// What to write.
@@ -15,6 +16,18 @@ pub enum Exported {
     Lines,
     /// Another format.
     As(ExportAs),
+}
+
+impl Exported {
+    /// With a filter: formats that hold all locks, in windows or as time, have no list to restrict.
+    pub(super) fn listing(self, filter: &FilterArgs) -> Result<Self, ConfigError> {
+        let has_list = matches!(self, Self::Lines | Self::As(ExportAs::OpenMetrics));
+        if has_list || filter.is_empty() {
+            Ok(self)
+        } else {
+            Err(ConfigError::NothingListed)
+        }
+    }
 }
 
 /// Formats other than JSON Lines.

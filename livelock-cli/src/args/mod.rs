@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod declare;
 mod export;
+mod filter;
 mod recording;
 mod scope;
 mod size;

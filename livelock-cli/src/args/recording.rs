@@ -12,6 +12,7 @@ use super::cli::ReportFormat;
 use super::config::{ConfigError, Job, Output, Source, output, watch_format};
 use super::declare::Declared;
 use super::export::FormatArgs;
+use super::filter::FilterArgs;
 use super::scope::ScopeArgs;
 use super::{parse_size, parse_span};
 use crate::record::{Bounds, Flight, Input, RecordTo, Settings, Trigger, parse_trigger};
@@ -73,6 +74,9 @@ pub(super) struct RecordArgs {
     pub(super) scope: ScopeArgs,
 
     #[command(flatten)]
+    pub(super) filter: FilterArgs,
+
+    #[command(flatten)]
     pub(super) declared: Declared,
 }
 
@@ -97,6 +101,9 @@ enum Show {
         /// Write the report to FILE instead of standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+
+        #[command(flatten)]
+        filter: Box<FilterArgs>,
     },
     /// A line for each window
     Watch {
@@ -107,6 +114,9 @@ enum Show {
         /// One JSON record a line
         #[arg(long)]
         json: bool,
+
+        #[command(flatten)]
+        filter: Box<FilterArgs>,
     },
     /// Records for a script, a table, a flame graph, metrics or a trace
     Export {
@@ -116,6 +126,9 @@ enum Show {
         /// Write to FILE instead of standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+
+        #[command(flatten)]
+        filter: Box<FilterArgs>,
     },
 }
 
@@ -174,29 +187,39 @@ impl RecordArgs {
 impl ReplayArgs {
     /// What is shown.
     pub(super) fn job(self) -> Result<Job, ConfigError> {
-        let source = Source::Recording(match self.file.as_os_str() == "-" {
+        let input = match self.file.as_os_str() == "-" {
             true => Input::Stdin,
             false => Input::File(self.file),
-        });
+        };
+        let source = |filter: Box<FilterArgs>| Source::Recording {
+            input,
+            filter: filter.filter(),
+        };
         Ok(match self.show {
             Show::Diagnose {
                 format,
                 output: path,
+                filter,
             } => Job::Diagnose {
-                source,
+                source: source(filter),
                 format,
                 output: output(path),
             },
-            Show::Watch { plain, json } => Job::Watch {
-                source,
+            Show::Watch {
+                plain,
+                json,
+                filter,
+            } => Job::Watch {
+                source: source(filter),
                 format: watch_format(plain, json),
             },
             Show::Export {
                 format,
                 output: path,
+                filter,
             } => Job::Export {
-                source,
-                format: format.exported()?,
+                format: format.exported()?.listing(&filter)?,
+                source: source(filter),
                 output: output(path),
             },
         })

@@ -1,5 +1,7 @@
 //! What is accepted, what is refused and with which words, and the help.
 
+use livelock_core::event::LockKind;
+use livelock_core::filter::{Filter, LockFilter};
 use livelock_core::scope::Scope;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,7 +28,7 @@ fn session_of(line: &str) -> Session {
     };
     match source {
         Source::Host { session, .. } => session,
-        Source::Recording(_) => panic!("a recording"),
+        Source::Recording { .. } => panic!("a recording"),
     }
 }
 
@@ -57,6 +59,7 @@ fn the_default_is_five_seconds_of_text() {
         window: Duration::from_millis(300),
         duration: Some(Duration::from_secs(5)),
         scope: Scope::default(),
+        filter: Filter::default(),
         max_level: 1,
         sample_hz: 99,
         declared: Vec::new(),
@@ -139,6 +142,13 @@ fn refusals_say_what_to_type() {
             "livelock diagnose --cgroup /app/../..",
             "livelock watch --pid nginx",
             "livelock watch --pid 0",
+            "livelock diagnose --kind spinlock,semaphore",
+            "livelock diagnose --lock 0xnothing",
+            "livelock record -o x --comm a-name-with-sixteen",
+            "livelock replay x export --min-wait 10",
+            "livelock doctor --kind mutex",
+            "livelock export --format csv --kind mutex",
+            "livelock replay x export --format svg --comm nginx",
             "livelock export --pid 1 --cgroup /app",
             "livelock diagnose --cgroup /app --cpu 0",
             "livelock diagnose --pid 1 --cpu 0",
@@ -219,7 +229,11 @@ fn a_recording_has_a_place_and_bounds() {
 #[test]
 fn a_replay_is_the_same_job_from_another_source() {
     let job = |line| parsed(line).expect("valid").job;
-    let source = || Source::Recording(Input::File(PathBuf::from("x.llrec")));
+    let of = |input| Source::Recording {
+        input,
+        filter: Filter::default(),
+    };
+    let source = || of(Input::File(PathBuf::from("x.llrec")));
     let expected = Job::Diagnose {
         source: source(),
         format: ReportFormat::Json,
@@ -235,7 +249,7 @@ fn a_replay_is_the_same_job_from_another_source() {
     };
     assert_eq!(job("livelock replay x.llrec watch --json"), expected);
     let expected = Job::Export {
-        source: Source::Recording(Input::Stdin),
+        source: of(Input::Stdin),
         format: Exported::Lines,
         output: Output::Stdout,
     };
@@ -345,5 +359,33 @@ fn a_scope_is_a_control_group_or_a_process_for_every_command() {
         let tree = scope("--pid 4711");
         assert_eq!(tree.pid.map(|pid| pid.0), Some(4711));
         assert!(tree.is_of_tasks() && tree.cgroup.is_none() && tree.cpus.is_none());
+    }
+}
+
+#[test]
+fn a_filter_is_for_every_command_that_lists_locks() {
+    let line = "--lock rq.__lock --kind mutex,rwsem --caller alloc_fd --comm nginx --min-wait 10us";
+    let expected = Filter {
+        lock: Some(LockFilter::Name("rq.__lock".to_owned())),
+        kinds: Some([LockKind::Mutex, LockKind::Rwsem].into()),
+        caller: Some("alloc_fd".to_owned()),
+        comm: Some("nginx".to_owned()),
+        min_wait_ns: Some(10_000),
+    };
+    for command in ["diagnose", "watch", "export", "record -o x"] {
+        let session = session_of(&format!("livelock {command} {line}"));
+        assert_eq!(session.filter, expected, "{command}");
+    }
+    for show in ["diagnose", "watch", "export"] {
+        let config = parsed(&format!("livelock replay x {show} {line}")).expect("valid");
+        let (Job::Diagnose { source, .. } | Job::Watch { source, .. } | Job::Export { source, .. }) =
+            config.job
+        else {
+            panic!("{show}");
+        };
+        let Source::Recording { filter, .. } = source else {
+            panic!("{show}");
+        };
+        assert_eq!(filter, expected, "{show}");
     }
 }

@@ -201,6 +201,14 @@ impl Btf {
         })
     }
 
+    /// Whether anything is called `word`: a type, a member, a function, a variable, an enumerator.
+    #[must_use]
+    pub fn has_word(&self, word: &str) -> bool {
+        let strings = self.bytes.get(self.strings.clone()).unwrap_or_default();
+        let mut names = strings.split(|&byte| byte == 0);
+        !word.is_empty() && names.any(|name| name == word.as_bytes())
+    }
+
     fn tail(&self, at: u32) -> Option<&[u8]> {
         self.bytes.get(self.strings.clone())?.get(at as usize..)
     }

@@ -83,7 +83,7 @@ impl Capture {
     /// Any [`CaptureError`]; nothing stays attached then.
     pub fn start(config: &CaptureConfig) -> Result<Self, CaptureError> {
         let (mut ebpf, btf, nr_possible) =
-            load_object(&config.offsets, &config.types, config.tasks)?;
+            load_object(&config.offsets, &config.types, config.tasks, config.waits)?;
         let logger = EbpfLogger::init(&mut ebpf).ok();
         check_abi(&mut ebpf)?;
 

@@ -145,6 +145,24 @@ pub enum TaskFilter {
     Tree,
 }
 
+/// Of which waits stacks are taken and records streamed. All are counted and timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitFilter {
+    /// A bit for each value of `flags` of `lock:contention_begin` (six bits).
+    pub flags: u64,
+    /// Address of the lock; 0: any.
+    pub lock_addr: u64,
+}
+
+impl Default for WaitFilter {
+    fn default() -> Self {
+        Self {
+            flags: u64::MAX,
+            lock_addr: 0,
+        }
+    }
+}
+
 /// How to capture.
 #[derive(Clone, Debug)]
 pub struct CaptureConfig {
@@ -158,4 +176,6 @@ pub struct CaptureConfig {
     pub slice_mask: u64,
     /// Which tasks.
     pub tasks: TaskFilter,
+    /// Of which waits there are details.
+    pub waits: WaitFilter,
 }

@@ -1,6 +1,6 @@
 //! The object with its maps and programs, before anything runs.
 //!
-//! In: the object, sizes of this host, which tasks count. Out: loaded programs, links, mapped maps. Refuses: an
+//! In: the object, sizes of this host, which tasks count, of which waits there are details. Out: loaded programs, links, mapped maps. Refuses: an
 //! object of another ABI.
 
 use std::os::fd::AsFd;
@@ -12,7 +12,7 @@ use aya::util::nr_cpus;
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use livelock_common::{ABI_VERSION, scope};
 
-use super::config::{KernelOffsets, TaskFilter};
+use super::config::{KernelOffsets, TaskFilter, WaitFilter};
 use super::control::ControlWord;
 use super::mapping::MappedArray;
 use super::{CaptureError, OBJECT};
@@ -22,6 +22,7 @@ pub(super) fn load_object(
     offsets: &KernelOffsets,
     types: &[u8],
     tasks: TaskFilter,
+    waits: WaitFilter,
 ) -> Result<(Ebpf, Btf, u32), CaptureError> {
     let btf = Btf::parse(types, Endianness::default()).map_err(CaptureError::Btf)?;
     let nr_possible = nr_cpus().map_err(|(what, source)| CaptureError::Cpus { what, source })?;
@@ -41,6 +42,8 @@ pub(super) fn load_object(
     loader.override_global("SCOPE_KIND", &kind, true);
     loader.override_global("SCOPE_CGROUP_ID", &id, true);
     loader.override_global("SCOPE_CGROUP_LEVEL", &level, true);
+    loader.override_global("WANTED_FLAGS", &waits.flags, true);
+    loader.override_global("WANTED_LOCK", &waits.lock_addr, true);
     loader.map_max_entries("MEMBERS", nr_member_words(tasks));
     for name in ["CPU_STATE", "WAITS", "STACKS", "SAMPLES", "ACTIVITY"] {
         loader.map_max_entries(name, nr_possible);

@@ -20,7 +20,7 @@ mod sampler;
 mod snapshot;
 
 pub use attach::Capture;
-pub use config::{CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter};
+pub use config::{CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter};
 pub use declared::{DeclaredProbes, ProbeSite};
 pub use error::CaptureError;
 pub use members::Members;

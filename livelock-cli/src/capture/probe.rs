@@ -9,7 +9,7 @@ use livelock_core::host::SamplerSource;
 use livelock_core::probes::{Probe, ProbeGroup};
 
 use super::CaptureError;
-use super::config::{KernelOffsets, TaskFilter};
+use super::config::{KernelOffsets, TaskFilter, WaitFilter};
 use super::load::{check_abi, load_object};
 use super::sampler::{attach_sampler, load_sampler};
 
@@ -32,7 +32,7 @@ pub fn probe_programs(
     offsets: &KernelOffsets,
     types: &[u8],
 ) -> Result<Vec<ProgramProbe>, CaptureError> {
-    let (mut ebpf, btf, _) = load_object(offsets, types, TaskFilter::All)?;
+    let (mut ebpf, btf, _) = load_object(offsets, types, TaskFilter::All, WaitFilter::default())?;
     let mut probes = Vec::new();
     for (program, hook) in [
         ("contention_begin", "tp_btf lock:contention_begin"),
@@ -150,7 +150,12 @@ fn load_level1(
 /// # Errors
 /// If neither a PMU nor the CPU clock can be had.
 pub fn probe_sampler(types: &[u8]) -> Result<SamplerSource, CaptureError> {
-    let (mut ebpf, _, _) = load_object(&KernelOffsets::default(), types, TaskFilter::All)?;
+    let (mut ebpf, _, _) = load_object(
+        &KernelOffsets::default(),
+        types,
+        TaskFilter::All,
+        WaitFilter::default(),
+    )?;
     load_sampler(&mut ebpf)?;
     let (source, _links) = attach_sampler(&mut ebpf, 1)?;
     Ok(source)

@@ -10,7 +10,7 @@ use object::{Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol a
 use object::{SegmentFlags, SymbolFlags, SymbolKind, elf};
 
 use super::error::NotFound;
-use super::nearest::nearest;
+use crate::nearest::nearest;
 
 /// Places of one function or probe. An inlined USDT probe is at each place that it was inlined into.
 const MAX_SITES: usize = 4 * MAX_DECLARED;

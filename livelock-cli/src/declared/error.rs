@@ -6,7 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::nearest::suggestion;
+use crate::nearest::suggestion;
 
 /// A source that cannot be used.
 #[derive(Debug, thiserror::Error)]

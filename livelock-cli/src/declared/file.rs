@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::error::NotFound;
-use super::nearest::nearest;
 use super::number::{counter, keyed_sum, keyed_value, keys};
+use crate::nearest::nearest;
 
 /// Much more than any file of counters; `/proc/vmstat` has 6 KB.
 const MAX_BYTES: u64 = 1 << 20;

@@ -9,7 +9,6 @@ mod exec;
 mod expect;
 mod file;
 mod libraries;
-mod nearest;
 mod number;
 mod sources;
 mod spec;

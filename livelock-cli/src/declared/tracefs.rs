@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use super::error::NotFound;
-use super::nearest::nearest;
+use crate::nearest::nearest;
 
 /// Where the kernel lists its events: since 4.1, and before.
 const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];

@@ -17,6 +17,8 @@ pub struct Probes<'a> {
     pub is_of_tasks: bool,
     /// Sources of lock names that are missing, a phrase each.
     pub missing_names: &'a [String],
+    /// Whether details of some locks only are taken.
+    pub is_filtered: bool,
 }
 
 /// Those that apply.
@@ -98,6 +100,14 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
             "interrupts, steal and packets belong to no task and are left out; what an interrupt does while a task \
              of the scope runs counts as that task's",
             "run without --cgroup or --pid",
+        ));
+    }
+    if probes.is_filtered {
+        spots.push(spot(
+            "unlisted-locks",
+            "of locks that --kind or --lock leaves out no stacks were taken: they have no paths, and where only a path \
+             would tell their name, none",
+            "status, ledgers and accounting count them all the same; run without the option to see their paths",
         ));
     }
     if probes.level == 0 {

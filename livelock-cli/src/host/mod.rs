@@ -11,6 +11,7 @@ mod cpulist;
 mod hypervisor;
 mod kernel_version;
 mod kmsg;
+mod lock_names;
 mod lockdown;
 mod map_locks;
 mod requirements;
@@ -18,6 +19,8 @@ mod spinlocks;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod topology;
+mod transfer;
 
 pub use blind_spots::{Probes, blind_spots};
 pub use capabilities::{Capabilities, Capability};
@@ -26,8 +29,11 @@ pub use cpulist::{cpus_of_list, parse_cpulist};
 pub use hypervisor::{HypervisorClues, hypervisor_name};
 pub use kernel_version::KernelVersion;
 pub use kmsg::{BootLog, PvMessage, parse_boot_log};
+pub use lock_names::unknown_lock;
 pub use lockdown::Lockdown;
 pub use map_locks::{MapLock, MapLocks};
 pub use requirements::{Check, CheckId, CheckState, fatal, requirements};
 pub use spinlocks::{SpinlockClues, SpinlockFinding, spinlocks};
 pub use survey::{Survey, SymbolsFound, Tracepoints, survey};
+pub use topology::cpu_places;
+pub use transfer::topology;

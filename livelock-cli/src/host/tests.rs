@@ -280,6 +280,7 @@ fn blind_spots_follow_the_host() {
     let ids = |facts: &_, has_function_names| -> Vec<String> {
         let probes = Probes {
             is_of_tasks: false,
+            is_filtered: false,
             has_function_names,
             level: 0,
             missing_names: &[],

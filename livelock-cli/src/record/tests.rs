@@ -73,6 +73,8 @@ fn opening() -> Opening {
         max_level: 1,
         sources: Vec::new(),
         first_readings: Vec::new(),
+        filter: livelock_core::filter::Filter::default(),
+        topology: livelock_core::topology::Topology::default(),
         nr_pieces_before: 0,
     }
 }

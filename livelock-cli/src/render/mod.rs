@@ -3,6 +3,7 @@
 //! In: [`livelock_core::verdict::Verdict`], [`WindowSummary`]. Out: strings. Refuses: to write them anywhere, to
 //! judge, and to let names of the host's tasks speak to the terminal (control characters are replaced).
 
+mod filter;
 mod json;
 mod plain;
 mod schema;

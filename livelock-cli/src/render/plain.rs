@@ -3,10 +3,12 @@
 //! In: [`WindowSummary`]. Out: a line of fixed columns with a newline. Refuses: colour, and to lose a column:
 //! unknown is `-`.
 
+use livelock_core::filter::Filter;
 use livelock_core::host::HostFacts;
 use livelock_core::scope::Scope;
 use livelock_core::verdict::{Status, Verdict};
 
+use super::filter::filter_text;
 use super::units::{amount, clean, count, cut_end, duration};
 use super::{StreamSummary, WindowSummary};
 
@@ -50,14 +52,16 @@ pub fn plain_line(window: &WindowSummary) -> String {
 
 /// What is printed once, above the lines: the host, what part of it is judged, and the columns.
 #[must_use]
-pub fn plain_header(host: &HostFacts, scope: &Scope) -> String {
+pub fn plain_header(host: &HostFacts, scope: &Scope, filter: &Filter) -> String {
     let part = if *scope == Scope::default() {
         String::new()
     } else {
         format!("; of it {}", clean(&scope.to_string()))
     };
+    let listed =
+        filter_text(filter).map_or_else(String::new, |text| format!("; lists {}", clean(&text)));
     format!(
-        "# {}, Linux {}, {} CPUs{part}\n{PLAIN_HEADER}",
+        "# {}, Linux {}, {} CPUs{part}{listed}\n{PLAIN_HEADER}",
         clean(&host.hostname),
         clean(&host.kernel_release),
         host.nr_cpus_online,

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use livelock_core::declared::{DeclaredProgress, DeclaredState};
 use livelock_core::event::LockKind;
+use livelock_core::filter::Filter;
 use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use livelock_core::ids::{CpuId, Pid};
 use livelock_core::probes::ProbeGroup;
 use livelock_core::scope::Scope;
+use livelock_core::topology::Distance;
 use livelock_core::verdict::*;
 
 use super::WindowSummary;
@@ -51,6 +53,32 @@ fn evidence(signal: &str, value: f64, unit: &str, threshold: Option<f64>, text: 
     }
 }
 
+fn handoffs() -> Handoffs {
+    let class = |distance, nr, transfer_ns| HandoffClass {
+        distance: Some(distance),
+        nr,
+        share_pct: 100.0 * nr as f64 / 290.0,
+        transfer_ns: Some(transfer_ns),
+    };
+    let pair = |from, to, nr| HandoffPair {
+        from: CpuId(from),
+        to: CpuId(to),
+        nr,
+    };
+    Handoffs {
+        nr: 290,
+        pairs: vec![pair(0, 4, 200), pair(4, 0, 60), pair(0, 0, 20)],
+        nr_unlisted: 10,
+        classes: vec![
+            class(Distance::SameCpu, 20, 0.0),
+            class(Distance::SharedL3, 10, 61.5),
+            class(Distance::OtherNode, 260, 180.0),
+        ],
+        bounce_share_pct: Some(4.2),
+        not_measured: None,
+    }
+}
+
 fn lock() -> LockReport {
     LockReport {
         name: "files_struct.file_lock".to_owned(),
@@ -73,6 +101,7 @@ fn lock() -> LockReport {
             p50: 16_000_000,
             p99: 31_000_000,
         }),
+        handoffs: Some(handoffs()),
         waiters: vec![side(
             97.1,
             4711,
@@ -157,6 +186,7 @@ pub(crate) fn livelock() -> Verdict {
         },
         host: host(),
         scope: Scope::default(),
+        filter: Filter::default(),
         busy_pct: Some(99.6),
         burn_pct: Some(93.4),
         user_pct: Some(0.4),

@@ -3,6 +3,7 @@
 //! In: what a session is and does. Out: one line a record: a header, windows and verdicts, a summary. Refuses:
 //! to end silently; a stream without a summary was cut off.
 
+use livelock_core::filter::Filter;
 use livelock_core::host::HostFacts;
 pub use livelock_core::recording::EndedBy;
 use livelock_core::scope::Scope;
@@ -31,6 +32,9 @@ pub struct StreamHeader {
     pub host: HostFacts,
     /// What part of it is judged.
     pub scope: Scope,
+    /// What of the locks is listed.
+    #[serde(default)]
+    pub filter: Filter,
     /// What it cannot show.
     pub blind_spots: Vec<BlindSpot>,
 }
@@ -42,7 +46,7 @@ impl StreamHeader {
         began_unix_ms: u64,
         window_ns: u64,
         host: HostFacts,
-        scope: Scope,
+        (scope, filter): (Scope, Filter),
         blind_spots: Vec<BlindSpot>,
     ) -> Self {
         Self {
@@ -52,6 +56,7 @@ impl StreamHeader {
             window_ns,
             host,
             scope,
+            filter,
             blind_spots,
         }
     }

@@ -1,5 +1,6 @@
 //! Snapshots, and what no snapshot would notice.
 
+use livelock_core::filter::Filter;
 use livelock_core::ids::Tgid;
 use livelock_core::scope::Scope;
 use livelock_core::verdict::Accounting;
@@ -70,7 +71,7 @@ fn the_stream_has_a_header_and_a_summary() {
         1_790_000_000_000,
         1_000_000_000,
         host(),
-        Scope::default(),
+        (Scope::default(), Filter::default()),
         spots,
     );
     let accounting: Accounting = livelock().accounting;
@@ -124,6 +125,38 @@ fn the_text_says_what_scope_it_is_about() {
         tree.contains("  of   process 4711 and its descendants"),
         "{tree}"
     );
-    assert!(plain_header(&host(), &Scope::of_tree(Tgid(4711))).contains("of it process 4711"));
-    assert!(!plain_header(&host(), &Scope::default()).contains("of it"));
+    assert!(
+        plain_header(&host(), &Scope::of_tree(Tgid(4711)), &Filter::default())
+            .contains("of it process 4711")
+    );
+    assert!(!plain_header(&host(), &Scope::default(), &Filter::default()).contains("of it"));
+}
+
+#[test]
+fn the_text_says_what_is_listed_also_if_that_is_nothing() {
+    let filter = Filter {
+        comm: Some("ng\u{1b}inx".to_owned()),
+        ..Filter::default()
+    };
+    let header = plain_header(&host(), &Scope::default(), &filter);
+    assert!(
+        header.contains("; lists waits of tasks called ng"),
+        "{header}"
+    );
+    for locks in [livelock().locks, Vec::new()] {
+        let is_empty = locks.is_empty();
+        let verdict = livelock_core::verdict::Verdict {
+            filter: filter.clone(),
+            locks,
+            ..livelock()
+        };
+        let text = verdict_text(&verdict, plain_style());
+        assert!(text.contains("  only waits of tasks called ng"), "{text}");
+        assert!(
+            text.contains("all else in this report is of all locks"),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'), "{text}");
+        assert_eq!(text.contains("\n  none\n"), is_empty, "{text}");
+    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::verdict::Status;
 
+use super::filter::say_unmatched;
 use super::output::{Sink, Written};
 use super::progress::Progress;
 use super::session::{Listener, Outcome, Seen, observe};
@@ -50,7 +51,7 @@ pub(super) async fn run(
     let mut watcher = Watcher {
         progress: match source {
             Source::Host { session, .. } => Progress::new(session.duration),
-            Source::Recording(_) => Progress::none(),
+            Source::Recording { .. } => Progress::none(),
         },
     };
     let outcome = observe(source, &mut watcher).await;
@@ -60,6 +61,7 @@ pub(super) async fn run(
         Outcome::Refused(exit) => return Ok(exit),
     };
     let verdict = ended.judge.verdict(&*ended.names);
+    say_unmatched(&ended, &verdict);
     let text = match format {
         ReportFormat::Json => verdict_json(&verdict)?,
         ReportFormat::Text => verdict_text(&verdict, style(output, color)),
@@ -74,7 +76,7 @@ pub(super) async fn run(
 /// Why it ended, as far as the exit code is concerned: nobody interrupts a replay by having interrupted what it plays.
 pub(super) const fn exit_reason(source: &Source, by: EndedBy) -> EndedBy {
     match (source, by) {
-        (Source::Recording(_), EndedBy::Interrupt | EndedBy::Terminate | EndedBy::Error) => {
+        (Source::Recording { .. }, EndedBy::Interrupt | EndedBy::Terminate | EndedBy::Error) => {
             EndedBy::Duration
         }
         _ => by,

@@ -39,6 +39,7 @@ pub(super) fn run(format: ReportFormat, color: ColorWhen) -> anyhow::Result<Exit
         level: 0,
         is_of_tasks: false,
         missing_names: &found.missing_names,
+        is_filtered: false,
     };
     let spots = blind_spots(&found.facts, probes);
     let report = DoctorReport::new(found.facts, checks, programs, spots);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use livelock_core::declared::DeclaredReading;
+use livelock_core::filter::LockFilter;
 use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::scope::Scope;
 use livelock_core::window::WindowBuilder;
@@ -16,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::desk::{Closed, Desk, Tape};
+use super::filter::wait_filter;
 use super::governor::Governor;
 use super::host::{Observable, examine};
 use super::output::Written;
@@ -26,7 +28,7 @@ use crate::args::{Recording, Session};
 use crate::capture::CaptureConfig;
 use crate::declared::{Declaration, Found};
 use crate::exit::Exit;
-use crate::host::{Probes, blind_spots, cpus_of_list, survey};
+use crate::host::{Probes, blind_spots, cpus_of_list, survey, unknown_lock};
 use crate::record::Recorder;
 use crate::tasks::{self, Found as TaskFound};
 
@@ -62,6 +64,12 @@ pub(super) async fn observe(
         eprintln!("error: {message}");
         return Ok(Outcome::Refused(Exit::Usage));
     }
+    if let Some(LockFilter::Name(name)) = &session.filter.lock
+        && let Some(message) = unknown_lock(name, &host.btf)
+    {
+        eprintln!("error: {message}");
+        return Ok(Outcome::Refused(Exit::Usage));
+    }
     let tasks = match tasks::find(&session.scope, &host.offsets) {
         Ok(tasks) => tasks,
         Err(error) => {
@@ -84,6 +92,7 @@ pub(super) async fn observe(
         sample_hz: session.sample_hz,
         slice_mask: Governor::default().slice_mask,
         tasks: tasks.as_ref().map(TaskFound::filter).unwrap_or_default(),
+        waits: wait_filter(&session.filter),
     };
     let scope = match &tasks {
         Some(tasks) => tasks.scope(),
@@ -231,6 +240,7 @@ fn open(prepared: &Prepared, host: &Observable, pipeline: &Pipeline, begin: &Beg
         level: 0,
         is_of_tasks: begin.scope.is_of_tasks(),
         missing_names: &found.missing_names,
+        is_filtered: begin.session.filter.acts_in_kernel(),
     };
     let ns = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     let session = begin.session;
@@ -246,6 +256,8 @@ fn open(prepared: &Prepared, host: &Observable, pipeline: &Pipeline, begin: &Beg
         max_level: session.max_level,
         sources: session.declared.iter().map(Declaration::source).collect(),
         first_readings: begin.first.clone(),
+        filter: session.filter.clone(),
+        topology: prepared.topology.clone(),
         nr_pieces_before: 0,
     }
 }

@@ -7,6 +7,7 @@ mod desk;
 mod diagnose;
 mod doctor;
 mod export;
+mod filter;
 mod governor;
 mod host;
 mod live;

@@ -1,15 +1,18 @@
-//! What judging needs, made ready while the kernel programs are being verified.
+//! What judging needs, names, code and the cost of a cache line, made ready while the kernel programs are being verified.
 //!
 //! In: the BTF of the running kernel. Out: [`Prepared`]. Refuses: to leave a first use, with all that it
 //! builds, to the first windows: on a host without a CPU to spare it would show up in what they measure.
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
+use livelock_core::topology::Topology;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::btf::Btf;
 use crate::code::LiveCode;
+use crate::host::topology;
 use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
 
 /// Names and code of this host.
@@ -17,6 +20,8 @@ pub(super) struct Prepared {
     pub(super) names: LiveNames,
     symbols_error: Option<SymbolsError>,
     pub(super) code: LiveCode,
+    /// Where the CPUs are, and what moving a cache line costs.
+    pub(super) topology: Topology,
 }
 
 /// The thread that prepares.
@@ -26,7 +31,11 @@ pub(super) struct Preparing {
 }
 
 impl Prepared {
-    fn new(symbols: Result<KernelSymbols, SymbolsError>, btf: Option<Arc<Btf>>) -> Self {
+    fn new(
+        symbols: Result<KernelSymbols, SymbolsError>,
+        btf: Option<Arc<Btf>>,
+        topology: Topology,
+    ) -> Self {
         let (symbols, symbols_error) = match symbols {
             Ok(symbols) => (Some(symbols), None),
             Err(error) => (None, Some(error)),
@@ -35,6 +44,7 @@ impl Prepared {
             names: LiveNames::new(symbols, btf, CgroupPaths::of_this_host()),
             symbols_error,
             code: LiveCode::open(),
+            topology,
         }
     }
 
@@ -50,8 +60,13 @@ impl Preparing {
     pub(super) fn start() -> Self {
         let (btf, given) = sync_channel(1);
         let task = spawn_blocking(move || {
+            let placing = thread::spawn(topology);
             let symbols = KernelSymbols::load();
-            Prepared::new(symbols, given.recv().ok())
+            Prepared::new(
+                symbols,
+                given.recv().ok(),
+                placing.join().unwrap_or_default(),
+            )
         });
         Self { btf, task }
     }
@@ -65,6 +80,6 @@ impl Preparing {
     /// What was prepared; can be waited for again if the wait is given up.
     pub(super) async fn wait(&mut self) -> Prepared {
         let done: Result<Prepared, JoinError> = (&mut self.task).await;
-        done.unwrap_or_else(|_| Prepared::new(Err(SymbolsError::Empty), None))
+        done.unwrap_or_else(|_| Prepared::new(Err(SymbolsError::Empty), None, Topology::default()))
     }
 }

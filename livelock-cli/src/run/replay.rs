@@ -4,6 +4,7 @@
 //! missing.
 
 use anyhow::Context as _;
+use livelock_core::filter::Filter;
 use livelock_core::recording::{EndedBy, Played, Player, Tail};
 use livelock_core::verdict::BlindSpot;
 
@@ -12,7 +13,11 @@ use super::session::{Bench, Listener, Outcome};
 use crate::record::Input;
 
 /// Plays `input` to its end.
-pub(super) fn observe(input: &Input, listener: &mut impl Listener) -> anyhow::Result<Outcome> {
+pub(super) fn observe(
+    input: &Input,
+    filter: &Filter,
+    listener: &mut impl Listener,
+) -> anyhow::Result<Outcome> {
     let bytes = input.read()?;
     let name = input.path();
     let context = || format!("replay {}", name.display());
@@ -21,6 +26,7 @@ pub(super) fn observe(input: &Input, listener: &mut impl Listener) -> anyhow::Re
         ended_by(&bytes, &name.display().to_string()).with_context(context)? == EndedBy::Truncated;
     let mut player = Player::open(&bytes).with_context(context)?;
     let mut opening = player.opening().clone();
+    opening.filter = opening.filter.overridden_by(filter.clone());
     if is_truncated {
         opening.blind_spots.push(truncated());
     }

@@ -138,6 +138,6 @@ pub(super) async fn observe(
         Source::Host { session, recording } => {
             live::observe(session, recording.as_ref(), listener).await
         }
-        Source::Recording(input) => replay::observe(input, listener),
+        Source::Recording { input, filter } => replay::observe(input, filter, listener),
     }
 }

@@ -9,6 +9,7 @@ use livelock_core::recording::Opening;
 use livelock_core::verdict::{Status, Verdict};
 
 use super::diagnose::exit_reason;
+use super::filter::say_unmatched;
 use super::output::{Sink, Written};
 use super::session::{Listener, Outcome, Seen, observe};
 use crate::args::{Output, Source};
@@ -48,10 +49,10 @@ impl Listener for Stream {
                 opening.began_unix_ms,
                 opening.window_ns,
                 opening.host.clone(),
-                opening.scope.clone(),
+                (opening.scope.clone(), opening.filter.clone()),
                 opening.blind_spots.clone(),
             ))?,
-            Form::Plain => plain_header(&opening.host, &opening.scope),
+            Form::Plain => plain_header(&opening.host, &opening.scope, &opening.filter),
         };
         self.sink.write(&text)
     }
@@ -92,6 +93,7 @@ pub(super) async fn run(source: &Source, form: Form, output: &Output) -> anyhow:
         Outcome::Refused(exit) => return Ok(exit),
     };
     let verdict = ended.judge.recent_verdict(&*ended.names);
+    say_unmatched(&ended, &verdict);
     let mut ended_by = ended.by;
     if ended_by != EndedBy::ClosedPipe {
         let summary = StreamSummary::new(
@@ -137,11 +139,15 @@ pub(super) fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
         omega: seen.observation.omega,
         no_progress: seen.observation.no_progress,
         user_pct: pct(seen.observation.user_share),
-        top_lock: seen
-            .observation
-            .top_lock
-            .as_ref()
-            .map(|top| top.name.clone()),
+        top_lock: match verdict.filter.is_empty() {
+            true => seen
+                .observation
+                .top_lock
+                .as_ref()
+                .map(|top| top.name.clone()),
+            // Of the recent windows: one window alone has few stacks to choose by.
+            false => verdict.locks.first().map(|lock| lock.name.clone()),
+        },
         waits_per_sec: if seconds > 0.0 {
             nr_waits as f64 / seconds
         } else {

@@ -7,7 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use livelock_cli::btf;
-use livelock_cli::capture::{Capture, CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter};
+use livelock_cli::capture::{
+    Capture, CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter,
+};
 use livelock_cli::decode::decode;
 use livelock_core::activity::Activity;
 use livelock_core::event::Event;
@@ -111,6 +113,7 @@ fn start() -> Capture {
         sample_hz: 99,
         slice_mask: 15,
         tasks: TaskFilter::All,
+        waits: WaitFilter::default(),
     };
     Capture::start(&config).expect("attached")
 }

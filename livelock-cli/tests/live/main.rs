@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod declared;
 #[cfg(test)]
+mod filters;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod kernel_objects;

@@ -14,6 +14,7 @@ use super::ruled_out;
 use super::tally::SpanTally;
 use crate::activity_report;
 use crate::detectors::{self, Facts};
+use crate::filter::Filter;
 use crate::host::HostFacts;
 use crate::ids::MonotonicNs;
 use crate::ledger::time::share;
@@ -23,6 +24,7 @@ use crate::probes::Probe;
 use crate::remedies::{self, Numbers};
 use crate::scope::Scope;
 use crate::thresholds as at;
+use crate::topology::Topology;
 use crate::verdict::{
     ActivityReport, BlindSpot, Confidence, EvidenceSource, LockReport, SCHEMA, SelfCost, Span,
     StackSampling, Status, TimeLedger, Verdict,
@@ -42,6 +44,8 @@ pub(super) struct Case<'a> {
     pub(super) history: &'a History,
     pub(super) run_begin: Option<MonotonicNs>,
     pub(super) throughput_slope: Option<f64>,
+    pub(super) topology: &'a Topology,
+    pub(super) filter: &'a Filter,
     pub(super) level: Level,
 }
 
@@ -61,7 +65,7 @@ impl Case<'_> {
     pub(super) fn verdict(&self, names: &dyn Names) -> Verdict {
         let span = self.span;
         let status = self.status();
-        let locks = locks::reports(&span.locks, span.wall_ns, self.nr_cpus, names);
+        let locks = self.locks(&Filter::default(), names);
         let activity = self.activity(names);
         let detections = detectors::detect(&self.facts(&locks, activity.as_ref()));
         let (class, found) = choose::class(self, status, &locks, &detections);
@@ -108,8 +112,24 @@ impl Case<'_> {
             accounting: span.accounting.clone(),
             self_cost: self.self_cost(),
             named_burn_pct: locks::named_burn_pct(&span.locks, names),
-            locks,
+            filter: self.filter.clone(),
+            locks: match self.filter.is_empty() {
+                true => locks,
+                false => self.locks(self.filter, names),
+            },
         }
+    }
+
+    /// The locks that pass. What is judged is all of them.
+    fn locks(&self, filter: &Filter, names: &dyn Names) -> Vec<LockReport> {
+        let listing = locks::Listing {
+            duration_ns: self.span.wall_ns,
+            nr_cpus: self.nr_cpus,
+            topology: self.topology,
+            filter,
+            names,
+        };
+        locks::reports(&self.span.locks, &listing)
     }
 
     /// Why the question cannot be answered, if so. A stuck spin needs no second window.

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 
 use crate::activity::StarvedTask;
 use crate::detect::{self, Observation};
+use crate::filter::Filter;
 use crate::host::{HostFacts, SpinlockFlavour};
 use crate::ids::LockAddr;
 use crate::ledger::functions::Functions;
@@ -28,6 +29,7 @@ use crate::locks::{self, FlamePath, FlameSide, NamedLock, RecentStacks};
 use crate::names::Names;
 use crate::scope::Scope;
 use crate::thresholds as at;
+use crate::topology::Topology;
 use crate::verdict::{BlindSpot, Verdict};
 use crate::window::Window;
 use answer::Case;
@@ -48,6 +50,8 @@ pub struct Judge {
     run: SpanTally,
     recent: VecDeque<SpanTally>,
     declared: declared::Declared,
+    topology: Topology,
+    filter: Filter,
 }
 
 /// Who did not get to run. A long delay alone is what a task with a low weight may have to bear; with a real-time
@@ -95,7 +99,28 @@ impl Judge {
             run: SpanTally::default(),
             recent: VecDeque::new(),
             declared: declared::Declared::default(),
+            topology: Topology::default(),
+            filter: Filter::default(),
         }
+    }
+
+    /// Tells where the CPUs of the host are; without it hand-offs have no distances.
+    pub fn know_topology(&mut self, topology: Topology) {
+        self.topology = topology;
+    }
+
+    /// Lists only what passes `filter`, from the first window on.
+    pub fn list_only(&mut self, filter: Filter) {
+        self.filter = filter;
+    }
+
+    /// Names of the locks that were waited for, by burn.
+    #[must_use]
+    pub fn lock_names(&self, names: &dyn Names) -> Vec<String> {
+        let locks = self.run.locks.by_burn().into_iter();
+        locks
+            .map(|(lock, tally)| locks::name_lock(lock, tally, names).name)
+            .collect()
     }
 
     /// Takes the next window.
@@ -127,7 +152,7 @@ impl Judge {
         let declared = self.judge_declared(window, books.as_ref(), &mut seen);
         self.learn(&seen);
         self.history.observe(&seen);
-        let locks = locks::digest(window, &mut self.stacks);
+        let locks = locks::digest(window, &mut self.stacks, self.filter.min_wait_ns);
         let tally = SpanTally {
             declared,
             ..SpanTally::of_window(window, books, profile, tokens, &seen, locks)
@@ -193,6 +218,8 @@ impl Judge {
             history: &self.history,
             run_begin: self.run.begin,
             throughput_slope: self.throughput.slope(),
+            topology: &self.topology,
+            filter: &self.filter,
             level,
         }
     }

@@ -13,9 +13,10 @@ use crate::event::{InFlightWait, LockKind, WaitEvent};
 use crate::ids::{LockAddr, StackId};
 use crate::window::Window;
 
-/// The locks of one window. `recent` carries stacks from window to window.
+/// The locks of one window. `recent` carries stacks from window to window. The paths of waits that last at least
+/// `min_wait_ns` are kept apart as well.
 #[must_use]
-pub fn digest(window: &Window, recent: &mut RecentStacks) -> LocksTally {
+pub fn digest(window: &Window, recent: &mut RecentStacks, min_wait_ns: Option<u64>) -> LocksTally {
     let mut tally = LocksTally {
         by_lock: window
             .locks
@@ -49,6 +50,9 @@ pub fn digest(window: &Window, recent: &mut RecentStacks) -> LocksTally {
         let waited_ns = end.since(begin.max(window.begin));
         if let Some(stack) = stack {
             tie(&mut tally, recent, stack, lock, waited_ns);
+            if min_wait_ns.is_some_and(|least_ns| end.since(begin) >= least_ns) {
+                tie_long(&mut tally, recent, stack, lock, waited_ns);
+            }
         }
     }
     charge_holders(&mut tally, window, recent);
@@ -92,6 +96,35 @@ fn tie(
         });
 }
 
+/// A path of waits that are long is tied to such waits alone.
+fn tie_long(
+    tally: &mut LocksTally,
+    recent: &mut RecentStacks,
+    id: StackId,
+    lock: LockAddr,
+    waited_ns: u64,
+) {
+    let Some(recent) = recent
+        .get_mut(id)
+        .filter(|recent| recent.stack.lock == lock)
+    else {
+        return;
+    };
+    let first = !std::mem::replace(&mut recent.long_tied, true);
+    let stack = &recent.stack;
+    entry(tally, lock, stack.kind)
+        .long_waiters
+        .update(&stack.frames, |path| {
+            path.tied_ns = path
+                .tied_ns
+                .saturating_add(waited_ns.saturating_mul(u64::from(stack.weight)));
+            if first {
+                path.sample(stack);
+                path.tied_weight += i64::from(stack.weight);
+            }
+        });
+}
+
 fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &mut RecentStacks) {
     let mut by_lock: BTreeMap<LockAddr, Vec<&WaitEvent>> = BTreeMap::new();
     for wait in &window.waits {
@@ -103,6 +136,7 @@ fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &mut RecentSt
         let complete = waits.len() as u64 == mine.nr_waits;
         for gap in gaps(&waits, complete) {
             mine.gaps.record(gap.gap_ns);
+            mine.handoffs.record(&gap);
             charge(mine, gap.holder, gap.gap_ns, recent);
         }
         let last = waits.iter().rev().find(|wait| wait.acquired).copied();
@@ -241,7 +275,7 @@ mod tests {
         for (i, events) in (0u64..).zip(groups) {
             events.into_iter().for_each(|event| builder.fold(event));
             let window = builder.close(MonotonicNs(i * 1000), MonotonicNs((i + 1) * 1000));
-            sum.merge(&digest(&window, &mut recent));
+            sum.merge(&digest(&window, &mut recent, None));
         }
         sum
     }

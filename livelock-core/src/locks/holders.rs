@@ -5,6 +5,7 @@
 //! waits were not streamed.
 
 use crate::event::WaitEvent;
+use crate::ids::CpuId;
 use crate::thresholds::SLICE_SHIFT;
 
 /// Time from one acquisition to the next while somebody waited: hold plus hand-over.
@@ -12,6 +13,8 @@ use crate::thresholds::SLICE_SHIFT;
 pub(super) struct Gap<'a> {
     /// Who acquired at its start.
     pub(super) holder: &'a WaitEvent,
+    /// CPU of the acquisition at its end.
+    pub(super) to: CpuId,
     /// Length.
     pub(super) gap_ns: u64,
 }
@@ -29,6 +32,7 @@ pub(super) fn gaps<'a>(waits: &[&'a WaitEvent], complete: bool) -> Vec<Gap<'a>> 
             let saturated = next.begin <= holder.end;
             (saturated && (complete || same_slice)).then(|| Gap {
                 holder,
+                to: next.cpu,
                 gap_ns: next.end.since(holder.end),
             })
         })
@@ -39,7 +43,7 @@ pub(super) fn gaps<'a>(waits: &[&'a WaitEvent], complete: bool) -> Vec<Gap<'a>> 
 mod tests {
     use super::*;
     use crate::event::LockKind;
-    use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid, Tgid};
+    use crate::ids::{LockAddr, MonotonicNs, Pid, Tgid};
 
     fn wait(begin_ns: u64, end_ns: u64) -> WaitEvent {
         WaitEvent {

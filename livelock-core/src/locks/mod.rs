@@ -1,4 +1,4 @@
-//! Locks: names, waiters, holders, over as many windows as are merged.
+//! Locks: names, waiters, holders, hand-offs, over as many windows as are merged.
 //!
 //! In: windows. Out: [`LocksTally`] and, from it, the lock reports of a verdict. Refuses: unbounded
 //! memory; a `watch` runs for days.
@@ -6,6 +6,7 @@
 mod digest;
 mod flame;
 mod frames;
+mod handoffs;
 mod holders;
 mod instance;
 mod name;
@@ -19,7 +20,7 @@ pub use digest::digest;
 pub use flame::{FlamePath, FlameSide, flame};
 pub use frames::path_function;
 pub use name::{NamedLock, RWLOCK_QUEUE, name_lock};
-pub use report::{named_burn_pct, reports};
+pub use report::{Listing, named_burn_pct, reports};
 pub use spans::{HoldSpan, hold_spans};
 pub use stacks::RecentStacks;
 pub use tally::{LockTally, LocksTally};

@@ -12,6 +12,22 @@ use crate::thresholds::{NR_PATHS_KEPT, NR_TASKS_KEPT};
 /// Task as it is told apart on a path.
 pub(super) type Task = (Pid, Option<String>, CgroupId);
 
+/// What of a path is one task's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TaskShare {
+    /// Sum of the weights of its stacks.
+    pub(super) weight: u64,
+    /// Its stacks.
+    pub(super) nr_samples: u64,
+}
+
+impl TaskShare {
+    pub(super) const fn add(&mut self, other: Self) {
+        self.weight += other.weight;
+        self.nr_samples += other.nr_samples;
+    }
+}
+
 /// One path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PathTally {
@@ -23,8 +39,8 @@ pub(super) struct PathTally {
     pub(super) untied_weight: i64,
     /// Stacks.
     pub(super) nr_samples: u64,
-    /// Tasks by weight.
-    pub(super) tasks: BTreeMap<Task, u64>,
+    /// Tasks.
+    pub(super) tasks: BTreeMap<Task, TaskShare>,
 }
 
 impl PathTally {
@@ -36,8 +52,13 @@ impl PathTally {
             &mut self.tasks,
             &task,
             NR_TASKS_KEPT,
-            |nr| *nr,
-            |nr| *nr += u64::from(stack.weight),
+            |share| *share,
+            |share| {
+                share.add(TaskShare {
+                    weight: u64::from(stack.weight),
+                    nr_samples: 1,
+                });
+            },
         );
     }
 
@@ -47,13 +68,13 @@ impl PathTally {
         self.tied_weight += other.tied_weight;
         self.untied_weight += other.untied_weight;
         self.nr_samples += other.nr_samples;
-        for (task, nr) in &other.tasks {
+        for (task, share) in &other.tasks {
             bounded_entry(
                 &mut self.tasks,
                 task,
                 NR_TASKS_KEPT,
                 |mine| *mine,
-                |mine| *mine += nr,
+                |mine| mine.add(*share),
             );
         }
     }

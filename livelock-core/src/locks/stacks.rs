@@ -14,6 +14,8 @@ use crate::thresholds::NR_STACKS_KEPT;
 pub(super) struct RecentStack {
     pub(super) stack: StackEvent,
     pub(super) tied: bool,
+    /// Whether one as long as somebody asked for was.
+    pub(super) long_tied: bool,
 }
 
 /// The stacks of the recent windows.
@@ -31,6 +33,7 @@ impl RecentStacks {
             let recent = RecentStack {
                 stack: stack.clone(),
                 tied: false,
+                long_tied: false,
             };
             self.by_id.insert(stack.id, recent);
         }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::instance::{self, Owners};
+use super::handoffs::HandoffTally;
 use super::path::Paths;
 use crate::event::{LockKind, ObjectPlace};
 use crate::hist::WaitHistogram;
@@ -27,8 +28,11 @@ pub struct LockTally {
     pub(super) nr_in_flight: u64,
     pub(super) oldest_in_flight_ns: Option<u64>,
     pub(super) waiters: Paths,
+    /// Waits that lasted as long as somebody asked for; empty if nobody did.
+    pub(super) long_waiters: Paths,
     pub(super) holders: Paths,
     pub(super) gaps: WaitHistogram,
+    pub(super) handoffs: HandoffTally,
     pub(super) places: BTreeMap<ObjectPlace, u64>,
     pub(super) owners: Owners,
 }
@@ -47,8 +51,10 @@ impl LockTally {
             nr_in_flight: 0,
             oldest_in_flight_ns: None,
             waiters: Paths::default(),
+            long_waiters: Paths::default(),
             holders: Paths::default(),
             gaps: WaitHistogram::default(),
+            handoffs: HandoffTally::default(),
             places: BTreeMap::new(),
             owners: Owners::new(),
         }
@@ -112,8 +118,10 @@ impl LockTally {
         self.nr_in_flight = later.nr_in_flight;
         self.oldest_in_flight_ns = later.oldest_in_flight_ns;
         self.waiters.merge(&later.waiters);
+        self.long_waiters.merge(&later.long_waiters);
         self.holders.merge(&later.holders);
         self.gaps.merge(&later.gaps);
+        self.handoffs.merge(&later.handoffs);
         for (place, nr) in &later.places {
             *self.places.entry(*place).or_default() += nr;
         }

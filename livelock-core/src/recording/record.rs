@@ -10,10 +10,12 @@ use crate::attempts::SiteAttempts;
 use crate::code::{CodeFacts, CodeSpace};
 use crate::declared::{DeclaredReading, Source, default_stall_ns};
 use crate::event::Event;
+use crate::filter::Filter;
 use crate::host::HostFacts;
 use crate::ids::{CodeAddr, MonotonicNs};
 use crate::judge::Judge;
 use crate::scope::Scope;
+use crate::topology::Topology;
 use crate::verdict::BlindSpot;
 use crate::window::WindowBuilder;
 
@@ -45,6 +47,12 @@ pub struct Opening {
     pub sources: Vec<Source>,
     /// Its values at the begin.
     pub first_readings: Vec<DeclaredReading>,
+    /// What of the locks is listed.
+    #[serde(default)]
+    pub filter: Filter,
+    /// Where its CPUs are, and what moving a cache line between them costs.
+    #[serde(default)]
+    pub topology: Topology,
     /// 0 if it begins with the session; else which later piece of it this is, counted from 1.
     pub nr_pieces_before: u32,
 }
@@ -59,6 +67,8 @@ impl Opening {
             self.blind_spots.clone(),
         );
         let stall_ns = default_stall_ns(self.window_ns, self.duration_ns);
+        judge.list_only(self.filter.clone());
+        judge.know_topology(self.topology.clone());
         judge.expect_progress(self.sources.clone(), &self.first_readings, stall_ns);
         judge
     }

@@ -34,6 +34,8 @@ fn opening() -> Opening {
         max_level: 1,
         sources: Vec::new(),
         first_readings: Vec::new(),
+        filter: crate::filter::Filter::default(),
+        topology: crate::topology::Topology::default(),
         nr_pieces_before: 0,
     }
 }

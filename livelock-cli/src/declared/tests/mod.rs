@@ -9,8 +9,8 @@ use livelock_core::declared::Expectation;
 use proptest::prelude::*;
 
 use super::file::FileCounter;
-use super::nearest::{nearest, suggestion};
 use super::*;
+use crate::nearest::{nearest, suggestion};
 
 fn spec(text: &str) -> Spec {
     parse_spec(text).expect(text)

@@ -4,11 +4,11 @@
 
 use std::iter;
 
-use livelock_core::event::LockKind;
 use livelock_core::verdict::{LockReport, LockSide, NameSource, Verdict};
 
-use super::Page;
+use super::{Page, handoffs};
 use crate::render::Tint;
+use crate::render::filter::{filter_text, kind_word};
 use crate::render::units::{clean, count, cut_end, cut_front, duration};
 
 const MAX_LOCKS: usize = 3;
@@ -22,12 +22,28 @@ const MAX_FRAMES: usize = 10;
 const MIN_COLUMN: usize = 36;
 
 pub(super) fn write(page: &mut Page, verdict: &Verdict) {
-    if verdict.locks.is_empty() {
+    let listed = filter_text(&verdict.filter);
+    if verdict.locks.is_empty() && listed.is_none() {
         return;
     }
     page.heading("Locks");
-    let matters =
-        |(_, lock): &(usize, &LockReport)| lock.burn_pct >= MIN_BURN_PCT || lock.nr_in_flight > 0;
+    if let Some(listed) = listed {
+        page.item(
+            "  only ",
+            &format!(
+                "{}; all else in this report is of all locks",
+                clean(&listed)
+            ),
+        );
+    }
+    if verdict.locks.is_empty() {
+        page.line("  none");
+        return;
+    }
+    // What was asked for is shown however little it is.
+    let matters = |(_, lock): &(usize, &LockReport)| {
+        !verdict.filter.is_empty() || lock.burn_pct >= MIN_BURN_PCT || lock.nr_in_flight > 0
+    };
     let shown: Vec<_> = verdict
         .locks
         .iter()
@@ -56,7 +72,10 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
 fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str) {
     let name = page.style().paint(Tint::Strong, &clean(&lock.name));
     let addr = lock.addr.as_deref().unwrap_or("many addresses");
-    page.line(&format!("  {number}. {name}  {}  {addr}", kind(lock.kind)));
+    page.line(&format!(
+        "  {number}. {name}  {}  {addr}",
+        kind_word(lock.kind)
+    ));
     let instance = lock
         .instance
         .as_ref()
@@ -92,6 +111,9 @@ fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str) {
     if let Some(gap) = &lock.handoff_gap_ns {
         let (p50, p99) = (duration(gap.p50), duration(gap.p99));
         page.item("     ", &format!("handed on every {p50} (p99 {p99})"));
+    }
+    if let Some(seen) = &lock.handoffs {
+        handoffs::write(page, seen);
     }
     let width = page.style().width_columns().saturating_sub(5);
     let column = width.saturating_sub(3) / 2;
@@ -164,17 +186,5 @@ const fn source(source: NameSource) -> &'static str {
         NameSource::Dictionary => "the functions that wait for it",
         NameSource::AcquiringFunction => "the function that waits; no source knows the lock",
         NameSource::Address => "its address; no source knows the lock",
-    }
-}
-
-const fn kind(kind: LockKind) -> &'static str {
-    match kind {
-        LockKind::Spinlock => "spinlock",
-        LockKind::Rwlock => "rwlock",
-        LockKind::Mutex => "mutex",
-        LockKind::Rwsem => "rwsem",
-        LockKind::PercpuRwsem => "percpu-rwsem",
-        LockKind::Rtmutex => "rtmutex",
-        LockKind::Unknown => "lock of unknown kind",
     }
 }

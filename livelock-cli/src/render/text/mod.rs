@@ -3,6 +3,7 @@
 //! In: a verdict. Out: text whose first three lines say what is wrong, where, and what to do. Refuses: to hide
 //! what speaks against the verdict.
 
+mod handoffs;
 mod head;
 mod ledger;
 mod lock;

@@ -9,7 +9,7 @@ const MAX_SUGGESTIONS: usize = 3;
 const MIN_LIKENESS: f64 = 0.85;
 
 /// The names most like `wanted`, best first.
-pub(super) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     // Of `shop::order::done` symbol tables hold `…4shop5order4done…`.
     let last = wanted.rsplit("::").next().unwrap_or(wanted);
     let mangled = wanted
@@ -38,7 +38,7 @@ pub(super) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
 }
 
 /// `; did you mean …?`, or nothing.
-pub(super) fn suggestion(nearest: &[String]) -> String {
+pub(crate) fn suggestion(nearest: &[String]) -> String {
     match nearest {
         [] => String::new(),
         [one] => format!("; did you mean `{one}`?"),
