@@ -170,6 +170,7 @@ impl Desk {
         mut closed: Closed,
         listener: &mut impl Listener,
     ) -> anyhow::Result<Written> {
+        self.names.learn(&closed.window, self.tape.is_some());
         explain_hot(
             &mut closed.window,
             &self.code.with_names(&self.names),
@@ -199,7 +200,7 @@ impl Desk {
             let status: Option<Status> = tape
                 .recorder
                 .wants_status()
-                .then(|| self.bench.judge().recent_verdict(&tape.names).status);
+                .then(|| self.bench.judge().recent_status());
             let close = closed.into_close(new_names);
             let recorded = tape.record(|recorder, names| recorder.window(close, names, status))?;
             if recorded == Written::PipeClosed {
