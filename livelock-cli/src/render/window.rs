@@ -37,4 +37,10 @@ pub struct WindowSummary {
     pub oldest_in_flight_ns: Option<u64>,
     /// Waits lost in it, all causes.
     pub nr_lost: u64,
+    /// What the tool cost in it, in percent of the host's CPUs: programs and process.
+    pub self_cpu_pct: f64,
+    /// The programs alone.
+    pub self_bpf_cpu_pct: f64,
+    /// Groups of probe level 1 that were attached.
+    pub probe_groups: Vec<&'static str>,
 }

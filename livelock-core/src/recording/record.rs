@@ -59,6 +59,9 @@ impl Opening {
         );
         let stall_ns = default_stall_ns(self.window_ns, self.duration_ns);
         judge.expect_progress(self.sources.clone(), &self.first_readings, stall_ns);
+        if self.nr_pieces_before > 0 {
+            judge.resume();
+        }
         judge
     }
 

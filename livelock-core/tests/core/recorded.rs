@@ -60,6 +60,15 @@ fn replay(bytes: &[u8]) -> (Verdict, EndedBy) {
             } => {
                 judge.declare(readings);
                 judge.observe(&window, player.names());
+                let names = player.names();
+                assert_eq!(
+                    (judge.status(), judge.recent_status()),
+                    (
+                        judge.verdict(names).status,
+                        judge.recent_verdict(names).status
+                    ),
+                    "a status without its document"
+                );
             }
             Played::Rest(rest) => judge.settle(&rest),
         }
