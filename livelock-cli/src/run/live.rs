@@ -13,7 +13,7 @@ use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::scope::Scope;
 use livelock_core::window::WindowBuilder;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::sleep_until;
 
 use super::desk::{Closed, Desk, Tape};
 use super::governor::Governor;
@@ -29,9 +29,6 @@ use crate::exit::Exit;
 use crate::host::{Probes, blind_spots, cpus_of_list, survey};
 use crate::record::Recorder;
 use crate::tasks::{self, Found as TaskFound};
-
-/// Time between two drains: half of what fills a ring at 50,000 waits a second and CPU.
-const DRAIN_EVERY: Duration = Duration::from_millis(25);
 
 /// Nice value of this process: on a host that has no CPU to spare, the one that watches must run.
 const NICE: libc::c_int = -20;
@@ -128,8 +125,7 @@ pub(super) async fn observe(
 
     let mut desk: Option<Desk> = None;
     let mut waiting: VecDeque<Closed> = VecDeque::new();
-    let mut ticks = interval(DRAIN_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next_drain = started;
     let mut next_close = close_after(started, session.window, deadline);
     let ended_by = loop {
         tokio::select! {
@@ -159,6 +155,7 @@ pub(super) async fn observe(
             }
             prepared = preparing.wait(), if desk.is_none() => {
                 log::info!("prepared after {} ms", entered.elapsed().as_millis());
+                pipeline.prepared();
                 let opening = open(&prepared, &host, &pipeline, &begin);
                 let (fresh, written) = Desk::begin(&opening, prepared, tape.take(), listener)?;
                 desk = Some(fresh);
@@ -166,8 +163,8 @@ pub(super) async fn observe(
                     break EndedBy::ClosedPipe;
                 }
             }
-            _ = ticks.tick() => {
-                pipeline.drain();
+            () = sleep_until(next_drain.into()) => {
+                next_drain = Instant::now() + pipeline.drain();
                 listener.tick(started.elapsed());
             }
         }
