@@ -284,8 +284,8 @@ pub(crate) fn window() -> WindowSummary {
         nr_in_flight: 7,
         oldest_in_flight_ns: Some(998_000_000),
         nr_lost: 0,
-        self_cpu_pct: 0.21,
-        self_bpf_cpu_pct: 0.06,
+        self_cpu_pct: Some(0.21),
+        self_bpf_cpu_pct: Some(0.06),
         probe_groups: Vec::new(),
     }
 }

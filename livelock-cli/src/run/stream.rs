@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use livelock_core::activity::Activity;
+use livelock_core::ledger::time::share;
 use livelock_core::probes::ProbeGroup;
 use livelock_core::recording::Opening;
 use livelock_core::verdict::{Status, Verdict};
@@ -130,7 +131,7 @@ pub(super) fn summarize(seen: &Seen<'_>, status: Status) -> WindowSummary {
         .zip(busy)
         .map(|(omega, busy)| omega * busy);
     let programs_ns = window.programs_cpu_ns();
-    let of_cpus = |ns: u64| 100.0 * ns as f64 / window.capacity_ns().max(1) as f64;
+    let of_cpus = |ns: u64| pct(share(ns, window.capacity_ns()));
     let groups = window.activity.as_ref().map(Activity::groups);
     let groups = groups.unwrap_or_default();
     WindowSummary {
@@ -165,7 +166,9 @@ pub(super) fn summarize(seen: &Seen<'_>, status: Status) -> WindowSummary {
             .flat_map(|counters| counters.lost.values())
             .sum::<u64>()
             + window.nr_recursion_misses.unwrap_or(0),
-        self_cpu_pct: of_cpus(programs_ns + window.own_cpu_ns().unwrap_or(0)),
+        self_cpu_pct: window
+            .own_cpu_ns()
+            .and_then(|own_ns| of_cpus(programs_ns.saturating_add(own_ns))),
         self_bpf_cpu_pct: of_cpus(programs_ns),
         probe_groups: groups.iter().map(ProbeGroup::name).collect(),
     }
