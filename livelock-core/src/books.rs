@@ -44,6 +44,12 @@ pub struct SelfCost {
     pub bpf_cpu_pct: f64,
     /// Process alone.
     pub user_cpu_pct: f64,
+    /// As `cpu_pct`, without the start-up; `null` if there was nothing else.
+    #[serde(default)]
+    pub steady_cpu_pct: Option<f64>,
+    /// CPU time of the process from its start to the end of its start-up; `null` if that was not seen.
+    #[serde(default)]
+    pub start_up_cpu_ns: Option<u64>,
     /// Probe level, see docs/architecture.md.
     pub level: u8,
     /// Stack sampling.

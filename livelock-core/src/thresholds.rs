@@ -412,3 +412,12 @@ pub const KEPT_OUT_SHARE: f64 = 0.1;
 /// Share of the host's CPUs that this tool may cost, in percent: it lives on the slow path of every
 /// contended lock of a host that is already in trouble. See docs/architecture.md.
 pub const SELF_BUDGET_PCT: f64 = 1.0;
+
+/// Share of [`SELF_BUDGET_PCT`] that probe level 1 has even where level 0 and the process take more than the rest: a
+/// host on which they do is small or emulated, and must be looked at all the same.
+pub const LEVEL1_LEAST: f64 = 0.5;
+
+/// Time in nanoseconds from the begin of the first window in which what the tool costs is its start-up: programs are
+/// loaded before, symbols read and parsed on another thread meanwhile (0.2 to 0.3 s of CPU on a machine with two
+/// CPUs). Where that takes longer, the rest of it counts as steady cost.
+pub const START_UP_NS: u64 = 1_000_000_000;

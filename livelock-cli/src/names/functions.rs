@@ -3,7 +3,8 @@
 //! In: lines of `/proc/kallsyms`. Out: names, from blazesym. Refuses: to keep more than [`MAX_CACHED`] answers.
 //!
 //! blazesym's `Symbolizer` is not `Send`, and names are asked for from wherever a window is judged. So it
-//! lives on a thread of its own, which ends with its [`Functions`]. It takes its symbols from a file, which
+//! lives on a thread of its own, which ends with its [`Functions`]. A question costs two switches of threads and a
+//! look at the file behind the symbols, so all that a window asks for is asked at once. It takes its symbols from a file, which
 //! is an anonymous one in memory, because reading `/proc/kallsyms` a second time would cost the host 100 ms.
 
 use std::collections::HashMap;
@@ -34,7 +35,7 @@ pub struct Function {
 }
 
 type Answer = Option<Function>;
-type Question = (u64, SyncSender<Answer>);
+type Question = (Vec<u64>, SyncSender<Vec<Answer>>);
 
 /// The symbolizer's thread.
 #[derive(Debug)]
@@ -68,20 +69,45 @@ impl Functions {
         Ok(functions)
     }
 
+    /// Looks these addresses up, in one question.
+    pub(super) fn learn(&self, addrs: impl Iterator<Item = u64>) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unknown: Vec<u64> = addrs
+            .filter(|addr| !asked.answers.contains_key(addr))
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        // What finds no room is asked for one by one.
+        unknown.truncate(MAX_CACHED);
+        asked.ask(unknown);
+    }
+
     /// The function that contains `addr`.
     pub(super) fn containing(&self, addr: u64) -> Answer {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = asked.answers.get(&addr) {
             return known.clone();
         }
-        let (reply, answer) = sync_channel(1);
-        asked.questions.send((addr, reply)).ok()?;
-        let answer = answer.recv().ok()?;
-        if asked.answers.len() >= MAX_CACHED {
-            asked.answers.clear();
+        asked.ask(vec![addr]);
+        asked.answers.get(&addr).cloned().flatten()
+    }
+}
+
+impl Asked {
+    /// Gets and keeps the answers. If the thread is gone there are none.
+    fn ask(&mut self, addrs: Vec<u64>) {
+        if addrs.is_empty() {
+            return;
         }
-        asked.answers.insert(addr, answer.clone());
-        answer
+        let (reply, answers) = sync_channel(1);
+        if self.questions.send((addrs.clone(), reply)).is_err() {
+            return;
+        }
+        let Ok(answers) = answers.recv() else { return };
+        if self.answers.len() + addrs.len() > MAX_CACHED {
+            self.answers.clear();
+        }
+        self.answers.extend(addrs.into_iter().zip(answers));
     }
 }
 
@@ -98,15 +124,23 @@ fn serve(file: &File, inbox: &Receiver<Question>) {
         debug_syms: false,
         _non_exhaustive: (),
     });
-    while let Ok((addr, reply)) = inbox.recv() {
+    while let Ok((addrs, reply)) = inbox.recv() {
+        let found = symbolizer.symbolize(&kernel, Input::AbsAddr(&addrs));
+        let answers = match found {
+            Ok(found) => addrs
+                .iter()
+                .zip(&found)
+                .map(|(&addr, found)| answer(addr, found))
+                .collect(),
+            Err(_) => vec![None; addrs.len()],
+        };
         // Whoever asked may have gone.
-        let _ = reply.send(look_up(&symbolizer, &kernel, addr));
+        let _ = reply.send(answers);
     }
 }
 
-fn look_up(symbolizer: &Symbolizer, kernel: &Source<'_>, addr: u64) -> Answer {
-    let found = symbolizer.symbolize_single(kernel, Input::AbsAddr(addr));
-    let Ok(Symbolized::Sym(symbol)) = found else {
+fn answer(addr: u64, found: &Symbolized<'_>) -> Answer {
+    let Symbolized::Sym(symbol) = found else {
         return None;
     };
     let offset_bytes = addr.checked_sub(symbol.addr)?;

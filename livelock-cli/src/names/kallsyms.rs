@@ -76,6 +76,11 @@ impl KernelSymbols {
         self.data.addr_of(name)
     }
 
+    /// Looks the functions at these addresses up at once, which is cheaper than one after the other.
+    pub fn learn(&self, addrs: impl Iterator<Item = u64>) {
+        self.functions.learn(addrs);
+    }
+
     /// The data symbol that contains `addr`, and the offset in it in bytes.
     #[must_use]
     pub fn data(&self, addr: u64) -> Option<(&str, u64)> {

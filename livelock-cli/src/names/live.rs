@@ -3,12 +3,13 @@
 //! In: the symbol table, the BTF, the cgroup tree, each optional. Out: names. Refuses: to keep more than
 //! [`MAX_MEMBERS`] member names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use livelock_core::event::{ObjectKind, ObjectPlace};
 use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr};
 use livelock_core::names::{FunctionName, KernelObject, Names};
+use livelock_core::window::Window;
 
 use super::{CgroupPaths, Function, KernelSymbols, Nodes, PerCpuVariables};
 use crate::btf::{Btf, StructId};
@@ -89,6 +90,21 @@ impl LiveNames {
         let offset_bytes = u32::try_from(offset_bytes).ok()?;
         let member = self.btf.as_ref()?.member_at(structure, offset_bytes)?;
         Some(format!("{symbol}.{member}"))
+    }
+
+    /// Looks up what the samples of `window` landed in, and, `with_stacks`, the paths to its locks; and the groups
+    /// of the tasks that waited, which may be gone when a verdict names them.
+    pub fn learn(&self, window: &Window, with_stacks: bool) {
+        if let Some(symbols) = &self.symbols {
+            let samples = window.samples.iter().flat_map(|sample| &sample.frames);
+            let stacks = window.stacks.iter().filter(|_| with_stacks);
+            let frames = samples.chain(stacks.flat_map(|stack| &stack.frames));
+            symbols.learn(frames.map(|frame| frame.0));
+        }
+        let cgroups: BTreeSet<CgroupId> = window.stacks.iter().map(|stack| stack.cgroup).collect();
+        for cgroup in cgroups {
+            let _ = self.cgroup_path(cgroup);
+        }
     }
 
     fn look_up_member(&self, place: ObjectPlace) -> Option<String> {

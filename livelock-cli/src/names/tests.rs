@@ -51,6 +51,18 @@ fn functions_are_found_by_address() {
     assert_eq!(function(0xffff_ffff_c020_0000), None, "in a gap");
     assert_eq!(function(0x1000), None, "before all");
     assert!(!symbols.has_pv_spinlocks());
+    let at_once = with_data();
+    let addrs = [
+        0xffff_ffff_8100_1040,
+        0x1000,
+        0xffff_ffff_8100_0004,
+        0xffff_ffff_8100_1040,
+        0xffff_ffff_c020_0000,
+    ];
+    at_once.learn(addrs.into_iter());
+    for addr in addrs {
+        assert_eq!(at_once.function(addr), function(addr), "{addr:#x} of many");
+    }
 }
 
 #[test]

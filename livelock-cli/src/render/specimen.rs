@@ -266,6 +266,8 @@ pub(crate) fn livelock() -> Verdict {
             cpu_pct: 0.21,
             bpf_cpu_pct: 0.06,
             user_cpu_pct: 0.15,
+            steady_cpu_pct: Some(0.12),
+            start_up_cpu_ns: Some(231_000_000),
             level: 0,
             stack_sampling: StackSampling {
                 nr_stacks: 412,
@@ -316,5 +318,8 @@ pub(crate) fn window() -> WindowSummary {
         nr_in_flight: 7,
         oldest_in_flight_ns: Some(998_000_000),
         nr_lost: 0,
+        self_cpu_pct: Some(0.21),
+        self_bpf_cpu_pct: Some(0.06),
+        probe_groups: Vec::new(),
     }
 }

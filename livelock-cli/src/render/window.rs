@@ -37,4 +37,13 @@ pub struct WindowSummary {
     pub oldest_in_flight_ns: Option<u64>,
     /// Waits lost in it, all causes.
     pub nr_lost: u64,
+    /// What the tool cost in it, in percent of the host's CPUs: programs and process.
+    #[schemars(default)]
+    pub self_cpu_pct: Option<f64>,
+    /// The programs alone.
+    #[schemars(default)]
+    pub self_bpf_cpu_pct: Option<f64>,
+    /// Groups of probe level 1 that were attached.
+    #[schemars(default)]
+    pub probe_groups: Vec<&'static str>,
 }

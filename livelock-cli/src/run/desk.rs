@@ -189,6 +189,7 @@ impl Desk {
         for &(cpu, addr) in &closed.runqueues {
             self.names.learn_runqueue(cpu, addr);
         }
+        self.names.learn(&closed.window, self.tape.is_some());
         explain_hot(
             &mut closed.window,
             &self.code.with_names(&self.names),
@@ -219,7 +220,7 @@ impl Desk {
             let status: Option<Status> = tape
                 .recorder
                 .wants_status()
-                .then(|| self.bench.judge().recent_verdict(&tape.names).status);
+                .then(|| self.bench.judge().recent_status());
             let close = closed.into_close(new_names);
             let recorded = tape.record(|recorder, names| recorder.window(close, names, status))?;
             if recorded == Written::PipeClosed {

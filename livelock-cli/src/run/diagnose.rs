@@ -31,10 +31,10 @@ impl Listener for Watcher {
     }
 
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
-        let so_far = seen.judge.verdict(seen.names);
-        if so_far.status != Status::CannotTell {
+        let so_far = seen.judge.status();
+        if so_far != Status::CannotTell {
             self.progress
-                .say(format!("so far: {}", status_word(so_far.status)));
+                .say(format!("so far: {}", status_word(so_far)));
         }
         Ok(Written::Yes)
     }

@@ -1,7 +1,9 @@
 //! The self-governor: how much detail the tool may afford.
 //!
-//! In: how full the rings were, and what the tool cost in the last window. Out: the streaming mask and
-//! the stack sampling period. Refuses: to touch exact counts; only detail is given up.
+//! In: how full the rings were, and what the tool cost in the last window. Out: the streaming mask, the time to the
+//! next drain and the stack sampling period. Refuses: to touch exact counts; only detail is given up.
+
+use std::time::Duration;
 
 use livelock_core::thresholds::SELF_BUDGET_PCT as BUDGET_PCT;
 
@@ -19,6 +21,16 @@ const SPARSE_SHARE: u64 = 8;
 /// too few slices to be fair to its locks.
 const MAX_SLICE_MASK: u64 = 63;
 
+/// Time between two drains: half of what fills a ring at 50,000 waits a second and CPU.
+pub(super) const DRAIN_EVERY: Duration = Duration::from_millis(25);
+
+/// The same while rings stay nearly empty: at rates up to [`SPARSE`] a drain. Each wake-up of the process costs some
+/// 20 us, and a ring still holds ten times that rate until the next drain.
+pub(super) const DRAIN_SELDOM: Duration = Duration::from_millis(50);
+
+/// Records of one ring between two drains below which drains become seldom.
+const SPARSE: u64 = livelock_common::WAIT_RING as u64 / 16;
+
 /// One slice in 16 at the start: a ring holds that at 250,000 waits a second and CPU, and where there are
 /// few waits all are streamed after four drains.
 const INITIAL_SLICE_MASK: u64 = 15;
@@ -34,6 +46,8 @@ pub(super) struct Governor {
     pub(super) slice_mask: u64,
     /// For `Control::min_stack_period`.
     pub(super) min_stack_period: u32,
+    /// Time to the next drain.
+    pub(super) drain_after: Duration,
     /// Records of one ring that are too many.
     crowded: u64,
 }
@@ -43,6 +57,7 @@ impl Default for Governor {
         Self {
             slice_mask: INITIAL_SLICE_MASK,
             min_stack_period: 1,
+            drain_after: DRAIN_EVERY,
             crowded: CROWDED,
         }
     }
@@ -67,25 +82,40 @@ impl Governor {
         } else if nr_in_fullest < self.crowded / SPARSE_SHARE {
             self.slice_mask /= 2;
         }
+        // Once all waits are streamed: until then each drain learns something.
+        self.drain_after = if nr_in_fullest < SPARSE && self.slice_mask == 0 {
+            DRAIN_SELDOM
+        } else {
+            DRAIN_EVERY
+        };
         self.slice_mask != before
     }
 
-    /// After a window with `nr_begun` waits, in which the kernel programs cost `cost_pct` of the host's
-    /// CPUs. Says whether the period changed. What the process costs does not count: rarer stacks would
-    /// not make it cheaper.
-    pub(super) fn closed_window(&mut self, cost_pct: f64, nr_begun: u64) -> bool {
+    /// After a window with `nr_begun` waits. Says whether the period changed.
+    pub(super) fn closed_window(&mut self, cost: Cost, nr_begun: u64) -> bool {
         let before = self.min_stack_period;
         let longest = u32::try_from(nr_begun / MIN_STACKS)
             .unwrap_or(u32::MAX)
             .max(1);
-        if cost_pct > BUDGET_PCT {
+        if cost.rest_pct + cost.programs_pct > BUDGET_PCT {
             self.min_stack_period = self.min_stack_period.saturating_mul(4);
-        } else if cost_pct < BUDGET_PCT / 2.0 {
+        } else if cost.rest_pct + 2.0 * cost.programs_pct < BUDGET_PCT {
+            // Twice the stacks cost at most twice what all programs cost.
             self.min_stack_period /= 2;
         }
         self.min_stack_period = self.min_stack_period.clamp(1, longest);
         self.min_stack_period != before
     }
+}
+
+/// What the tool cost in a window, in percent of the host's CPUs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Cost {
+    /// The programs of level 0.
+    pub(super) programs_pct: f64,
+    /// Probe level 1, and the process once it has started up: rarer stacks make it little cheaper, but the budget is
+    /// one.
+    pub(super) rest_pct: f64,
 }
 
 #[cfg(test)]
@@ -115,20 +145,47 @@ mod tests {
     }
 
     #[test]
+    fn nearly_empty_rings_are_drained_seldom() {
+        let mut governor = Governor::default();
+        let mut nr_drains = 0;
+        while governor.drain_after == DRAIN_EVERY {
+            governor.drained(SPARSE - 1);
+            nr_drains += 1;
+        }
+        assert_eq!((nr_drains, governor.slice_mask), (4, 0));
+        assert_eq!(governor.drain_after, DRAIN_SELDOM);
+        governor.drained(SPARSE);
+        assert_eq!(governor.drain_after, DRAIN_EVERY);
+    }
+
+    #[test]
     fn a_dear_window_makes_stacks_rarer_but_leaves_some() {
         let mut governor = Governor::default();
         let nr_begun = 1000 * MIN_STACKS;
-        assert!(governor.closed_window(BUDGET_PCT * 1.1, nr_begun));
+        let cost = |programs, rest| Cost {
+            programs_pct: BUDGET_PCT * programs,
+            rest_pct: BUDGET_PCT * rest,
+        };
+        assert!(governor.closed_window(cost(1.1, 0.0), nr_begun));
         assert_eq!(governor.min_stack_period, 4);
-        assert!(!governor.closed_window(BUDGET_PCT * 0.7, nr_begun));
-        assert!(governor.closed_window(BUDGET_PCT * 0.1, nr_begun));
+        assert!(!governor.closed_window(cost(0.7, 0.0), nr_begun));
+        assert!(
+            !governor.closed_window(cost(0.4, 0.3), nr_begun),
+            "twice the stacks might be too dear"
+        );
+        assert!(governor.closed_window(cost(0.1, 0.0), nr_begun));
         assert_eq!(governor.min_stack_period, 2);
+        assert!(
+            governor.closed_window(cost(0.6, 0.5), nr_begun),
+            "the budget is for all"
+        );
+        assert_eq!(governor.min_stack_period, 8);
         for _ in 0..20 {
-            governor.closed_window(100.0, nr_begun);
+            governor.closed_window(cost(100.0, 0.0), nr_begun);
         }
         assert_eq!(governor.min_stack_period, 1000);
         assert!(
-            governor.closed_window(100.0, MIN_STACKS),
+            governor.closed_window(cost(100.0, 0.0), MIN_STACKS),
             "few waits: each may have its stack"
         );
         assert_eq!(governor.min_stack_period, 1);

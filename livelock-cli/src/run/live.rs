@@ -14,7 +14,7 @@ use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::scope::Scope;
 use livelock_core::window::WindowBuilder;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::sleep_until;
 
 use super::desk::{Closed, Desk, Tape};
 use super::filter::wait_filter;
@@ -31,9 +31,6 @@ use crate::exit::Exit;
 use crate::host::{Probes, blind_spots, cpus_of_list, survey, unknown_lock};
 use crate::record::Recorder;
 use crate::tasks::{self, Found as TaskFound};
-
-/// Time between two drains: half of what fills a ring at 50,000 waits a second and CPU.
-const DRAIN_EVERY: Duration = Duration::from_millis(25);
 
 /// Nice value of this process: on a host that has no CPU to spare, the one that watches must run.
 const NICE: libc::c_int = -20;
@@ -137,8 +134,7 @@ pub(super) async fn observe(
 
     let mut desk: Option<Desk> = None;
     let mut waiting: VecDeque<Closed> = VecDeque::new();
-    let mut ticks = interval(DRAIN_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next_drain = started;
     let mut next_close = close_after(started, session.window, deadline);
     let ended_by = loop {
         tokio::select! {
@@ -170,6 +166,7 @@ pub(super) async fn observe(
             }
             prepared = preparing.wait(), if desk.is_none() => {
                 log::info!("prepared after {} ms", entered.elapsed().as_millis());
+                pipeline.prepared();
                 let opening = open(&prepared, &host, &pipeline, &begin);
                 let (fresh, written) = Desk::begin(&opening, prepared, tape.take(), listener)?;
                 desk = Some(fresh);
@@ -177,8 +174,8 @@ pub(super) async fn observe(
                     break EndedBy::ClosedPipe;
                 }
             }
-            _ = ticks.tick() => {
-                pipeline.drain();
+            () = sleep_until(next_drain.into()) => {
+                next_drain = Instant::now() + pipeline.drain();
                 listener.tick(started.elapsed());
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! In: attached probes and `/proc`. Out: windows. Refuses: to judge them.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use livelock_core::attempts::Suspect;
 use livelock_core::event::Event;
@@ -10,7 +12,7 @@ use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder};
 
-use super::governor::Governor;
+use super::governor::{Cost, Governor};
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
 use crate::procfs::{HostCounters, KeptOut, Starvation};
@@ -33,6 +35,8 @@ pub(super) struct Pipeline {
     events: Vec<Event>,
     nr_undecodable: u64,
     window_begin: MonotonicNs,
+    /// When all was ready to judge; what the process cost before is its start-up.
+    prepared: Option<MonotonicNs>,
     /// What was folded since the last close, if the session is recorded.
     folded: Option<Vec<Event>>,
 }
@@ -65,6 +69,7 @@ impl Pipeline {
             events: Vec::new(),
             nr_undecodable: 0,
             window_begin: now(),
+            prepared: None,
             folded: is_recorded.then(Vec::new),
         };
         pipeline.drain();
@@ -105,13 +110,19 @@ impl Pipeline {
         self.capture.runqueues()
     }
 
-    /// Empties the rings into the present window.
-    pub(super) fn drain(&mut self) {
+    /// All is ready to judge.
+    pub(super) fn prepared(&mut self) {
+        self.prepared = Some(now());
+    }
+
+    /// Empties the rings into the present window; gives the time to the next drain.
+    pub(super) fn drain(&mut self) -> Duration {
         let nr_in_fullest = self.capture.drain(&mut self.raw);
         self.fold(now());
         if self.governor.drained(nr_in_fullest) {
             self.capture.set_slice_mask(self.governor.slice_mask);
         }
+        self.governor.drain_after
     }
 
     /// Closes the present window and starts the next. With it comes what was folded into it, if the session is
@@ -123,8 +134,9 @@ impl Pipeline {
         let begin = std::mem::replace(&mut self.window_begin, end);
         let mut window = self.builder.close(begin, end);
         window.attempts = attempts;
-        let (cost_pct, nr_begun) = programs(&window);
-        if self.governor.closed_window(cost_pct, nr_begun) {
+        let is_steady = self.prepared.is_some_and(|prepared| prepared <= begin);
+        let (cost, nr_begun) = cost(&window, is_steady);
+        if self.governor.closed_window(cost, nr_begun) {
             self.capture
                 .set_min_stack_period(self.governor.min_stack_period);
         }
@@ -235,8 +247,8 @@ impl Pipeline {
     }
 }
 
-/// What the kernel programs cost in `window`, in percent of the host's CPUs, and the waits they saw begin.
-fn programs(window: &Window) -> (f64, u64) {
+/// What the tool cost in `window`, and the waits that its programs saw begin.
+fn cost(window: &Window, is_steady: bool) -> (Cost, u64) {
     let counters = window.cpu_counters.values();
     let (self_ns, nr_begun) = counters.fold((0u64, 0u64), |(self_ns, nr_begun), counters| {
         (
@@ -245,7 +257,14 @@ fn programs(window: &Window) -> (f64, u64) {
         )
     });
     let capacity_ns = window.capacity_ns().max(1);
-    (self_ns as f64 / capacity_ns as f64 * 100.0, nr_begun)
+    let pct = |ns: u64| ns as f64 / capacity_ns as f64 * 100.0;
+    let own_ns = window.own_cpu_ns().filter(|_| is_steady);
+    let level1_ns = window.programs_cpu_ns().saturating_sub(self_ns);
+    let cost = Cost {
+        programs_pct: pct(self_ns),
+        rest_pct: pct(level1_ns.saturating_add(own_ns.unwrap_or(0))),
+    };
+    (cost, nr_begun)
 }
 
 /// `CLOCK_MONOTONIC`, the clock of the kernel programs.

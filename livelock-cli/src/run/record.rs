@@ -30,7 +30,7 @@ impl Listener for Watcher {
 
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
         if self.progress.is_shown() {
-            let status = seen.judge.recent_verdict(seen.names).status;
+            let status = seen.judge.recent_status();
             self.progress.say(format!(
                 "{} windows, now: {}",
                 seen.number,

@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use livelock_core::activity::Activity;
+use livelock_core::ledger::time::share;
+use livelock_core::probes::ProbeGroup;
 use livelock_core::recording::Opening;
 use livelock_core::verdict::{Status, Verdict};
 
@@ -60,8 +63,8 @@ impl Listener for Stream {
     fn tick(&mut self, _: Duration) {}
 
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
-        let verdict = seen.judge.recent_verdict(seen.names);
-        let summary = summarize(seen, &verdict);
+        let status = seen.judge.recent_status();
+        let summary = summarize(seen, status);
         let text = match self.form {
             Form::Json => window_line(&summary)?,
             Form::Plain => plain_line(&summary),
@@ -70,11 +73,11 @@ impl Listener for Stream {
             return Ok(Written::PipeClosed);
         }
         // The first windows cannot be judged yet; that is not news.
-        let is_news = self.status != Some(verdict.status)
-            && !(self.status.is_none() && verdict.status == Status::CannotTell);
+        let is_news =
+            self.status != Some(status) && !(self.status.is_none() && status == Status::CannotTell);
         if is_news {
-            self.status = Some(verdict.status);
-            return self.verdict(&verdict);
+            self.status = Some(status);
+            return self.verdict(&seen.judge.recent_verdict(seen.names));
         }
         Ok(Written::Yes)
     }
@@ -101,7 +104,7 @@ pub(super) async fn run(source: &Source, form: Form, output: &Output) -> anyhow:
             ended.nr_windows,
             Some(verdict.status),
             verdict.accounting.clone(),
-            Some(verdict.self_cost.clone()),
+            Some(ended.judge.self_cost()),
         );
         let text = match form {
             Form::Json => verdict_line(&verdict)? + &summary_line(&summary)?,
@@ -118,7 +121,7 @@ pub(super) async fn run(source: &Source, form: Form, output: &Output) -> anyhow:
 }
 
 /// A window in few numbers.
-pub(super) fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
+pub(super) fn summarize(seen: &Seen<'_>, status: Status) -> WindowSummary {
     let window = seen.window;
     let seconds = window.duration_ns() as f64 / 1e9;
     let nr_waits: u64 = window.locks.iter().map(|lock| lock.nr_waits).sum();
@@ -129,11 +132,15 @@ pub(super) fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
         .omega
         .zip(busy)
         .map(|(omega, busy)| omega * busy);
+    let programs_ns = window.programs_cpu_ns();
+    let of_cpus = |ns: u64| pct(share(ns, window.capacity_ns()));
+    let groups = window.activity.as_ref().map(Activity::groups);
+    let groups = groups.unwrap_or_default();
     WindowSummary {
         number: seen.number,
         ended_unix_ms: seen.ended_unix_ms,
         duration_ns: window.duration_ns(),
-        status: verdict.status,
+        status,
         busy_pct: pct(busy),
         burn_pct: pct(burn),
         omega: seen.observation.omega,
@@ -165,5 +172,10 @@ pub(super) fn summarize(seen: &Seen<'_>, verdict: &Verdict) -> WindowSummary {
             .flat_map(|counters| counters.lost.values())
             .sum::<u64>()
             + window.nr_recursion_misses.unwrap_or(0),
+        self_cpu_pct: window
+            .own_cpu_ns()
+            .and_then(|own_ns| of_cpus(programs_ns.saturating_add(own_ns))),
+        self_bpf_cpu_pct: of_cpus(programs_ns),
+        probe_groups: groups.iter().map(ProbeGroup::name).collect(),
     }
 }

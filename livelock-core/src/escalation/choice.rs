@@ -4,7 +4,7 @@
 //! costs more than the tool may; it is tried again later, so that long incidents still get a window of it now and
 //! then.
 
-use super::cost::{measured_pct, predicted_pct, too_dear};
+use super::cost::{all_pct, allowance_pct, measured_pct, predicted_pct, too_dear};
 use super::needs;
 use crate::detect::Observation;
 use crate::probes::{GroupSet, ProbeGroup};
@@ -19,9 +19,12 @@ struct State {
 }
 
 /// Decides on the probe groups.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Escalation {
     groups: GroupSet,
+    /// What groups have cost beyond their allowance and not saved since, in percent of the CPUs times windows. While
+    /// there is such a debt, nothing comes of which nobody can say what it costs.
+    debt_pct: f64,
     states: [State; ProbeGroup::ALL.len()],
 }
 
@@ -34,6 +37,9 @@ impl Escalation {
             GroupSet::EMPTY
         };
         let dear = too_dear(window);
+        let allowance_pct = allowance_pct(window);
+        let most_pct = allowance_pct * f64::from(at::NR_BARRED_WINDOWS);
+        self.debt_pct = (self.debt_pct + all_pct(window) - allowance_pct).clamp(0.0, most_pct);
         let mut stay = GroupSet::EMPTY;
         let mut come = GroupSet::EMPTY;
         for (group, state) in ProbeGroup::ALL.into_iter().zip(&mut self.states) {
@@ -58,26 +64,34 @@ impl Escalation {
                 come = come.with(group);
             }
         }
-        self.groups = affordable(stay, come, window, seen);
+        let may_risk = self.debt_pct <= 0.0;
+        self.groups = affordable(stay, come, may_risk, window, seen);
         self.groups
     }
 }
 
-/// `stay`, and of `come` those whose predicted cost the budget has room for. A group without a prediction comes, and
-/// is measured.
-fn affordable(stay: GroupSet, come: GroupSet, window: &Window, seen: &Observation) -> GroupSet {
+/// `stay`, and of `come` those whose predicted cost the budget has room for. A group without a prediction comes if
+/// something may be risked, and is measured.
+fn affordable(
+    stay: GroupSet,
+    come: GroupSet,
+    may_risk: bool,
+    window: &Window,
+    seen: &Observation,
+) -> GroupSet {
     let mut groups = stay;
     let spent_pct: f64 = stay.iter().map(|group| measured_pct(group, window)).sum();
-    let mut left_pct = at::SELF_BUDGET_PCT - spent_pct;
+    let mut left_pct = allowance_pct(window) - spent_pct;
     for group in come.iter() {
         match predicted_pct(group, window) {
             // Where most of the CPU time goes is worth one dear look in eleven windows.
-            Some(pct) if pct > left_pct && !needs::is_suspect(group, seen) => {}
+            Some(pct) if pct > left_pct && !(may_risk && needs::is_suspect(group, seen)) => {}
             Some(pct) => {
                 left_pct -= pct;
                 groups = groups.with(group);
             }
-            None => groups = groups.with(group),
+            None if may_risk => groups = groups.with(group),
+            None => {}
         }
     }
     groups

@@ -23,8 +23,24 @@ pub(super) fn measured_pct(group: ProbeGroup, window: &Window) -> f64 {
     pct(cost.map_or(0, |cost| cost.ns) as f64, window)
 }
 
+/// What all groups together may cost, in percent of the host's CPUs: what level 0 and the process leave of the tool's
+/// budget, and never less than [`LEVEL1_LEAST`](at::LEVEL1_LEAST) of it.
+pub(super) fn allowance_pct(window: &Window) -> f64 {
+    let groups_ns = cost_ns(window);
+    let level0_ns = window.programs_cpu_ns().saturating_sub(groups_ns);
+    let spent_ns = level0_ns.saturating_add(window.own_cpu_ns().unwrap_or(0));
+    let least_pct = at::LEVEL1_LEAST * at::SELF_BUDGET_PCT;
+    (at::SELF_BUDGET_PCT - pct(spent_ns as f64, window)).max(least_pct)
+}
+
+/// What all groups together cost, in percent of the host's CPUs.
+pub(super) fn all_pct(window: &Window) -> f64 {
+    pct(cost_ns(window) as f64, window)
+}
+
 /// The dearest groups, without which the rest is within the budget.
 pub(super) fn too_dear(window: &Window) -> GroupSet {
+    let allowance_pct = allowance_pct(window);
     let mut costs: Vec<_> = ProbeGroup::ALL
         .into_iter()
         .map(|group| (group, measured_pct(group, window)))
@@ -33,7 +49,7 @@ pub(super) fn too_dear(window: &Window) -> GroupSet {
     let mut sum_pct: f64 = costs.iter().map(|(_, pct)| pct).sum();
     let mut dear = GroupSet::EMPTY;
     for (group, pct) in costs {
-        if sum_pct <= at::SELF_BUDGET_PCT {
+        if sum_pct <= allowance_pct {
             break;
         }
         sum_pct -= pct;

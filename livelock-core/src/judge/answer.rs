@@ -46,6 +46,7 @@ pub(super) struct Case<'a> {
     pub(super) throughput_slope: Option<f64>,
     pub(super) topology: &'a Topology,
     pub(super) filter: &'a Filter,
+    pub(super) start_up_cpu_ns: Option<u64>,
     pub(super) level: Level,
 }
 
@@ -151,7 +152,8 @@ impl Case<'_> {
         }
     }
 
-    fn status(&self) -> Status {
+    /// What the document will say.
+    pub(super) fn status(&self) -> Status {
         if self.unanswerable().is_some() {
             return Status::CannotTell;
         }
@@ -272,13 +274,15 @@ impl Case<'_> {
         }
     }
 
-    fn self_cost(&self) -> SelfCost {
+    pub(super) fn self_cost(&self) -> SelfCost {
         let span = self.span;
         let pct = |ns: u64| 100.0 * share(ns, span.capacity_ns).unwrap_or(0.0);
         SelfCost {
             cpu_pct: pct(span.self_ns + span.own_cpu_ns),
             bpf_cpu_pct: pct(span.self_ns),
             user_cpu_pct: pct(span.own_cpu_ns),
+            steady_cpu_pct: share(span.steady_ns, span.steady_capacity_ns).map(|s| 100.0 * s),
+            start_up_cpu_ns: self.start_up_cpu_ns,
             level: u8::from(span.activity.is_some()),
             stack_sampling: StackSampling {
                 nr_stacks: span.nr_stacks,

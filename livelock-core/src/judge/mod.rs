@@ -30,7 +30,7 @@ use crate::names::Names;
 use crate::scope::Scope;
 use crate::thresholds as at;
 use crate::topology::Topology;
-use crate::verdict::{BlindSpot, Verdict};
+use crate::verdict::{BlindSpot, SelfCost, Status, Verdict};
 use crate::window::Window;
 use answer::Case;
 use level::History;
@@ -52,6 +52,10 @@ pub struct Judge {
     declared: declared::Declared,
     topology: Topology,
     filter: Filter,
+    /// CPU time of the process from its start to the end of its start-up.
+    start_up_cpu_ns: Option<u64>,
+    /// The first window is not the first of its session.
+    is_resumed: bool,
 }
 
 /// Who did not get to run. A long delay alone is what a task with a low weight may have to bear; with a real-time
@@ -101,6 +105,23 @@ impl Judge {
             declared: declared::Declared::default(),
             topology: Topology::default(),
             filter: Filter::default(),
+            start_up_cpu_ns: None,
+            is_resumed: false,
+        }
+    }
+
+    /// Says that what comes next is a later piece of a session, whose start-up is over.
+    pub const fn resume(&mut self) {
+        self.is_resumed = true;
+    }
+
+    /// Tells the start-up from what the tool costs as long as it runs.
+    fn book_cost(&mut self, window: &Window, tally: &mut SpanTally) {
+        let begin = self.run.begin.unwrap_or(window.begin);
+        if self.is_resumed || window.begin.since(begin) >= at::START_UP_NS {
+            tally.mark_steady();
+        } else if let (Some(before_ns), Some(own)) = (window.own_before_ns, window.own) {
+            self.start_up_cpu_ns = Some(before_ns.saturating_add(own.cpu_ns()));
         }
     }
 
@@ -153,10 +174,11 @@ impl Judge {
         self.learn(&seen);
         self.history.observe(&seen);
         let locks = locks::digest(window, &mut self.stacks, self.filter.min_wait_ns);
-        let tally = SpanTally {
+        let mut tally = SpanTally {
             declared,
             ..SpanTally::of_window(window, books, profile, tokens, &seen, locks)
         };
+        self.book_cost(window, &mut tally);
         self.run.merge(&tally);
         if self.recent.len() == at::NR_RULE_WINDOWS {
             self.recent.pop_front();
@@ -208,6 +230,28 @@ impl Judge {
         Some(locks::name_lock(lock, tally, names))
     }
 
+    /// The status of [`Self::verdict`], without the document: a hundredth of the work.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.case(&self.run, self.history.worst()).status()
+    }
+
+    /// The status of [`Self::recent_verdict`], likewise.
+    #[must_use]
+    pub fn recent_status(&self) -> Status {
+        let mut span = SpanTally::default();
+        for tally in &self.recent {
+            span.merge_sums(tally);
+        }
+        self.case(&span, self.history.held()).status()
+    }
+
+    /// What the tool cost over all windows.
+    #[must_use]
+    pub fn self_cost(&self) -> SelfCost {
+        self.case(&self.run, self.history.worst()).self_cost()
+    }
+
     fn case<'a>(&'a self, span: &'a SpanTally, level: level::Level) -> Case<'a> {
         Case {
             host: &self.host,
@@ -220,6 +264,7 @@ impl Judge {
             throughput_slope: self.throughput.slope(),
             topology: &self.topology,
             filter: &self.filter,
+            start_up_cpu_ns: self.start_up_cpu_ns,
             level,
         }
     }

@@ -9,7 +9,6 @@ use super::level::Level;
 use crate::activity::{Activity, HostCounters, StarvedTask};
 use crate::declared::DeclaredTally;
 use crate::detect::{Observation, StuckSpin};
-use crate::escalation;
 use crate::ids::MonotonicNs;
 use crate::ledger::profile::Profile;
 use crate::ledger::progress::Tokens;
@@ -41,6 +40,9 @@ pub(super) struct SpanTally {
     pub(super) nr_stacks: u64,
     pub(super) self_ns: u64,
     pub(super) own_cpu_ns: u64,
+    /// What programs and process cost after the start-up, and of how much.
+    pub(super) steady_ns: u64,
+    pub(super) steady_capacity_ns: u64,
     pub(super) nr_stuck_windows: u32,
     pub(super) oldest_stuck: Option<StuckSpin>,
     pub(super) accounting: Accounting,
@@ -92,8 +94,10 @@ impl SpanTally {
             nr_begun: sum(|c| c.nr_begun) + nr_missed,
             nr_lost: sum(|c| c.lost.values().sum()) + nr_missed,
             nr_stacks: sum(|c| c.nr_stacks),
-            self_ns: sum(|c| c.self_ns) + escalation::cost_ns(window),
+            self_ns: window.programs_cpu_ns(),
             own_cpu_ns: window.own_cpu_ns().unwrap_or(0),
+            steady_ns: 0,
+            steady_capacity_ns: 0,
             nr_stuck_windows: u32::from(!seen.stuck.is_empty()),
             oldest_stuck: seen.stuck.first().copied(),
             accounting: window.accounting.clone(),
@@ -106,8 +110,32 @@ impl SpanTally {
         }
     }
 
+    /// Says that it is none of the start-up.
+    pub(super) const fn mark_steady(&mut self) {
+        self.steady_ns = self.self_ns + self.own_cpu_ns;
+        self.steady_capacity_ns = self.capacity_ns;
+    }
+
     /// Adds what happened later.
     pub(super) fn merge(&mut self, later: &Self) {
+        self.merge_sums(later);
+        for (source, nr) in &later.tokens {
+            *self.tokens.entry(source).or_default() += nr;
+        }
+        self.locks.merge(&later.locks);
+        self.profile.merge(&later.profile);
+        self.counters.merge(&later.counters);
+        match (&mut self.activity, &later.activity) {
+            (Some(mine), Some(later)) => mine.merge(later),
+            (mine @ None, Some(later)) => *mine = Some(later.clone()),
+            (_, None) => {}
+        }
+        self.declared.merge(&later.declared);
+    }
+
+    /// Adds what a status depends on. Locks, samples and what level 1 counted only explain it, and are most of the
+    /// work.
+    pub(super) fn merge_sums(&mut self, later: &Self) {
         self.begin = self.begin.or(later.begin);
         self.end = later.end.or(self.end);
         self.wall_ns += later.wall_ns;
@@ -120,9 +148,6 @@ impl SpanTally {
             mine.0 += nr;
             mine.1.merge(books);
         }
-        for (source, nr) in &later.tokens {
-            *self.tokens.entry(source).or_default() += nr;
-        }
         for (state, nr) in &later.states {
             *self.states.entry(*state).or_default() += nr;
         }
@@ -131,31 +156,24 @@ impl SpanTally {
             (Some(a), Some(b)) => Some((a.0 + b.0, a.1 + b.1)),
             (a, b) => a.or(b),
         };
-        self.locks.merge(&later.locks);
         self.nr_begun += later.nr_begun;
         self.nr_lost += later.nr_lost;
         self.nr_stacks += later.nr_stacks;
         self.self_ns += later.self_ns;
         self.own_cpu_ns += later.own_cpu_ns;
+        self.steady_ns += later.steady_ns;
+        self.steady_capacity_ns += later.steady_capacity_ns;
         self.nr_stuck_windows += later.nr_stuck_windows;
         let age_ns = |stuck: &Option<StuckSpin>| stuck.map(|s| s.age_ns);
         if age_ns(&later.oldest_stuck) > age_ns(&self.oldest_stuck) {
             self.oldest_stuck = later.oldest_stuck;
         }
         self.accounting = later.accounting.clone();
-        self.profile.merge(&later.profile);
-        self.counters.merge(&later.counters);
-        match (&mut self.activity, &later.activity) {
-            (Some(mine), Some(later)) => mine.merge(later),
-            (mine @ None, Some(later)) => *mine = Some(later.clone()),
-            (_, None) => {}
-        }
         let waited_ns = |task: &Option<StarvedTask>| task.map(|task| task.age_ns);
         if waited_ns(&later.starved) > waited_ns(&self.starved) {
             self.starved = later.starved;
         }
         self.nr_starved_windows += later.nr_starved_windows;
-        self.declared.merge(&later.declared);
     }
 
     /// Books of the windows that spoke for `level`; of all if none did.

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::instance::{self, Owners};
 use super::handoffs::HandoffTally;
+use super::instance::{self, Owners};
 use super::path::Paths;
 use crate::event::{LockKind, ObjectPlace};
 use crate::hist::WaitHistogram;

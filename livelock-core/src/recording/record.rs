@@ -70,6 +70,9 @@ impl Opening {
         judge.list_only(self.filter.clone());
         judge.know_topology(self.topology.clone());
         judge.expect_progress(self.sources.clone(), &self.first_readings, stall_ns);
+        if self.nr_pieces_before > 0 {
+            judge.resume();
+        }
         judge
     }
 

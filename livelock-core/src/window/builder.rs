@@ -208,6 +208,7 @@ impl WindowBuilder {
         // Whose waits the kernel skipped is not known.
         let nr_recursion_misses =
             since(now.nr_recursion_misses, last.nr_recursion_misses).filter(|_| !is_of_tasks);
+        let own_before_ns = last.own.as_ref().map(OwnProcess::cpu_ns);
         let own = now.own.zip(last.own).map(|(new, old)| OwnProcess {
             tgid: new.tgid,
             user_ns: new.user_ns.saturating_sub(old.user_ns),
@@ -272,6 +273,7 @@ impl WindowBuilder {
             nr_recursion_misses,
             accounting,
             own,
+            own_before_ns,
             host,
             activity,
             starved,

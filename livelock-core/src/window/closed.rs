@@ -90,6 +90,9 @@ pub struct Window {
     pub accounting: Accounting,
     /// CPU time of our own process in this window.
     pub own: Option<OwnProcess>,
+    /// The same from the start of the process to the begin of this window; of the whole host, whatever the scope.
+    #[serde(default)]
+    pub own_before_ns: Option<u64>,
     /// More host counters, differences.
     pub host: HostCounters,
     /// What the programs of probe level 1 counted on all CPUs; `None`: they were not attached.
@@ -140,6 +143,13 @@ impl Window {
     #[must_use]
     pub fn own_cpu_ns(&self) -> Option<u64> {
         self.own.as_ref().map(OwnProcess::cpu_ns)
+    }
+
+    /// What our kernel programs cost, those of probe level 1 included; an estimate from timing some runs.
+    #[must_use]
+    pub fn programs_cpu_ns(&self) -> u64 {
+        let level0_ns: u64 = self.cpu_counters.values().map(|c| c.self_ns).sum();
+        level0_ns.saturating_add(self.activity.as_ref().map_or(0, Activity::self_ns))
     }
 
     /// Length times CPUs online.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use livelock_core::activity::{Activity, CountedTime, HostCounter};
 use livelock_core::detect::Observation;
 use livelock_core::escalation::{Escalation, predicted_pct};
+use livelock_core::event::OwnProcess;
+use livelock_core::ids::Tgid;
 use livelock_core::probes::{GroupSet, ProbeGroup, ProbeSet};
 use livelock_core::tasks::Subject;
 use livelock_core::verdict::CauseClass;
@@ -303,4 +305,66 @@ fn groups_that_cost_too_much_are_given_up_for_ten_windows_and_the_others_stay() 
     assert_eq!(groups[0], both);
     assert_eq!(groups[1..11], [only(ProbeGroup::Scheduler); 10]);
     assert_eq!(groups[11..], [both; 3]);
+}
+
+/// A window that needs system calls counted, and in which the tool cost this, in percent of the CPUs.
+fn costly(own_pct: u64, groups: &[(ProbeGroup, f64)]) -> (Window, Observation) {
+    let (mut window, mut seen) = busy_window();
+    seen.pi = None;
+    let capacity_ns = window.capacity_ns();
+    window.own = Some(OwnProcess {
+        tgid: Tgid(1),
+        user_ns: 0,
+        system_ns: capacity_ns / 100 * own_pct,
+    });
+    let cost = |&(group, pct): &(ProbeGroup, f64)| {
+        let ns = (capacity_ns as f64 * pct / 100.0) as u64;
+        (group, CountedTime { nr: 1, ns })
+    };
+    window.activity = Some(Activity {
+        costs: groups.iter().map(cost).collect(),
+        ..Activity::default()
+    });
+    (window, seen)
+}
+
+#[test]
+fn groups_get_what_the_rest_of_the_tool_leaves_of_the_budget_and_never_less_than_half() {
+    let stay = |own_pct, cost_pct| {
+        let mut escalation = Escalation::default();
+        let (window, seen) = costly(own_pct, &[]);
+        assert_eq!(
+            escalation.next(&window, &seen),
+            only(ProbeGroup::Syscalls),
+            "it comes before anybody knows what it costs"
+        );
+        let (window, seen) = costly(own_pct, &[(ProbeGroup::Syscalls, cost_pct)]);
+        escalation.next(&window, &seen).has(ProbeGroup::Syscalls)
+    };
+    assert!(stay(0, 0.9));
+    assert!(!stay(1, 0.9));
+    assert!(stay(1, 0.4));
+    assert!(stay(30, 0.4), "an emulated host is looked at all the same");
+}
+
+#[test]
+fn a_dear_look_is_paid_back_before_the_next_one() {
+    let mut escalation = Escalation::default();
+    let (cheap, seen) = costly(0, &[]);
+    let (dear, _) = costly(0, &[(ProbeGroup::Syscalls, 4.5)]);
+    assert!(!escalation.next(&dear, &seen).has(ProbeGroup::Syscalls));
+    // 3.5 % too much, of which each window saves 1 %.
+    let mut work = seen.clone();
+    work.pi = Some(50_000.0);
+    work.sampled.get_or_insert_with(Default::default).work = 0.2;
+    let waits: Vec<bool> = (0..5)
+        .map(|_| escalation.next(&cheap, &work).has(ProbeGroup::Workqueue))
+        .collect();
+    assert_eq!(waits, [false, false, false, true, true]);
+    let cost = |pct| costly(0, &[(ProbeGroup::Syscalls, pct)]).0;
+    escalation.next(&cost(1000.0), &work);
+    let nr_waits = (0..20)
+        .take_while(|_| !escalation.next(&cheap, &seen).has(ProbeGroup::Syscalls))
+        .count();
+    assert_eq!(nr_waits, 9, "ten windows pay for everything");
 }

@@ -53,6 +53,7 @@ fn folder() -> std::path::PathBuf {
 fn replay(bytes: &[u8]) -> (Verdict, EndedBy) {
     let mut player = Player::open(bytes).expect("a recording");
     let mut judge = player.opening().judge();
+    let mut nr_windows = 0;
     while let Some(played) = player.play().expect("a frame") {
         match played {
             Played::Window {
@@ -60,6 +61,13 @@ fn replay(bytes: &[u8]) -> (Verdict, EndedBy) {
             } => {
                 judge.declare(readings);
                 judge.observe(&window, player.names());
+                nr_windows += 1;
+                if nr_windows % 10 == 0 {
+                    let names = player.names();
+                    let whole = [judge.verdict(names), judge.recent_verdict(names)];
+                    let short = [judge.status(), judge.recent_status()];
+                    assert_eq!(whole.map(|verdict| verdict.status), short);
+                }
             }
             Played::Rest(rest) => judge.settle(&rest),
         }

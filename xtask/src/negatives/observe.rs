@@ -49,8 +49,16 @@ pub(super) struct Seen {
     pub(super) max_omega: Option<f64>,
     /// Median share of the CPUs' time.
     pub(super) busy_pct: Option<f64>,
-    /// What the tool itself cost.
+    /// What the tool itself cost in these windows, start-up included, in percent of the CPUs.
     pub(super) self_cpu_pct: Option<f64>,
+    /// The same after its start-up …
+    pub(super) self_steady_pct: Option<f64>,
+    /// … and that of the programs in the whole run.
+    pub(super) self_bpf_pct: Option<f64>,
+    /// CPU time of the process until its start-up was over.
+    pub(super) start_up_cpu_ns: Option<u64>,
+    /// Windows in which a group of probe level 1 was attached.
+    pub(super) nr_level1_windows: u64,
     /// Events lost or not accounted for.
     pub(super) nr_lost: u64,
     /// Summaries of verdicts that were worse than busy.
@@ -143,7 +151,11 @@ pub(super) fn read(text: &str) -> anyhow::Result<Seen> {
                 has_summary = true;
                 let unaccounted = record["accounting"]["unaccounted"].as_i64().unwrap_or(0);
                 seen.nr_lost = record["nr_lost"].as_u64().unwrap_or(0) + unaccounted.unsigned_abs();
-                seen.self_cpu_pct = record["self_cost"]["cpu_pct"].as_f64();
+                let cost = &record["self_cost"];
+                seen.self_cpu_pct = cost["cpu_pct"].as_f64();
+                seen.self_steady_pct = cost["steady_cpu_pct"].as_f64();
+                seen.self_bpf_pct = cost["bpf_cpu_pct"].as_f64();
+                seen.start_up_cpu_ns = cost["start_up_cpu_ns"].as_u64();
             }
             _ => {}
         }
@@ -169,6 +181,8 @@ fn window(record: &Value, seen: &mut Seen, busy: &mut Vec<f64>) {
     if let Some(omega) = record["omega"].as_f64() {
         seen.max_omega = Some(seen.max_omega.unwrap_or(0.0).max(omega));
     }
+    let groups = record["probe_groups"].as_array();
+    seen.nr_level1_windows += u64::from(groups.is_some_and(|groups| !groups.is_empty()));
     busy.extend(record["busy_pct"].as_f64());
 }
 
@@ -189,14 +203,19 @@ mod tests {
         let seen = read(
             r#"{"record":"header"}
 {"record":"window","duration_ns":300,"status":"busy","omega":0.1,"busy_pct":90.0,"no_progress":false}
-{"record":"window","duration_ns":300,"status":"contended","omega":0.4,"busy_pct":99.0,"no_progress":true}
+{"record":"window","duration_ns":300,"status":"contended","omega":0.4,"busy_pct":99.0,"no_progress":true,"probe_groups":["faults"]}
 {"record":"verdict","status":"contended","cause":{"summary":"a lock"}}
-{"record":"summary","nr_lost":2,"accounting":{"unaccounted":0},"self_cost":{"cpu_pct":0.5}}"#,
+{"record":"summary","nr_lost":2,"accounting":{"unaccounted":0},"self_cost":{"cpu_pct":0.5,"bpf_cpu_pct":0.2,"steady_cpu_pct":0.4,"start_up_cpu_ns":7}}"#,
         )
         .expect("a stream");
         assert_eq!((seen.nr_windows, seen.observed_ns), (2, 600));
         assert_eq!((seen.nr_no_progress, seen.nr_contended_windows), (1, 1));
         assert_eq!((seen.max_omega, seen.nr_lost), (Some(0.4), 2));
+        assert_eq!(
+            (seen.self_cpu_pct, seen.self_steady_pct, seen.self_bpf_pct),
+            (Some(0.5), Some(0.4), Some(0.2))
+        );
+        assert_eq!((seen.start_up_cpu_ns, seen.nr_level1_windows), (Some(7), 1));
         assert_eq!(seen.said, ["contended: a lock"]);
         assert!(read("{\"record\":\"header\"}").is_err());
     }

@@ -10,8 +10,8 @@ const NONE_SEEN_BOUND: f64 = 3.0;
 /// The table.
 pub(super) fn render(all: &[Seen]) -> String {
     let mut out = String::from(
-        "| load | windows | busy %, median | omega, largest | no progress | contended | starved | live lock | own cost % of CPUs | lost |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        "| load | windows | busy %, median | omega, largest | no progress | contended | starved | live lock | own cost %: steady | all, with start-up | programs | start-up, s of CPU | windows at level 1 | lost |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let number = |value: Option<f64>, digits: usize| match value {
         Some(value) => format!("{value:.digits$}"),
@@ -19,7 +19,7 @@ pub(super) fn render(all: &[Seen]) -> String {
     };
     for seen in all {
         out.push_str(&format!(
-            "| {}: {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {}: {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             seen.name,
             seen.what,
             seen.nr_windows,
@@ -29,7 +29,11 @@ pub(super) fn render(all: &[Seen]) -> String {
             seen.nr_contended_windows,
             seen.nr_starved_windows,
             seen.nr_livelock_windows,
+            number(seen.self_steady_pct, 2),
             number(seen.self_cpu_pct, 2),
+            number(seen.self_bpf_pct, 2),
+            number(seen.start_up_cpu_ns.map(|ns| ns as f64 / 1e9), 2),
+            seen.nr_level1_windows,
             seen.nr_lost,
         ));
     }

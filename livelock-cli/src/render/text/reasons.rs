@@ -47,10 +47,17 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     } else {
         String::new()
     };
+    let start_up = match (cost.start_up_cpu_ns, cost.steady_cpu_pct) {
+        (Some(ns), Some(pct)) => format!(
+            "; its start-up took {} of CPU, since then {pct:.2} %",
+            duration_of(ns as f64)
+        ),
+        _ => String::new(),
+    };
     page.item(
         "  ",
         &format!(
-            "own cost {:.2} % of all CPUs{budget} (programs {:.2} %, process {:.2} %) at level {}; {} stacks{one_in}",
+            "own cost {:.2} % of all CPUs{budget} (programs {:.2} %, process {:.2} %) at level {}{start_up}; {} stacks{one_in}",
             cost.cpu_pct,
             cost.bpf_cpu_pct,
             cost.user_cpu_pct,
