@@ -3,7 +3,7 @@
 //! In: a name that somebody typed, BTF, `/proc/kallsyms`. Out: the names that may have been meant, if no lock can have
 //! that one. Refuses: a name only if the kernel knows none of its words; whether it is waited for shows later.
 
-use livelock_core::lock_dictionary::LOCKS;
+use livelock_core::lock_dictionary::dictionary;
 
 use crate::btf::Btf;
 use crate::nearest::{nearest, suggestion};
@@ -13,7 +13,7 @@ use crate::nearest::{nearest, suggestion};
 pub fn unknown_lock(name: &str, btf: &Btf) -> Option<String> {
     let kallsyms = std::fs::read_to_string("/proc/kallsyms").ok();
     unknown_word(name, btf, kallsyms.as_deref()).map(|word| {
-        let known = LOCKS.iter().map(|lock| lock.name);
+        let known = dictionary().locks().iter().map(|lock| lock.name.as_str());
         format!(
             "this kernel knows no `{word}`, so no lock is called {name}: type --lock with a name as `livelock diagnose` \
              lists it, or an address{}",
@@ -30,7 +30,7 @@ pub(super) fn unknown_word<'a>(
 ) -> Option<&'a str> {
     // `alloc_fd()'s lock` is about one word; what follows a space is for people.
     let named = name.split([' ', '(']).next().unwrap_or(name);
-    if LOCKS.iter().any(|lock| lock.name == named) {
+    if dictionary().locks().iter().any(|lock| lock.name == named) {
         return None;
     }
     let mut words = named.split(['.', '+']).filter(|word| !word.is_empty());

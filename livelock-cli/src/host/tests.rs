@@ -263,6 +263,7 @@ fn a_missing_source_of_names_is_a_blind_spot_and_costs_names() {
         has_function_names: true,
         level: 0,
         missing_names: &survey.missing_names,
+        is_filtered: false,
     };
     let spots = blind_spots(&survey.facts, probes);
     let spot = spots.iter().find(|spot| spot.id == "lock-name-sources");

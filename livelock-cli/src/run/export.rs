@@ -44,7 +44,7 @@ impl Listener for Export {
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
         let verdict = seen.judge.recent_verdict(seen.names);
         let bytes = self.to.window(&Moment {
-            summary: &summarize(seen, &verdict),
+            summary: &summarize(seen, verdict.status),
             verdict: &verdict,
             window: seen.window,
             judge: seen.judge,

@@ -146,14 +146,13 @@ pub(super) fn summarize(seen: &Seen<'_>, status: Status) -> WindowSummary {
         omega: seen.observation.omega,
         no_progress: seen.observation.no_progress,
         user_pct: pct(seen.observation.user_share),
-        top_lock: match verdict.filter.is_empty() {
-            true => seen
-                .observation
-                .top_lock
-                .as_ref()
-                .map(|top| top.name.clone()),
+        top_lock: if seen.judge.is_filtered() {
             // Of the recent windows: one window alone has few stacks to choose by.
-            false => verdict.locks.first().map(|lock| lock.name.clone()),
+            let listed = seen.judge.recent_verdict(seen.names).locks;
+            listed.first().map(|lock| lock.name.clone())
+        } else {
+            let top = seen.observation.top_lock.as_ref();
+            top.map(|top| top.name.clone())
         },
         waits_per_sec: if seconds > 0.0 {
             nr_waits as f64 / seconds

@@ -36,6 +36,7 @@ const REMEDIES: &[super::Row] = &[
     (
         "find who writes what the named function reads, and let it write less often or in batches",
         "a read that takes longer than the pause between two writes never ends",
+        "what is written is seen later",
         "livelock diagnose --format json; perf record -a -g sleep 1",
     ),
     (

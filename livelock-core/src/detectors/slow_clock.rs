@@ -25,11 +25,13 @@ const REMEDIES: &[super::Row] = &[
     (
         "use another clock source, tsc or the hypervisor's own, if the host offers one that is stable",
         "a CPU reads its time stamp counter in nanoseconds, a clock on the bus in microseconds and one CPU at a time",
+        "a clock source that is not stable lets time jump",
         "cd /sys/devices/system/clocksource/clocksource0 && cat current_clocksource available_clocksource",
     ),
     (
         "find out why the kernel gave tsc up, in firmware or in the settings of the virtual machine",
         "it falls back to a slow clock when counters of CPUs disagree, or seem to",
+        "a reboot",
         "dmesg | grep -iE 'tsc|clocksource|hpet'",
     ),
 ];

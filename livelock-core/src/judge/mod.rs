@@ -252,6 +252,12 @@ impl Judge {
         self.case(&self.run, self.history.worst()).self_cost()
     }
 
+    /// Whether some locks only are listed.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        !self.filter.is_empty()
+    }
+
     fn case<'a>(&'a self, span: &'a SpanTally, level: level::Level) -> Case<'a> {
         Case {
             host: &self.host,

@@ -130,6 +130,7 @@ mod tests {
                 p50: 3_500_000,
                 p99: 40_000_000,
             }),
+            handoffs: None,
             waiters: Vec::new(),
             holders: Vec::new(),
             cpus: Vec::new(),

@@ -55,6 +55,7 @@ fn ask(kernel: &Kernel) -> anyhow::Result<BTreeSet<String>> {
         hypervisor_flag: false,
         append: String::new(),
         timeout_secs: 240,
+        disk: false,
     };
     let content = Content {
         no_build: true,
