@@ -20,6 +20,9 @@ use super::settings::{Bounds, Flight, RecordTo, Settings};
 use super::stamp::numbered;
 use super::trigger::Trigger;
 
+/// Bytes of a closing frame at most: three numbers and their names, with the head of the frame.
+const CLOSING_BYTES: u64 = 256;
+
 /// Incidents with the same stamp: a clock that is set back, windows shorter than a second.
 const MAX_SAME_SECOND: u32 = 1000;
 
@@ -186,7 +189,9 @@ impl Recorder {
             Mode::Whole => self.append(&frames),
             Mode::Pieces { piece_bytes, next } => {
                 let nr_bytes = self.piece.as_ref().map_or(0, |piece| piece.nr_bytes);
-                let is_full = nr_bytes + frames.bytes.len() as u64 > *piece_bytes;
+                // Should this be the last window, the books after it and the end must fit as well.
+                let end_bytes = frames.carry.len() as u64 + CLOSING_BYTES;
+                let is_full = nr_bytes + frames.bytes.len() as u64 + end_bytes > *piece_bytes;
                 let start = next.replace(Start {
                     baseline: frames.carry.clone(),
                     readings: frames.readings.clone(),
