@@ -14,6 +14,7 @@ mod kmsg;
 mod lock_names;
 mod lockdown;
 mod map_locks;
+mod name_requirements;
 mod requirements;
 mod spinlocks;
 mod survey;

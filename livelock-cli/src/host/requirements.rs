@@ -6,7 +6,9 @@
 use livelock_core::host::{SamplerSource, SpinlockFlavour};
 use serde::Serialize;
 
-use super::{Capability, KernelVersion, Lockdown, MapLock, Survey, SymbolsFound};
+use super::{
+    Capability, KernelVersion, Lockdown, MapLock, Survey, SymbolsFound, name_requirements,
+};
 
 /// Which requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -90,7 +92,12 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(id: CheckId, title: &'static str, state: CheckState, found: impl Into<String>) -> Self {
+    pub(super) fn new(
+        id: CheckId,
+        title: &'static str,
+        state: CheckState,
+        found: impl Into<String>,
+    ) -> Self {
         Self {
             id,
             title,
@@ -102,7 +109,7 @@ impl Check {
     }
 
     /// Adds what is lost and what to do, unless all is well.
-    fn or(mut self, costs: &str, remedy: &str) -> Self {
+    pub(super) fn or(mut self, costs: &str, remedy: &str) -> Self {
         if self.state != CheckState::Ok {
             self.costs = Some(costs.to_owned());
             self.remedy = (!remedy.is_empty()).then(|| remedy.to_owned());
@@ -139,8 +146,8 @@ pub fn requirements(survey: &Survey) -> Vec<Check> {
             Capability::Perfmon,
         ),
         function_names(survey),
-        data_names(survey),
-        lock_names(survey),
+        name_requirements::data_names(survey),
+        name_requirements::lock_names(survey),
         sampler(survey),
         spinlock_tracing(survey),
         contended_release(survey),
@@ -150,7 +157,7 @@ pub fn requirements(survey: &Survey) -> Vec<Check> {
     ]
 }
 
-fn ok_or(is_ok: bool, otherwise: CheckState) -> CheckState {
+pub(super) fn ok_or(is_ok: bool, otherwise: CheckState) -> CheckState {
     if is_ok { CheckState::Ok } else { otherwise }
 }
 
@@ -258,40 +265,6 @@ fn function_names(survey: &Survey) -> Check {
     .or(
         "stacks are addresses, and spinning is not recognised in samples",
         remedy,
-    )
-}
-
-fn data_names(survey: &Survey) -> Check {
-    let has_data = matches!(survey.symbols, SymbolsFound::Visible { has_data: true });
-    let found = if has_data {
-        "/proc/kallsyms"
-    } else {
-        "no data symbols"
-    };
-    let state = ok_or(has_data, CheckState::Degraded);
-    Check::new(CheckId::DataNames, "names of static locks", state, found).or(
-        "static locks are named by the function that takes them",
-        "a kernel with CONFIG_KALLSYMS_ALL=y would name them",
-    )
-}
-
-fn lock_names(survey: &Survey) -> Check {
-    let missing = &survey.missing_names;
-    let state = ok_or(missing.is_empty(), CheckState::Degraded);
-    let found = if missing.is_empty() {
-        "all of them".to_owned()
-    } else {
-        format!("without {}", missing.join(", "))
-    };
-    Check::new(
-        CheckId::LockNames,
-        "objects that locks are in",
-        state,
-        found,
-    )
-    .or(
-        "locks there are named by the functions that wait for them",
-        "",
     )
 }
 
