@@ -116,6 +116,13 @@ impl Topology {
         places.map(|place| (place.cpu, *place)).collect()
     }
 
+    /// Why no cost is known; `None` if some are.
+    #[must_use]
+    pub fn why_not_measured(&self) -> Option<NotMeasured> {
+        let why = self.not_measured.unwrap_or_default();
+        self.costs.is_empty().then_some(why)
+    }
+
     /// One transfer over `distance` in nanoseconds; `None`: not measured. What stays costs nothing.
     #[must_use]
     pub fn transfer_ns(&self, distance: Distance) -> Option<f64> {
@@ -211,6 +218,11 @@ mod tests {
             }],
             ..Topology::default()
         };
+        assert_eq!(topology.why_not_measured(), None);
+        assert_eq!(
+            Topology::default().why_not_measured(),
+            Some(NotMeasured::NotTried)
+        );
         assert_eq!(topology.transfer_ns(Distance::SameCpu), Some(0.0));
         assert_eq!(topology.transfer_ns(Distance::SharedL3), Some(55.0));
         assert_eq!(topology.transfer_ns(Distance::OtherNode), None);

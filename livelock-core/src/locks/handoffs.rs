@@ -108,7 +108,7 @@ impl HandoffTally {
             pairs,
             classes,
             bounce_share_pct,
-            not_measured: topology.not_measured,
+            not_measured: topology.why_not_measured(),
         })
     }
 
