@@ -1,6 +1,6 @@
 //! A scratch disk for guests: an ext4 file system on a virtio block device.
 //!
-//! In: a kernel. Out: the modules of its own package that drive the device, in the order in which they load, and an empty
+//! In: a kernel. Out: the modules of its own packages that drive the device, in the order in which they load, and an empty
 //! image. Refuses: kernels whose package has neither module nor built-in driver, and to leave an image behind.
 
 use std::fs::{self, File};
@@ -9,9 +9,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
 
+use super::apt::Apt;
 use super::fetch;
 use super::kernels::Kernel;
-use crate::tools;
+use crate::{paths, tools};
 
 /// Where the guest mounts it; `init.sh` has the same.
 pub(crate) const MOUNT_POINT: &str = "/disk";
@@ -42,7 +43,7 @@ pub(crate) struct Module {
 
 /// The drivers that `kernel` has as modules, each after those that it depends on.
 pub(crate) fn modules(kernel: &Kernel) -> anyhow::Result<Vec<Module>> {
-    let dir = fetch::modules_dir(kernel)?;
+    let dir = modules_dir(kernel)?;
     let mut files = Vec::new();
     find_modules(&dir.join("kernel/drivers"), &mut files);
     let built_in = fs::read_to_string(dir.join("modules.builtin")).unwrap_or_default();
@@ -55,6 +56,33 @@ pub(crate) fn modules(kernel: &Kernel) -> anyhow::Result<Vec<Module>> {
         add(driver, &files, &built_in, &mut loaded)?;
     }
     Ok(loaded)
+}
+
+/// Where the modules are: in the package of the image, or in one of their own, as newer kernels have it.
+fn modules_dir(kernel: &Kernel) -> anyhow::Result<PathBuf> {
+    let beside_image = fetch::modules_dir(kernel)?;
+    if beside_image.join("kernel").is_dir() {
+        return Ok(beside_image);
+    }
+    let release = fetch::release(kernel)?;
+    let all = paths::vm_dir("modules")?;
+    let root = all.join(&release);
+    if !root.is_dir() {
+        let package = format!("linux-modules-{release}");
+        eprintln!("vm: fetching {package}");
+        let partial = all.join(format!("{release}.partial-{}", std::process::id()));
+        paths::make_dir(&partial)?;
+        let apt = Apt::for_suite(kernel.suite)?;
+        apt.update()?;
+        apt.unpack(&package, &partial)?;
+        fs::rename(&partial, &root)
+            .with_context(|| format!("failed to keep {}", root.display()))?;
+    }
+    ["lib/modules", "usr/lib/modules"]
+        .iter()
+        .map(|modules| root.join(modules).join(&release))
+        .find(|dir| dir.is_dir())
+        .with_context(|| format!("{} holds no modules", root.display()))
 }
 
 fn add(
