@@ -98,7 +98,7 @@ enum Show {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// A line for each window
+    /// Window by window: full-screen on a terminal, a line each elsewhere
     Watch {
         /// One line a window, for logs and slow terminals
         #[arg(long, conflicts_with = "json")]
@@ -107,6 +107,10 @@ enum Show {
         /// One JSON record a line
         #[arg(long)]
         json: bool,
+
+        /// Draw the full screen with ASCII characters alone
+        #[arg(long)]
+        ascii: bool,
     },
     /// Records for a script, a table, a flame graph, metrics or a trace
     Export {
@@ -187,9 +191,9 @@ impl ReplayArgs {
                 format,
                 output: output(path),
             },
-            Show::Watch { plain, json } => Job::Watch {
+            Show::Watch { plain, json, ascii } => Job::Watch {
                 source,
-                format: watch_format(plain, json),
+                format: watch_format(plain, json, ascii),
             },
             Show::Export {
                 format,
