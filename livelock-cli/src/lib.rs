@@ -21,4 +21,5 @@ pub mod raw;
 pub mod record;
 pub mod render;
 pub mod run;
+pub mod screen;
 pub mod tasks;

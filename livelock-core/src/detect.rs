@@ -3,6 +3,8 @@
 //! In: a window, its time books, the baseline, facts of the host. Out: an [`Observation`]. Refuses:
 //! verdicts; one window is a burst until others follow.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::activity::StarvedTask;
@@ -15,7 +17,7 @@ use crate::ledger::shares::SampledShares;
 use crate::ledger::time::{TimeBooks, share};
 use crate::probes::Probe;
 use crate::thresholds as at;
-use crate::verdict::ProgressState;
+use crate::verdict::{ProgressState, TimeLedger};
 use crate::window::Window;
 
 /// The rule by which a window showed no progress.
@@ -126,6 +128,9 @@ pub struct Observation {
     pub declared: Option<DeclaredState>,
     /// Whether the tasks of the scope used too little CPU time to be in a live lock.
     pub is_below_floor: bool,
+    /// The time ledger of each CPU, of those whose times are known; empty of a scope of tasks.
+    #[serde(default)]
+    pub cpus: BTreeMap<CpuId, TimeLedger>,
 }
 
 impl Observation {
@@ -224,6 +229,7 @@ pub fn detect(
         top_lock: top_lock(window),
         declared: None,
         is_below_floor: books.is_some_and(|b| is_below_floor(b, window.duration_ns())),
+        cpus: BTreeMap::new(),
     };
     seen.rule = no_progress(&seen);
     seen.no_progress = seen.rule.is_some();

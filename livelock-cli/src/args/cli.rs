@@ -24,6 +24,7 @@ Examples:
   sudo livelock diagnose --kind mutex,rwsem --min-wait 1ms   of the locks list only these
   sudo livelock diagnose --format json --output verdict.json
   sudo livelock diagnose --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
+  sudo livelock watch                         full-screen, until q; ? tells the keys
   sudo livelock watch --plain                 one line a window until Ctrl-C
   sudo livelock export --duration 1m | jq 'select(.record == \"verdict\").status'
   sudo livelock record -o web1.llrec -d 1m    to look at it later, or elsewhere:
@@ -76,7 +77,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Observe for some seconds, then report
     Diagnose(DiagnoseArgs),
-    /// Observe until stopped, and report each window
+    /// Observe until stopped: full-screen on a terminal, a line a window elsewhere
     Watch(WatchArgs),
     /// Observe and write records for a script, a table, a flame graph, metrics or a trace
     #[command(after_help = EXPORT_EXAMPLES)]
@@ -138,6 +139,10 @@ pub(super) struct WatchArgs {
     /// One JSON record a line
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Draw the full screen with ASCII characters alone
+    #[arg(long)]
+    pub(super) ascii: bool,
 
     /// Length of a window
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = parse_span)]

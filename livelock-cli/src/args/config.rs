@@ -136,8 +136,11 @@ pub enum Output {
 /// How `watch` shows windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchFormat {
-    /// As fits the terminal.
-    Screen,
+    /// Full-screen on a terminal, a line a window elsewhere.
+    Screen {
+        /// Whether ASCII alone is drawn.
+        is_ascii: bool,
+    },
     /// A line a window.
     Plain,
     /// JSON Lines.
@@ -274,7 +277,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 (args.scope, args.filter),
                 args.declared,
             )?),
-            format: watch_format(args.plain, args.json),
+            format: watch_format(args.plain, args.json, args.ascii),
         },
         Command::Export(args) => Job::Export {
             format: args.format.exported()?.listing(&args.filter)?,
@@ -322,11 +325,11 @@ const fn host(session: Session) -> Source {
     }
 }
 
-pub(super) const fn watch_format(plain: bool, json: bool) -> WatchFormat {
+pub(super) const fn watch_format(plain: bool, json: bool, is_ascii: bool) -> WatchFormat {
     match (plain, json) {
         (_, true) => WatchFormat::Json,
         (true, false) => WatchFormat::Plain,
-        (false, false) => WatchFormat::Screen,
+        (false, false) => WatchFormat::Screen { is_ascii },
     }
 }
 

@@ -105,7 +105,7 @@ enum Show {
         #[command(flatten)]
         filter: Box<FilterArgs>,
     },
-    /// A line for each window
+    /// Window by window: full-screen on a terminal, a line each elsewhere
     Watch {
         /// One line a window, for logs and slow terminals
         #[arg(long, conflicts_with = "json")]
@@ -114,6 +114,10 @@ enum Show {
         /// One JSON record a line
         #[arg(long)]
         json: bool,
+
+        /// Draw the full screen with ASCII characters alone
+        #[arg(long)]
+        ascii: bool,
 
         #[command(flatten)]
         filter: Box<FilterArgs>,
@@ -208,10 +212,11 @@ impl ReplayArgs {
             Show::Watch {
                 plain,
                 json,
+                ascii,
                 filter,
             } => Job::Watch {
                 source: source(filter),
-                format: watch_format(plain, json),
+                format: watch_format(plain, json, ascii),
             },
             Show::Export {
                 format,

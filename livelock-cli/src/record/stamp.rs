@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const SECONDS_A_DAY: u64 = 86_400;
 
 /// `incident.llrec` at 19:00 on the last day of 2026 is `incident-20261231T190000Z.llrec`.
-pub(super) fn stamped(path: &Path, unix_ms: u64) -> PathBuf {
+pub(crate) fn stamped(path: &Path, unix_ms: u64) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let mut name = format!("{stem}-{}", stamp(unix_ms));
     if let Some(extension) = path.extension() {
@@ -18,7 +18,7 @@ pub(super) fn stamped(path: &Path, unix_ms: u64) -> PathBuf {
 }
 
 /// The same with `-NUMBER` before the extension.
-pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
+pub(crate) fn numbered(path: &Path, number: u32) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let mut name = format!("{stem}-{number}");
     if let Some(extension) = path.extension() {

@@ -14,11 +14,11 @@ mod style;
 #[cfg(test)]
 mod tests;
 mod text;
-mod units;
+pub(crate) mod units;
 mod window;
 
 pub use json::{RenderError, verdict_json};
-pub(crate) use plain::status_word;
+pub(crate) use plain::{FIRST_JUDGED, plain_end, status_word, time_of_day};
 pub use plain::{PLAIN_HEADER, plain_header, plain_line, plain_status, plain_summary};
 pub use schema::schema_json;
 pub use stream::{
@@ -26,7 +26,7 @@ pub use stream::{
     window_line,
 };
 pub use style::{Style, Tint};
-pub(crate) use text::Page;
 pub use text::verdict_text;
+pub(crate) use text::{Page, cost_text, lock_text, reasons_text, verdict_head};
 pub(crate) use units::bytes;
 pub use window::WindowSummary;

@@ -13,7 +13,7 @@ use super::units::{amount, clean, count, cut_end, duration};
 use super::{StreamSummary, WindowSummary};
 
 /// First window that can be judged: a rule needs three.
-const FIRST_JUDGED: u64 = 3;
+pub(crate) const FIRST_JUDGED: u64 = 3;
 
 /// Printed once, above the lines.
 pub const PLAIN_HEADER: &str =
@@ -86,8 +86,7 @@ pub fn plain_status(verdict: &Verdict) -> String {
 /// The last line: how it ended, and the books.
 #[must_use]
 pub fn plain_summary(summary: &StreamSummary) -> String {
-    let books = &summary.accounting;
-    let ended = match summary.ended_by {
+    let how = match summary.ended_by {
         super::EndedBy::Duration => "the time is over",
         super::EndedBy::Interrupt => "interrupted",
         super::EndedBy::Terminate => "terminated",
@@ -96,12 +95,18 @@ pub fn plain_summary(summary: &StreamSummary) -> String {
         super::EndedBy::Continued => "this piece of the recording is over",
         super::EndedBy::Truncated => "the recording was cut off",
     };
+    plain_end(how, summary)
+}
+
+/// The same in other words.
+pub(crate) fn plain_end(how: &str, summary: &StreamSummary) -> String {
+    let books = &summary.accounting;
     let lost = match summary.nr_lost {
         0 => "none lost".to_owned(),
         nr => format!("{} lost", count(nr)),
     };
     format!(
-        "# {ended} after {} windows; waits: {} begun = {} completed + {} in flight, {lost}, {} unaccounted\n",
+        "# {how} after {} windows; waits: {} begun = {} completed + {} in flight, {lost}, {} unaccounted\n",
         summary.nr_windows,
         count(books.nr_begun),
         count(books.nr_completed),
@@ -123,7 +128,7 @@ pub(crate) const fn status_word(status: Status) -> &'static str {
 }
 
 /// `19:53:09Z`. UTC, because logs of many hosts are laid side by side.
-fn time_of_day(unix_ms: u64) -> String {
+pub(crate) fn time_of_day(unix_ms: u64) -> String {
     let seconds = unix_ms / 1000 % 86_400;
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     format!("{hour:02}:{minute:02}:{second:02}Z")

@@ -41,6 +41,15 @@ impl Style {
         }
     }
 
+    /// The same for a line of `columns`, however wide: tables have no sentences to be read.
+    #[must_use]
+    pub(crate) fn with_columns(self, columns: usize) -> Self {
+        Self {
+            width_columns: columns.max(MIN_WIDTH),
+            ..self
+        }
+    }
+
     /// Columns that a line may fill.
     #[must_use]
     pub const fn width_columns(self) -> usize {

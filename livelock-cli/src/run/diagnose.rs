@@ -4,6 +4,7 @@
 //! verdict on standard output.
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use livelock_core::recording::{EndedBy, Opening};
@@ -26,8 +27,9 @@ impl Listener for Watcher {
         Ok(Written::Yes)
     }
 
-    fn tick(&mut self, elapsed: Duration) {
+    fn tick(&mut self, elapsed: Duration) -> anyhow::Result<ControlFlow<EndedBy>> {
         self.progress.set(elapsed);
+        Ok(ControlFlow::Continue(()))
     }
 
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {

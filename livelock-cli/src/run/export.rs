@@ -3,6 +3,7 @@
 //! In: a session with or without an end. Out: one file, whole when the session is over. Refuses: to end without what
 //! belongs at its end, unless nobody reads it.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use livelock_core::recording::Opening;
@@ -39,7 +40,9 @@ impl Listener for Export {
         self.sink.write_bytes(&bytes)
     }
 
-    fn tick(&mut self, _: Duration) {}
+    fn tick(&mut self, _: Duration) -> anyhow::Result<ControlFlow<EndedBy>> {
+        Ok(ControlFlow::Continue(()))
+    }
 
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
         let verdict = seen.judge.recent_verdict(seen.names);

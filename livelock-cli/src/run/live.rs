@@ -4,6 +4,7 @@
 //! asked for. Refuses: to lose the last window; a signal ends the session, not the books.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -176,7 +177,9 @@ pub(super) async fn observe(
             }
             () = sleep_until(next_drain.into()) => {
                 next_drain = Instant::now() + pipeline.drain();
-                listener.tick(started.elapsed());
+                if let ControlFlow::Break(by) = listener.tick(started.elapsed())? {
+                    break by;
+                }
             }
         }
     };

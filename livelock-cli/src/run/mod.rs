@@ -19,6 +19,7 @@ mod progress;
 mod record;
 mod replay;
 mod schema;
+pub mod screen;
 mod session;
 mod stream;
 
@@ -43,14 +44,17 @@ pub fn main(config: Config) -> anyhow::Result<ExitCode> {
             format,
             output,
         } => runtime.block_on(diagnose::run(&source, format, &output, config.color))?,
-        Job::Watch { source, format } => {
-            // The full screen comes with a later release; its windows and verdicts are these.
-            let form = match format {
-                WatchFormat::Json => stream::Form::Json,
-                WatchFormat::Plain | WatchFormat::Screen => stream::Form::Plain,
-            };
-            runtime.block_on(stream::run(&source, form, &Output::Stdout))?
-        }
+        Job::Watch { source, format } => match format {
+            WatchFormat::Screen { is_ascii } if screen::is_possible() => {
+                runtime.block_on(screen::run(&source, is_ascii, config.color))?
+            }
+            WatchFormat::Screen { .. } | WatchFormat::Plain => {
+                runtime.block_on(stream::run(&source, stream::Form::Plain, &Output::Stdout))?
+            }
+            WatchFormat::Json => {
+                runtime.block_on(stream::run(&source, stream::Form::Json, &Output::Stdout))?
+            }
+        },
         Job::Export {
             source,
             format: Exported::Lines,

@@ -3,6 +3,7 @@
 //! In: a session with or without an end. Out: a recording; one line on standard error that says what is in it.
 //! Refuses: to print anything on standard output, which may be the recording.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use livelock_core::recording::{EndedBy, Opening};
@@ -24,8 +25,9 @@ impl Listener for Watcher {
         Ok(Written::Yes)
     }
 
-    fn tick(&mut self, elapsed: Duration) {
+    fn tick(&mut self, elapsed: Duration) -> anyhow::Result<ControlFlow<EndedBy>> {
         self.progress.set(elapsed);
+        Ok(ControlFlow::Continue(()))
     }
 
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {

@@ -9,6 +9,7 @@ use livelock_core::judge::Judge;
 use livelock_core::names::Names;
 use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::window::Window;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::output::Written;
@@ -31,8 +32,8 @@ pub(super) struct Seen<'a> {
 pub(super) trait Listener {
     /// Before the first window.
     fn begin(&mut self, opening: &Opening) -> anyhow::Result<Written>;
-    /// Every drain of a live session.
-    fn tick(&mut self, elapsed: Duration);
+    /// Every drain of a live session. May end it, and says why.
+    fn tick(&mut self, elapsed: Duration) -> anyhow::Result<ControlFlow<EndedBy>>;
     /// Every window.
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written>;
 }

@@ -3,6 +3,7 @@
 //! In: a session with or without an end. Out: lines, as text or JSON. Refuses: to end without a summary,
 //! unless nobody reads it.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use livelock_core::activity::Activity;
@@ -60,7 +61,9 @@ impl Listener for Stream {
         self.sink.write(&text)
     }
 
-    fn tick(&mut self, _: Duration) {}
+    fn tick(&mut self, _: Duration) -> anyhow::Result<ControlFlow<EndedBy>> {
+        Ok(ControlFlow::Continue(()))
+    }
 
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written> {
         let status = seen.judge.recent_status();

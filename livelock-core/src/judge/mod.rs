@@ -24,7 +24,7 @@ use crate::ids::LockAddr;
 use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
 use crate::ledger::slope::Throughput;
-use crate::ledger::{samples, shares, time};
+use crate::ledger::{by_cpu, samples, shares, time};
 use crate::locks::{self, FlamePath, FlameSide, NamedLock, RecentStacks};
 use crate::names::Names;
 use crate::scope::Scope;
@@ -160,6 +160,7 @@ impl Judge {
             &self.host,
         );
         seen.sampled = shares::shares(&profile);
+        seen.cpus = by_cpu::by_cpu(window, &profile);
         // Among samples of the scope's tasks alone each of them has its CPU to itself.
         seen.rt_hog = profile.rt_hog().filter(|_| !window.subject.is_tasks());
         seen.starved = starved(window, seen.rt_hog.is_some());

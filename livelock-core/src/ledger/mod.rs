@@ -2,6 +2,7 @@
 //!
 //! In: [`crate::window::Window`]s. Out: time and progress. Refuses: verdicts.
 
+pub mod by_cpu;
 pub mod functions;
 pub mod holder;
 pub mod profile;

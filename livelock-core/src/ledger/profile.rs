@@ -63,6 +63,8 @@ pub struct Owner {
     pub nr: u64,
     /// Of those, user mode.
     pub nr_user: u64,
+    /// Of those, spinning where no tracepoint sees it.
+    pub nr_untraced_spin: u64,
     /// Lowest `task_struct.prio` seen; `None` if this kernel does not tell.
     pub prio: Option<u32>,
     /// Command name.
@@ -163,6 +165,7 @@ impl Profile {
         let owner = owners.entry(sample.task.pid).or_default();
         owner.nr += 1;
         owner.nr_user += u64::from(is_user);
+        owner.nr_untraced_spin += u64::from(read.is_untraced_spin);
         owner.prio = least(owner.prio, sample.prio);
         owner.comm.clone_from(&sample.task.comm);
     }
@@ -211,6 +214,7 @@ impl Profile {
                 let sum = mine.entry(*pid).or_default();
                 sum.nr += owner.nr;
                 sum.nr_user += owner.nr_user;
+                sum.nr_untraced_spin += owner.nr_untraced_spin;
                 sum.prio = least(sum.prio, owner.prio);
                 sum.comm.clone_from(&owner.comm);
             }

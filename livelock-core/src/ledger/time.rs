@@ -3,7 +3,7 @@
 //! In: a window. Out: [`TimeBooks`], which add up over windows, and from them a
 //! [`TimeLedger`]. Refuses: to believe in ticks alone; an overcommitted guest loses 20 to 78 % of them.
 
-use crate::event::CpuTimes;
+use crate::event::{CpuTimes, OwnProcess};
 use crate::ledger::holder::idle_holder_ns;
 use crate::ledger::profile::Profile;
 use crate::ledger::samples::SampleCounts;
@@ -200,15 +200,15 @@ impl TimeBooks {
     }
 }
 
-/// The time of the CPUs before waste is told from work; `None` without both snapshots of `/proc/stat`.
-fn of_cpus(window: &Window) -> Option<TimeBooks> {
-    let wall_ns = window.duration_ns();
-    if window.cpu_times.is_empty() {
-        return None;
-    }
+/// The time of the CPUs with these times before waste is told from work. `own`: what of it was this process.
+pub(super) fn of_cpus<'times>(
+    cpu_times: impl IntoIterator<Item = &'times CpuTimes>,
+    wall_ns: u64,
+    own: Option<&OwnProcess>,
+) -> TimeBooks {
     let mut books = TimeBooks::default();
     let mut ticked = CpuTimes::default();
-    for times in window.cpu_times.values() {
+    for times in cpu_times {
         let idle_ns = (times.idle_ns + times.iowait_ns).min(wall_ns);
         let steal_ns = times.steal_ns.min(wall_ns - idle_ns);
         let busy_ticks_ns = times.user_ns + times.system_ns + times.hardirq_ns + times.softirq_ns;
@@ -222,13 +222,13 @@ fn of_cpus(window: &Window) -> Option<TimeBooks> {
         ticked.softirq_ns += times.softirq_ns;
     }
     // The tool is not what the host is busy with, least of all while it reads its symbols.
-    if let Some(own) = &window.own {
+    if let Some(own) = own {
         books.own_ns = own.cpu_ns().min(books.busy_ns());
         ticked.user_ns = ticked.user_ns.saturating_sub(own.user_ns);
         ticked.system_ns = ticked.system_ns.saturating_sub(own.system_ns);
     }
     spread_busy(&mut books, &ticked);
-    Some(books)
+    books
 }
 
 /// The books of one window; `None` without both snapshots of `/proc/stat` (or of the tasks of the scope) and of the
@@ -240,7 +240,13 @@ pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option
     }
     let traced_ns = window.traced_spin_ns?;
     let mut books = match &window.subject {
-        Subject::Cpus => of_cpus(window)?,
+        // Without both snapshots of `/proc/stat` nothing is known of them.
+        Subject::Cpus if window.cpu_times.is_empty() => return None,
+        Subject::Cpus => of_cpus(
+            window.cpu_times.values(),
+            window.duration_ns(),
+            window.own.as_ref(),
+        ),
         Subject::Tasks(tasks) => of_tasks(window, tasks.as_ref()?),
     };
     books.samples = *counts;
@@ -296,7 +302,7 @@ fn spread_busy(books: &mut TimeBooks, ticked: &CpuTimes) {
 /// Takes up to `wanted_ns` from where ticks booked it: kernel first, then what nobody knew, then
 /// interrupts. Never from user time: the user share must stay a signal of its own. Gives what was taken, and
 /// what could not be.
-fn take_busy(books: &mut TimeBooks, wanted_ns: u64) -> (u64, u64) {
+pub(super) fn take_busy(books: &mut TimeBooks, wanted_ns: u64) -> (u64, u64) {
     let mut left_ns = wanted_ns;
     for source_ns in [
         &mut books.kernel_ns,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::cost;
+use super::{cost, screen};
 
 /// What can be measured.
 #[derive(Debug, clap::Subcommand)]
@@ -13,11 +13,15 @@ pub(crate) enum Command {
                             Exit code: 0 all targets met, 1 not."
     )]
     Cost(cost::Args),
+    /// Time of a redraw of the full screen with 256 CPUs, and its share of a core at 10 frames a second
+    #[command(after_help = "Needs no root. Exit code: 0 both targets met, 1 not.")]
+    Screen,
 }
 
 /// Runs a bench.
 pub(crate) fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Cost(args) => cost::run(args),
+        Command::Screen => screen::run(),
     }
 }

@@ -1,4 +1,4 @@
-//! What the tool costs on the slow path of a contended lock, and what its user side costs.
+//! What the tool costs on the slow path of a contended lock, and what its user side and its screen cost.
 
 mod args;
 pub(crate) mod build;
@@ -11,6 +11,7 @@ mod process;
 mod programs;
 mod report;
 mod round;
+mod screen;
 mod stack_time;
 mod storm;
 mod table;

@@ -26,6 +26,9 @@ const GUEST_PACKAGES: &[(&str, &str)] = &[
 /// Packages for any build.
 const BUILD_PACKAGES: &[(&str, &str)] = &[("cc", "gcc"), ("/usr/include/stdio.h", "libc6-dev")];
 
+/// A terminal emulator that tests can type at.
+const SCREEN_PACKAGES: &[(&str, &str)] = &[("tmux", "tmux")];
+
 /// Parts of a Rust toolchain that a minimal one lacks.
 const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 
@@ -34,6 +37,7 @@ pub(super) fn install(with_guests: bool) -> anyhow::Result<()> {
     let guests = if with_guests { GUEST_PACKAGES } else { &[] };
     let mut packages: Vec<&str> = BUILD_PACKAGES
         .iter()
+        .chain(SCREEN_PACKAGES)
         .chain(guests)
         .filter(|(sign, _)| !is_there(sign))
         .map(|(_, package)| *package)

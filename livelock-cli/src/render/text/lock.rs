@@ -1,9 +1,10 @@
 //! Locks, with who waits and who holds side by side.
 //!
-//! Refuses: more than [`MAX_LOCKS`] locks and [`MAX_FRAMES`] frames a side; the JSON has them all.
+//! Refuses: more than [`MAX_LOCKS`] locks and [`IN_REPORT`] of each; the JSON has them all.
 
 use std::iter;
 
+use livelock_core::scope::Scope;
 use livelock_core::verdict::{LockReport, LockSide, NameSource, Verdict};
 
 use super::{Page, handoffs};
@@ -16,8 +17,22 @@ const MAX_LOCKS: usize = 3;
 const MIN_STACKS: u64 = 8;
 /// In percent of all CPUs. A lock that burns less, and that nobody waits for, is not why anybody reads this.
 const MIN_BURN_PCT: f64 = 0.1;
-const MAX_SIDES: usize = 2;
-const MAX_FRAMES: usize = 10;
+
+/// Paths of a side, and frames of a path, at most.
+#[derive(Clone, Copy)]
+struct Most {
+    sides: usize,
+    frames: usize,
+}
+
+const IN_REPORT: Most = Most {
+    sides: 2,
+    frames: 10,
+};
+const ALL: Most = Most {
+    sides: usize::MAX,
+    frames: usize::MAX,
+};
 /// Narrower columns cut function names; then the sides go below each other.
 const MIN_COLUMN: usize = 36;
 
@@ -51,13 +66,9 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         .filter(matters)
         .take(MAX_LOCKS)
         .collect();
-    let whole = if verdict.scope.is_of_tasks() {
-        "of the CPUs that the scope could use"
-    } else {
-        "of all CPUs"
-    };
+    let whole = whole(&verdict.scope);
     for (index, lock) in &shown {
-        write_lock(page, index + 1, lock, whole);
+        write_lock(page, index + 1, lock, whole, IN_REPORT);
     }
     let nr_more = verdict.locks.len().saturating_sub(shown.len());
     if shown.is_empty() {
@@ -69,7 +80,21 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     }
 }
 
-fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str) {
+/// What percentages are of.
+const fn whole(scope: &Scope) -> &'static str {
+    if scope.is_of_tasks() {
+        "of the CPUs that the scope could use"
+    } else {
+        "of all CPUs"
+    }
+}
+
+/// One lock, with every path and frame that the verdict has.
+pub(super) fn write_all(page: &mut Page, lock: &LockReport, scope: &Scope) {
+    write_lock(page, 1, lock, whole(scope), ALL);
+}
+
+fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str, most: Most) {
     let name = page.style().paint(Tint::Strong, &clean(&lock.name));
     let addr = lock.addr.as_deref().unwrap_or("many addresses");
     page.line(&format!(
@@ -118,26 +143,29 @@ fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str) {
     let width = page.style().width_columns().saturating_sub(5);
     let column = width.saturating_sub(3) / 2;
     if column >= MIN_COLUMN {
-        let waiting = side("waiting", &lock.waiters, column);
-        let holding = side("holding", &lock.holders, column);
+        let waiting = side("waiting", &lock.waiters, column, most);
+        let holding = side("holding", &lock.holders, column, most);
         for (left, right) in zip_longest(waiting, holding) {
             let gap = " ".repeat(column.saturating_sub(left.chars().count()) + 3);
             page.line(&format!("     {left}{gap}{right}"));
         }
     } else {
-        let lines = side("waiting", &lock.waiters, width);
-        for line in lines.iter().chain(&side("holding", &lock.holders, width)) {
+        let lines = side("waiting", &lock.waiters, width, most);
+        for line in lines
+            .iter()
+            .chain(&side("holding", &lock.holders, width, most))
+        {
             page.line(&format!("     {line}"));
         }
     }
 }
 
-fn side(title: &str, sides: &[LockSide], width: usize) -> Vec<String> {
+fn side(title: &str, sides: &[LockSide], width: usize, most: Most) -> Vec<String> {
     if sides.is_empty() {
         return vec![title.to_owned(), "  not seen".to_owned()];
     }
     let mut lines = vec![title.to_owned()];
-    for side in sides.iter().take(MAX_SIDES) {
+    for side in sides.iter().take(most.sides) {
         let who = match (&side.comm, side.pid) {
             (Some(comm), Some(pid)) => format!("{} ({})", clean(comm), pid.0),
             (Some(comm), None) => clean(comm),
@@ -157,14 +185,14 @@ fn side(title: &str, sides: &[LockSide], width: usize) -> Vec<String> {
             let room = width.saturating_sub(4);
             lines.push(format!("    {}", cut_front(&clean(cgroup), room)));
         }
-        let frames = side.stack.iter().take(MAX_FRAMES);
+        let frames = side.stack.iter().take(most.frames);
         lines.extend(frames.map(|frame| cut_end(&format!("      {}", clean(frame)), width)));
-        let nr_more = side.stack.len().saturating_sub(MAX_FRAMES);
+        let nr_more = side.stack.len().saturating_sub(most.frames);
         if nr_more > 0 {
             lines.push(format!("      and {nr_more} more"));
         }
     }
-    let nr_more = sides.len().saturating_sub(MAX_SIDES);
+    let nr_more = sides.len().saturating_sub(most.sides);
     if nr_more > 0 {
         lines.push(format!("  and {nr_more} more paths"));
     }

@@ -10,7 +10,8 @@ mod lock;
 mod page;
 mod reasons;
 
-use livelock_core::verdict::Verdict;
+use livelock_core::scope::Scope;
+use livelock_core::verdict::{LockReport, Verdict};
 
 use super::Style;
 pub(crate) use page::Page;
@@ -23,5 +24,33 @@ pub fn verdict_text(verdict: &Verdict, style: Style) -> String {
     lock::write(&mut page, verdict);
     ledger::write(&mut page, verdict);
     reasons::write(&mut page, verdict);
+    page.finish()
+}
+
+/// What is wrong, where, and what to do.
+pub(crate) fn verdict_head(verdict: &Verdict, style: Style) -> String {
+    let mut page = Page::new(style);
+    head::write(&mut page, verdict);
+    page.finish()
+}
+
+/// One lock with all that is known of its two sides.
+pub(crate) fn lock_text(lock: &LockReport, scope: &Scope, style: Style) -> String {
+    let mut page = Page::new(style);
+    lock::write_all(&mut page, lock, scope);
+    page.finish()
+}
+
+/// Evidence for and against, what was ruled out, what is not visible, what to do.
+pub(crate) fn reasons_text(verdict: &Verdict, style: Style) -> String {
+    let mut page = Page::new(style);
+    reasons::write_reasons(&mut page, verdict);
+    page.finish()
+}
+
+/// The books, and what they cost.
+pub(crate) fn cost_text(verdict: &Verdict, style: Style) -> String {
+    let mut page = Page::new(style);
+    reasons::write_cost(&mut page, verdict);
     page.finish()
 }

@@ -8,6 +8,11 @@ use crate::render::Tint;
 use crate::render::units::{amount, count, duration};
 
 pub(super) fn write(page: &mut Page, verdict: &Verdict) {
+    write_reasons(page, verdict);
+    write_cost(page, verdict);
+}
+
+pub(super) fn write_reasons(page: &mut Page, verdict: &Verdict) {
     write_evidence(page, "Evidence for this", &verdict.evidence);
     write_evidence(page, "Evidence against this", &verdict.against);
     if !verdict.ruled_out.is_empty() {
@@ -36,6 +41,9 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
             }
         }
     }
+}
+
+pub(super) fn write_cost(page: &mut Page, verdict: &Verdict) {
     write_books(page, &verdict.accounting);
     let cost = &verdict.self_cost;
     let one_in = cost

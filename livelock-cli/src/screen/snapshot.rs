@@ -1,0 +1,241 @@
+//! A closed window with its verdict, as the screen keeps it.
+//!
+//! In: a window, its observation, the verdict over the recent windows, names. Out: [`Snapshot`], plain data. Refuses:
+//! to keep events; of samples the few heaviest tasks and functions of each CPU remain.
+
+use std::collections::{BTreeMap, HashMap};
+
+use livelock_core::detect::Observation;
+use livelock_core::event::{SampleEvent, SampleMode};
+use livelock_core::ids::{CodeAddr, CpuId, Pid};
+use livelock_core::names::Names;
+use livelock_core::verdict::{LockReport, LockSide, TimeLedger, Verdict};
+use livelock_core::window::{LockWindow, Window};
+
+use crate::render::WindowSummary;
+
+/// Locks of a window that are kept; the verdict has fewer.
+const NR_LOCKS_KEPT: usize = 32;
+/// Tasks and functions of a CPU that are kept.
+const NR_SAMPLED_KEPT: usize = 3;
+
+/// Where windows come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This host, now.
+    Host,
+    /// A recording.
+    Recording {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What samples say of one CPU, with their number.
+pub(super) type Sampled = Vec<(String, u64)>;
+
+/// A CPU in a window.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CpuNow {
+    pub(super) cpu: CpuId,
+    pub(super) time: TimeLedger,
+    /// Samples of it, idle ones included.
+    pub(super) nr_samples: u64,
+    /// Who ran, most samples first.
+    pub(super) tasks: Sampled,
+    /// In which functions, innermost ones.
+    pub(super) functions: Sampled,
+    /// Waits open on it at the close, oldest first.
+    pub(super) open: Vec<OpenWait>,
+}
+
+/// A wait open at a close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OpenWait {
+    pub(super) addr: String,
+    pub(super) pid: Pid,
+    pub(super) age_ns: u64,
+    pub(super) is_spinning: bool,
+}
+
+/// A lock in a window.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LockNow {
+    /// As in the verdict.
+    pub(super) addr: Option<String>,
+    pub(super) burn_cpus: f64,
+    pub(super) nr_waits: u64,
+    /// Completed waits by bucket.
+    pub(super) buckets: Vec<u64>,
+}
+
+/// A window and the verdict of the recent ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    pub(super) summary: WindowSummary,
+    pub(super) verdict: Verdict,
+    /// Tokens per busy second, and what is usual.
+    pub(super) tokens_per_busy_sec: Option<f64>,
+    pub(super) baseline_per_busy_sec: Option<f64>,
+    /// By number.
+    pub(super) cpus: Vec<CpuNow>,
+    /// Most burn first.
+    pub(super) locks: Vec<LockNow>,
+}
+
+impl Snapshot {
+    /// Of a window that was just judged.
+    #[must_use]
+    pub fn new(
+        summary: WindowSummary,
+        verdict: Verdict,
+        window: &Window,
+        seen: &Observation,
+        names: &dyn Names,
+    ) -> Self {
+        Self {
+            summary,
+            verdict,
+            tokens_per_busy_sec: seen.pi,
+            baseline_per_busy_sec: seen.pi0,
+            cpus: cpus(window, &seen.cpus, names),
+            locks: locks(window),
+        }
+    }
+
+    /// The verdict of the windows up to this one.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Its close, in milliseconds since 1970.
+    #[must_use]
+    pub const fn ended_unix_ms(&self) -> u64 {
+        self.summary.ended_unix_ms
+    }
+
+    pub(super) fn lock(&self, addr: Option<&str>) -> Option<&LockNow> {
+        self.locks.iter().find(|lock| lock.addr.as_deref() == addr)
+    }
+
+    /// Memory that it takes, roughly: texts and vectors, not what holds them.
+    pub(super) fn size_bytes(&self) -> usize {
+        const A_CPU: usize = size_of::<CpuNow>() + 64;
+        let sampled = |sampled: &Sampled| -> usize {
+            let texts = sampled.iter().map(|(text, _)| text.len());
+            texts.sum::<usize>() + sampled.len() * size_of::<(String, u64)>()
+        };
+        let cpus = self.cpus.iter();
+        let cpus = cpus.map(|cpu| A_CPU + sampled(&cpu.tasks) + sampled(&cpu.functions));
+        let locks = self.locks.iter();
+        let locks = locks.map(|lock| size_of::<LockNow>() + 8 * lock.buckets.len());
+        let reports = self.verdict.locks.iter().map(report_bytes);
+        // Evidence, blind spots, remedies: sentences, a few KiB in all.
+        const SENTENCES: usize = 16 << 10;
+        size_of::<Self>()
+            + SENTENCES
+            + cpus.sum::<usize>()
+            + locks.sum::<usize>()
+            + reports.sum::<usize>()
+    }
+}
+
+fn report_bytes(lock: &LockReport) -> usize {
+    let side = |side: &LockSide| {
+        let frames = side.stack.iter().map(|frame| frame.len() + 24);
+        size_of::<LockSide>() + frames.sum::<usize>()
+    };
+    let sides = lock.waiters.iter().chain(&lock.holders);
+    size_of::<LockReport>() + 4 * lock.cpus.len() + sides.map(side).sum::<usize>()
+}
+
+fn locks(window: &Window) -> Vec<LockNow> {
+    let mut heaviest: Vec<&LockWindow> = window.locks.iter().collect();
+    heaviest.sort_by_key(|lock| std::cmp::Reverse((lock.spin_ns, lock.wait_ns)));
+    let seconds = (window.duration_ns() as f64).max(1.0);
+    let kept = heaviest.into_iter().take(NR_LOCKS_KEPT);
+    kept.map(|lock| LockNow {
+        addr: lock.lock.map(|addr| addr.to_string()),
+        burn_cpus: lock.spin_ns as f64 / seconds,
+        nr_waits: lock.nr_waits,
+        buckets: lock.hist.buckets().to_vec(),
+    })
+    .collect()
+}
+
+#[derive(Default)]
+struct Counts<'w> {
+    nr: u64,
+    tasks: HashMap<Pid, (u64, Option<&'w str>)>,
+    instructions: HashMap<CodeAddr, u64>,
+}
+
+fn cpus(window: &Window, times: &BTreeMap<CpuId, TimeLedger>, names: &dyn Names) -> Vec<CpuNow> {
+    let own = window.own.map(|own| own.tgid);
+    let mut counts: BTreeMap<CpuId, Counts<'_>> = BTreeMap::new();
+    let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
+    for sample in window.samples.iter().filter(|&sample| !is_own(sample)) {
+        let mine = counts.entry(sample.cpu).or_default();
+        mine.nr += 1;
+        if sample.task.pid == Pid(0) {
+            continue;
+        }
+        let task = mine.tasks.entry(sample.task.pid).or_default();
+        *task = (task.0 + 1, sample.task.comm.as_deref());
+        if let (SampleMode::Kernel, Some(&ip)) = (sample.mode, sample.frames.first()) {
+            *mine.instructions.entry(ip).or_default() += 1;
+        }
+    }
+    let now = |(&cpu, &time): (&CpuId, &TimeLedger)| {
+        let mine = counts.remove(&cpu).unwrap_or_default();
+        CpuNow {
+            cpu,
+            time,
+            nr_samples: mine.nr,
+            tasks: heaviest(mine.tasks.into_iter().map(|(pid, (nr, comm))| {
+                (format!("{} ({})", comm.unwrap_or("unknown"), pid.0), nr)
+            })),
+            functions: heaviest(by_function(mine.instructions, names)),
+            open: open_on(window, cpu),
+        }
+    };
+    times.iter().map(now).collect()
+}
+
+fn by_function(
+    instructions: HashMap<CodeAddr, u64>,
+    names: &dyn Names,
+) -> impl Iterator<Item = (String, u64)> {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for (ip, nr) in instructions {
+        let name = names
+            .function(ip)
+            .map_or_else(|| ip.to_string(), |function| function.name);
+        *sums.entry(name).or_default() += nr;
+    }
+    sums.into_iter()
+}
+
+fn heaviest(all: impl Iterator<Item = (String, u64)>) -> Sampled {
+    let mut all: Vec<_> = all.collect();
+    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    all.truncate(NR_SAMPLED_KEPT);
+    all.shrink_to_fit();
+    all
+}
+
+fn open_on(window: &Window, cpu: CpuId) -> Vec<OpenWait> {
+    let mine = window.in_flight.iter().filter(|wait| wait.cpu == cpu);
+    let mut open: Vec<OpenWait> = mine
+        .map(|wait| OpenWait {
+            addr: wait.lock.to_string(),
+            pid: wait.pid,
+            age_ns: window.end.since(wait.begin),
+            is_spinning: wait.spinning,
+        })
+        .collect();
+    open.sort_by_key(|wait| std::cmp::Reverse(wait.age_ns));
+    open.truncate(NR_SAMPLED_KEPT);
+    open
+}

@@ -1,0 +1,38 @@
+//! The frames that the documentation shows are those that the program draws.
+
+use std::path::Path;
+
+use crate::replayed::replay;
+use crate::tmux::Tmux;
+
+/// The fenced block after `mark` in a page.
+fn shown_in(page: &str, mark: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = std::fs::read_to_string(&path).expect(page);
+    let (_, tail) = text.split_once(mark).expect(mark);
+    let (_, tail) = tail.split_once("```text\n").expect("a fenced block");
+    tail.split_once("```").expect("its end").0.to_owned()
+}
+
+fn trimmed(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n").trim_end().to_owned()
+}
+
+#[test]
+fn the_pages_show_what_a_terminal_shows() {
+    let Some(tmux) = Tmux::start("the frames of the documentation", 100, 30) else {
+        return;
+    };
+    tmux.run(&replay("--color never"));
+    tmux.wait_for("recording over");
+    let overview = trimmed(&tmux.shown());
+    tmux.keys("Enter");
+    let lock = trimmed(&tmux.wait_for("lock 1 of"));
+    tmux.keys("q");
+    tmux.exit_code();
+    for (mark, frame) in [("<!-- overview -->", overview), ("<!-- lock -->", lock)] {
+        let page = trimmed(&shown_in("docs/watch.md", mark));
+        assert_eq!(page, frame, "docs/watch.md should show at {mark}:\n{frame}");
+    }
+}
