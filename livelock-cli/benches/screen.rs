@@ -104,7 +104,9 @@ fn core_pct(machine: &mut Machine, screen: &mut Screen) -> std::io::Result<f64> 
     let mut spent = Duration::ZERO;
     let mut number = 0u32;
     while begin.elapsed() < MEASURED {
-        let window = (number % FRAMES_PER_SEC == 0).then(|| machine.window(Load::Spin));
+        let window = number
+            .is_multiple_of(FRAMES_PER_SEC)
+            .then(|| machine.window(Load::Spin));
         let before = cpu_time();
         if let Some(window) = window {
             screen.feed(machine.judged(&window));

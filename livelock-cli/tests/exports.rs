@@ -76,7 +76,10 @@ mod tests {
                     Value::Null => cell.is_empty(),
                     Value::String(word) => cell == word,
                     Value::Number(number) => cell.parse().ok() == number.as_f64(),
-                    other => *cell == other.to_string(),
+                    other => {
+                        let text = other.to_string();
+                        *cell == text
+                    }
                 };
                 assert!(is_same, "{column}: {cell:?} is not {}", fields[column]);
             }

@@ -331,7 +331,7 @@ fn task(cpu: u32) -> TaskRef {
 }
 
 fn frames(cpu: u32) -> Vec<CodeAddr> {
-    let path: [u64; 4] = if cpu % 2 == 0 {
+    let path: [u64; 4] = if cpu.is_multiple_of(2) {
         [0x025, 0x125, 0x240, 0x33e]
     } else {
         [0x025, 0x125, 0x42a, 0x50d]
