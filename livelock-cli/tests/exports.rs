@@ -75,6 +75,10 @@ mod tests {
                 let is_same = match &fields[column] {
                     Value::Null => cell.is_empty(),
                     Value::String(word) => cell == word,
+                    Value::Array(words) => {
+                        let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
+                        *cell == words.join(" ")
+                    }
                     Value::Number(number) => cell.parse().ok() == number.as_f64(),
                     other => {
                         let text = other.to_string();

@@ -39,6 +39,9 @@ struct WindowColumns {
     nr_in_flight: u64,
     oldest_in_flight_ns: Option<u64>,
     nr_lost: u64,
+    self_cpu_pct: Option<f64>,
+    self_bpf_cpu_pct: Option<f64>,
+    probe_groups: String,
 }
 
 /// A lock in a window with words as text.
@@ -184,7 +187,7 @@ impl Exporter for Columns {
 
     fn window(&mut self, moment: &Moment<'_>) -> Result<Vec<u8>, ExportError> {
         match &mut self.file {
-            Rows::Windows(file) => file.push(moment.summary)?,
+            Rows::Windows(file) => file.push(&rows::window(moment.summary))?,
             Rows::Locks(file) => rows::locks(moment).try_for_each(|row| file.push(&row))?,
         }
         Ok(self.take())

@@ -1,13 +1,78 @@
-//! Rows of tables that the stream does not have.
+//! Rows of tables.
 //!
-//! In: a window. Out: a row for each lock in it. Refuses: sums of sums; what did not fit the kernel's table is one row
+//! In: a window. Out: its row, and a row for each lock in it. Refuses: sums of sums; what did not fit the kernel's table is one row
 //! without an address.
 
 use livelock_core::event::LockKind;
-use livelock_core::verdict::NameSource;
+use livelock_core::verdict::{NameSource, Status};
 use serde::Serialize;
 
 use super::Moment;
+use crate::render::WindowSummary;
+
+/// A window, as in the stream; a cell has no place for a list, so names of one are a text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct WindowRow<'a> {
+    number: u64,
+    ended_unix_ms: u64,
+    duration_ns: u64,
+    status: Status,
+    busy_pct: Option<f64>,
+    burn_pct: Option<f64>,
+    omega: Option<f64>,
+    no_progress: bool,
+    user_pct: Option<f64>,
+    top_lock: Option<&'a str>,
+    waits_per_sec: f64,
+    nr_in_flight: u64,
+    oldest_in_flight_ns: Option<u64>,
+    nr_lost: u64,
+    self_cpu_pct: Option<f64>,
+    self_bpf_cpu_pct: Option<f64>,
+    probe_groups: String,
+}
+
+/// The row of a window. Taken apart by name, so that a new field is not forgotten.
+pub(super) fn window(summary: &WindowSummary) -> WindowRow<'_> {
+    let WindowSummary {
+        number,
+        ended_unix_ms,
+        duration_ns,
+        status,
+        busy_pct,
+        burn_pct,
+        omega,
+        no_progress,
+        user_pct,
+        top_lock,
+        waits_per_sec,
+        nr_in_flight,
+        oldest_in_flight_ns,
+        nr_lost,
+        self_cpu_pct,
+        self_bpf_cpu_pct,
+        probe_groups,
+    } = summary;
+    WindowRow {
+        number: *number,
+        ended_unix_ms: *ended_unix_ms,
+        duration_ns: *duration_ns,
+        status: *status,
+        busy_pct: *busy_pct,
+        burn_pct: *burn_pct,
+        omega: *omega,
+        no_progress: *no_progress,
+        user_pct: *user_pct,
+        top_lock: top_lock.as_deref(),
+        waits_per_sec: *waits_per_sec,
+        nr_in_flight: *nr_in_flight,
+        oldest_in_flight_ns: *oldest_in_flight_ns,
+        nr_lost: *nr_lost,
+        self_cpu_pct: *self_cpu_pct,
+        self_bpf_cpu_pct: *self_bpf_cpu_pct,
+        probe_groups: probe_groups.join(" "),
+    }
+}
 
 /// One lock in one window. `None`: could not see.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -49,7 +49,7 @@ impl Exporter for Rows {
 
     fn window(&mut self, moment: &Moment<'_>) -> Result<Vec<u8>, ExportError> {
         match self.table {
-            Table::Windows => self.lines(std::iter::once(moment.summary)),
+            Table::Windows => self.lines(std::iter::once(rows::window(moment.summary))),
             Table::Locks => self.lines(rows::locks(moment)),
         }
     }
