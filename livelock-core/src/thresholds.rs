@@ -5,6 +5,12 @@
 //! `docs/detection.md` has the rule, and the table of measured positives and look-alikes: positives burn 85 to
 //! 100 %, true negatives at most 4.5 %, busy-but-progressing loads 25 to 55 %.
 
+mod attempts;
+mod handoffs;
+
+pub use attempts::*;
+pub use handoffs::*;
+
 /// Share of the CPUs' time that must be busy before a window can lack progress. Source: docs/detection.md.
 pub const BUSY_FOR_LIVELOCK: f64 = 0.8;
 
@@ -305,37 +311,28 @@ pub const TRACER_SHARE: f64 = 0.1;
 /// by this project's lab make 61 to 1,200 a second on all CPUs, busy kernels 100,000 and more on each.
 pub const OK_SYSCALLS_PER_BUSY_SEC: f64 = 1000.0;
 
-/// Attempts of kernel code counted at a place in a window, without which nothing is said of them: a read that takes
-/// 10 ms is made 30 times in a window of 300 ms. Our choice.
-pub const NR_MIN_TRIES: u64 = 5;
+/// Time in nanoseconds that a runnable task may wait to run before it counts as starved: the fair scheduler
+/// gives everybody a turn within tens of milliseconds even at hundreds of tasks a CPU. Source:
+/// docs/detection.md.
+pub const STARVED_NS: u64 = 1_000_000_000;
 
-/// Share of trylocks that fail, from which whoever tries does so in vain. Measured by this project's kernel module:
-/// two who step aside for each other fail 99.6 % of them and more; trylocks of healthy kernels are for the rare case.
-pub const TRYLOCKS_FAILED_SHARE: f64 = 0.9;
+/// Share of a CPU up to which a runnable thread beside a real-time task starves: twice the 5 % that the kernel's
+/// throttling of real-time tasks and its deadline server leave to others (`sched_rt_runtime_us`,
+/// Documentation/scheduler/sched-rt-group.rst).
+pub const KEPT_OUT_SHARE: f64 = 0.1;
 
-/// Trylocks a second and CPU from which the time between them is that of trying, not of work that has a try in it:
-/// one a millisecond. Measured by this project's kernel module: 9,000 to 16,000.
-pub const TRYLOCKS_PER_SEC_AND_CPU: f64 = 1000.0;
+/// Share of the host's CPUs that this tool may cost, in percent: it lives on the slow path of every
+/// contended lock of a host that is already in trouble. See docs/architecture.md.
+pub const SELF_BUDGET_PCT: f64 = 1.0;
 
-/// Share of its samples that a thread must spend where trylocks fail: it does nothing else.
-pub const TRIES_ONLY_SHARE: f64 = 0.9;
+/// Share of [`SELF_BUDGET_PCT`] that probe level 1 has even where level 0 and the process take more than the rest: a
+/// host on which they do is small or emulated, and must be looked at all the same.
+pub const LEVEL1_LEAST: f64 = 0.5;
 
-/// Share of guarded reads that start over, from which the time of those is waste: more than half.
-pub const READS_FAILED_SHARE: f64 = MAJORITY;
-
-/// Share of busy samples below a kernel function from which its attempts are worth counting. A third of
-/// [`WORK_SHARE`]: the parties may be in functions of their own.
-pub const ATTEMPTS_SHARE: f64 = 0.1;
-
-/// Kernel functions of a window whose code is searched for attempts: the depth of a long call chain.
-pub const NR_FUNCTIONS_SEARCHED: usize = 32;
-
-/// Places at which attempts are counted at the same time. Each takes two of the four debug registers of a CPU.
-pub const NR_SITES_COUNTED: usize = 2;
-
-/// CPUs on which attempts at a place are counted: setting up a count takes some calls to the CPU, and a ratio needs no
-/// more of them.
-pub const NR_CPUS_COUNTED: usize = 8;
+/// Time in nanoseconds from the begin of the first window in which what the tool costs is its start-up: programs are
+/// loaded before, symbols read and parsed on another thread meanwhile (0.2 to 0.3 s of CPU on a machine with two
+/// CPUs). Where that takes longer, the rest of it counts as steady cost.
+pub const START_UP_NS: u64 = 1_000_000_000;
 
 /// Bytes of a loop up to which an atomic instruction in it is what it is about.
 pub const TIGHT_LOOP_BYTES: u32 = 128;
@@ -380,44 +377,3 @@ pub const INTERRUPTS_NOTABLE: f64 = 0.1;
 
 /// Windows for which a probe group is given up after it has passed the tool's budget.
 pub const NR_BARRED_WINDOWS: u32 = 10;
-
-/// Cache-line transfers that each hand-off of a queued spinlock waits for: the lock word to its next owner, and the
-/// owner's store to the next waiter's queue node. (The pending-bit waiter, who waits for one, emits no event.) Source:
-/// docs/detection.md.
-pub const TRANSFERS_PER_HANDOFF: f64 = 2.0;
-
-/// Share of the wait, up to which cache-line transfers are not what waiters wait for. Source: docs/detection.md.
-pub const BOUNCE_SHARE: f64 = 0.2;
-
-/// Share of the hand-offs whose cost must be known before a share of the wait is told. Our choice: a tenth cannot turn
-/// the answer.
-pub const BOUNCE_KNOWN_SHARE: f64 = 0.9;
-
-/// Pairs of CPUs told apart on one lock: all of 64 CPUs. More are summed up.
-pub const NR_PAIRS_KEPT: usize = 4096;
-
-/// Pairs of CPUs in a report, the heaviest.
-pub const NR_PAIRS_REPORTED: usize = 64;
-
-/// Time in nanoseconds that a runnable task may wait to run before it counts as starved: the fair scheduler
-/// gives everybody a turn within tens of milliseconds even at hundreds of tasks a CPU. Source:
-/// docs/detection.md.
-pub const STARVED_NS: u64 = 1_000_000_000;
-
-/// Share of a CPU up to which a runnable thread beside a real-time task starves: twice the 5 % that the kernel's
-/// throttling of real-time tasks and its deadline server leave to others (`sched_rt_runtime_us`,
-/// Documentation/scheduler/sched-rt-group.rst).
-pub const KEPT_OUT_SHARE: f64 = 0.1;
-
-/// Share of the host's CPUs that this tool may cost, in percent: it lives on the slow path of every
-/// contended lock of a host that is already in trouble. See docs/architecture.md.
-pub const SELF_BUDGET_PCT: f64 = 1.0;
-
-/// Share of [`SELF_BUDGET_PCT`] that probe level 1 has even where level 0 and the process take more than the rest: a
-/// host on which they do is small or emulated, and must be looked at all the same.
-pub const LEVEL1_LEAST: f64 = 0.5;
-
-/// Time in nanoseconds from the begin of the first window in which what the tool costs is its start-up: programs are
-/// loaded before, symbols read and parsed on another thread meanwhile (0.2 to 0.3 s of CPU on a machine with two
-/// CPUs). Where that takes longer, the rest of it counts as steady cost.
-pub const START_UP_NS: u64 = 1_000_000_000;
