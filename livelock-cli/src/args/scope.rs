@@ -32,8 +32,9 @@ pub(super) struct ScopeArgs {
     #[arg(long, value_name = "PID", value_parser = pid, conflicts_with = "cpu")]
     pid: Option<Tgid>,
 
-    /// Highest probe level to attach: 0 never looks closer than contention, samples and /proc
-    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=1))]
+    /// Highest probe level: 0 never looks closer than contention, samples and /proc; 2 also counts trylocks and
+    /// guarded reads, with breakpoints of the CPU
+    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub(super) max_level: u8,
 
     /// Samples a second and CPU; not a round number, to stay out of step with timers

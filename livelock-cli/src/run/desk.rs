@@ -107,6 +107,10 @@ impl Tape {
     }
 }
 
+/// Probe level at which attempts are counted. Exceptions in kernel code that may hold locks are not for a host that
+/// nobody asked about.
+const COUNTING_LEVEL: u8 = 2;
+
 /// The part of a session that needs names, which arrive later than the first events.
 pub(super) struct Desk {
     bench: Bench,
@@ -114,7 +118,7 @@ pub(super) struct Desk {
     code: LiveCode,
     escalation: Escalation,
     groups: GroupSet,
-    /// `None`: attempts are not counted, at probe level 0 and where the tasks of the scope cannot be told from others.
+    /// `None`: attempts are not counted, below probe level 2 and where the tasks of the scope cannot be told from others.
     site_choice: Option<SiteChoice>,
     suspects: Vec<Suspect>,
     rt_hog: Option<Pid>,
@@ -137,7 +141,7 @@ impl Desk {
                 written = Written::PipeClosed;
             }
         }
-        let may_count = opening.max_level > 0 && !opening.scope.is_of_tasks();
+        let may_count = opening.max_level >= COUNTING_LEVEL && !opening.scope.is_of_tasks();
         let desk = Self {
             bench: Bench::of(opening),
             names: prepared.names,
