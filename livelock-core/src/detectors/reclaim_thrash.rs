@@ -6,6 +6,7 @@ use super::facts::{Facts, sampled, signal};
 use super::{Detection, Detector, Nature};
 use crate::activity::HostCounter;
 use crate::cause_class::CauseClass;
+use crate::ledger::time;
 use crate::ledger::waste::reclaim_is_unproductive;
 use crate::probes::Probe;
 use crate::thresholds as at;
@@ -56,19 +57,27 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     if !is_unproductive && share < at::WORK_SHARE {
         return None;
     }
-    let efficiency_pct = 100.0 * nr_reclaimed as f64 / nr_scanned.max(1) as f64;
-    let mut evidence = vec![
-        sampled(facts, "reclaim and compaction", share, at::PLACE_SHARE),
-        signal(
+    let mut evidence = vec![sampled(
+        facts,
+        "reclaim and compaction",
+        share,
+        at::PLACE_SHARE,
+    )];
+    // The host's counters leave out what is reclaimed for the limit of a control group.
+    let efficiency_pct = time::share(nr_reclaimed, nr_scanned).map(|share| 100.0 * share);
+    if let Some(efficiency_pct) = efficiency_pct {
+        evidence.push(signal(
             "reclaim_efficiency",
             (efficiency_pct, "%"),
             Some(100.0 * at::RECLAIM_EFFICIENCY),
             EvidenceSource::ProgressCounters,
             format!("{nr_reclaimed} of {nr_scanned} pages scanned were reclaimed"),
-        ),
-    ];
-    if let Some(nr_refaults) = nr_refaults {
-        let pct = 100.0 * nr_refaults as f64 / nr_reclaimed.max(1) as f64;
+        ));
+    }
+    let read_back =
+        nr_refaults.and_then(|nr| time::share(nr, nr_reclaimed).map(|share| (nr, share)));
+    if let Some((nr_refaults, refault_share)) = read_back {
+        let pct = 100.0 * refault_share;
         evidence.push(signal(
             "refaults",
             (pct, "%"),
@@ -129,9 +138,15 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
         },
         share,
         evidence,
-        summary: format!(
-            "{:.1} CPUs look for memory to reclaim; {efficiency_pct:.0} % of what they scan can be",
-            facts.cpus(share)
-        ),
+        summary: match efficiency_pct {
+            Some(efficiency_pct) => format!(
+                "{:.1} CPUs look for memory to reclaim; {efficiency_pct:.0} % of what they scan can be",
+                facts.cpus(share)
+            ),
+            None => format!(
+                "{:.1} CPUs look for memory to reclaim; how much they find no counter of the host tells",
+                facts.cpus(share)
+            ),
+        },
     })
 }
