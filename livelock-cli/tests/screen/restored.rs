@@ -115,6 +115,24 @@ fn after_a_stop_that_cannot_be_caught() {
     tmux.wait_for("# ended by q after");
 }
 
+/// Without a terminal nobody could end it any more.
+#[test]
+fn it_ends_with_its_terminal() {
+    let Some(tmux) = Tmux::start("a terminal that goes away", 80, 24) else {
+        return;
+    };
+    tmux.line(&replay(""));
+    tmux.wait_for("recording over");
+    let process = format!("/proc/{}", tmux.pid_of("livelock"));
+    drop(tmux);
+    let begin = std::time::Instant::now();
+    while std::path::Path::new(&process).exists() {
+        let waited = begin.elapsed();
+        assert!(waited < std::time::Duration::from_secs(20), "it runs on");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 /// Run by the next test in a terminal: takes it, and panics.
 #[test]
 #[ignore = "takes the terminal that it runs in, and panics"]
