@@ -58,7 +58,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         description: "read a hot file that is larger than the memory of its group: each page is reclaimed before it is read again",
         class: Class::ReclaimThrash,
         expected_status: Status::Livelock,
-        kind: Kind::Positive,
+        kind: Kind::Boundary,
         needs: Needs {
             disk_filesystem: true,
             ..OWN_CGROUP
