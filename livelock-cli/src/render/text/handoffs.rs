@@ -1,7 +1,7 @@
 //! How a lock travels between CPUs, in two lines.
 //!
-//! In: hand-offs of a lock. Out: how far it goes, and what of the wait that explains. Refuses: the matrix; the JSON
-//! has it.
+//! In: hand-offs of a lock. Out: how far it goes, and what of the wait that explains. Refuses: the matrix, which the
+//! JSON has, and lines that only say that nothing is known.
 
 use livelock_core::topology::Distance;
 use livelock_core::verdict::{HandoffClass, Handoffs};
@@ -10,6 +10,10 @@ use super::Page;
 use crate::render::units::count;
 
 pub(super) fn write(page: &mut Page, seen: &Handoffs) {
+    let is_placed = seen.classes.iter().any(|class| class.distance.is_some());
+    if !is_placed && seen.bounce_share_pct.is_none() {
+        return;
+    }
     let classes: Vec<_> = seen.classes.iter().map(class).collect();
     page.item(
         "     ",
