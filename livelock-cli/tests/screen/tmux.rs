@@ -3,6 +3,7 @@
 //! In: lines and keys. Out: what the terminal shows. Refuses: a server that others use: each terminal is one of its
 //! own, which ends with the test.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +19,8 @@ const PROMPT: &str = "ready>";
 pub(crate) struct Tmux {
     socket: String,
     folder: PathBuf,
+    /// Commands run so far: the code of one before may still be shown.
+    nr_run: Cell<u32>,
 }
 
 /// What is left of a terminal when a program has ended.
@@ -49,6 +52,7 @@ impl Tmux {
         let tmux = Self {
             socket: name,
             folder,
+            nr_run: Cell::new(0),
         };
         let size = [width.to_string(), height.to_string()];
         let status = tmux
@@ -136,14 +140,17 @@ impl Tmux {
 
     /// Types a line whose end tells its exit code; to be read with [`Self::exit_code`].
     pub(crate) fn run(&self, line: &str) {
-        self.line(&format!("clear; {line}; echo \"[code $?]\""));
+        let number = self.nr_run.get() + 1;
+        self.nr_run.set(number);
+        self.line(&format!("clear; {line}; echo \"[code {number}: $?]\""));
     }
 
     /// Waits for the end of what [`Self::run`] started.
     pub(crate) fn exit_code(&self) -> (i32, String) {
         // The line that was typed has a dollar sign there.
+        let mark = format!("[code {}: ", self.nr_run.get());
         let code_in = |shown: &str| {
-            let (_, tail) = shown.rsplit_once("[code ")?;
+            let (_, tail) = shown.rsplit_once(&mark)?;
             tail.split_once(']')?.0.parse::<i32>().ok()
         };
         let shown = self.wait_until("exit code", |shown| code_in(shown).is_some());
