@@ -35,6 +35,11 @@ pub const OMEGA_NEAR: f64 = OMEGA_WITH_BASELINE;
 /// that remain. Two, since one waiter is what any two CPUs that pass a lock to each other show. Source: our choice.
 pub const NR_SPINNERS_SATURATED: u64 = 2;
 
+/// Share of a window in which a lock must stand still for its holder to be left out: what remains for passing it on is
+/// then [`PI_COLLAPSED`] of the time at most. Half is too little: a load of the lab that stood still for that long still
+/// made 87 % of the operations of one thread.
+pub const STANDSTILL_SHARE: f64 = 1.0 - PI_COLLAPSED;
+
 /// User share of busy time at or under which rule (ii) holds. Source: docs/detection.md; measured
 /// collapses 0 to 1.5 %, healthy pipe loads 8 to 10 %.
 pub const USER_SHARE_COLLAPSED: f64 = 0.05;

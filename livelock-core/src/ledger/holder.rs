@@ -30,7 +30,7 @@ pub fn idle_holder_ns(window: &Window, books: &TimeBooks) -> u64 {
         lock.spin_ns >= at::NR_SPINNERS_SATURATED * wall_ns
             && lock.spin_ns as f64 >= at::MAJORITY * books.waste_ns() as f64
             && standstill_ns(window, lock)
-                .is_some_and(|still_ns| still_ns as f64 >= at::MAJORITY * wall_ns as f64)
+                .is_some_and(|still_ns| still_ns as f64 >= at::STANDSTILL_SHARE * wall_ns as f64)
     });
     if is_held_up {
         wall_ns.min(books.busy_ns())
