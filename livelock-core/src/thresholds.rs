@@ -36,8 +36,7 @@ pub const OMEGA_NEAR: f64 = OMEGA_WITH_BASELINE;
 pub const NR_SPINNERS_SATURATED: u64 = 2;
 
 /// Share of a window in which a lock must stand still for its holder to be left out: what remains for passing it on is
-/// then [`PI_COLLAPSED`] of the time at most. Half is too little: a load of the lab that stood still for that long still
-/// made 87 % of the operations of one thread.
+/// then [`PI_COLLAPSED`] of the time at most. Half would leave as much for work as for standing still. Our choice.
 pub const STANDSTILL_SHARE: f64 = 1.0 - PI_COLLAPSED;
 
 /// User share of busy time at or under which rule (ii) holds. Source: docs/detection.md; measured
