@@ -14,6 +14,7 @@ pub mod exit;
 pub mod export;
 pub mod host;
 mod late_file;
+pub mod manual;
 pub mod names;
 mod nearest;
 pub mod procfs;

@@ -2,11 +2,16 @@
 
 use std::process::ExitCode;
 
+use livelock_cli::args::Surroundings;
 use livelock_cli::exit::Exit;
 use livelock_cli::{args, run};
 
 fn main() -> ExitCode {
-    let config = match args::parse(std::env::args_os()) {
+    let surroundings = Surroundings {
+        variable: &|name| std::env::var_os(name),
+        read: &|path| std::fs::read_to_string(path),
+    };
+    let config = match args::parse(std::env::args_os(), &surroundings) {
         Ok(config) => config,
         Err(error) => {
             let exit = if error.use_stderr() {

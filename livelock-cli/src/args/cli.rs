@@ -7,52 +7,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use super::declare::Declared;
+use super::examples;
 use super::export::FormatArgs;
 use super::filter::FilterArgs;
 use super::parse_span;
 use super::recording::{RecordArgs, ReplayArgs};
 use super::scope::ScopeArgs;
 
-const EXAMPLES: &str = "\
-Examples:
-  sudo livelock diagnose                      is this host in a live lock? (5 seconds)
-  sudo livelock diagnose --duration 30s       the same, for a rarer one
-  sudo livelock diagnose --cgroup /system.slice/nginx.service
-  sudo livelock diagnose --pid $(pidof -s postgres)   this process and its descendants only
-  sudo livelock diagnose --kind mutex,rwsem --min-wait 1ms   of the locks list only these
-  sudo livelock diagnose --format json --output verdict.json
-  sudo livelock diagnose --progress uprobe:/usr/sbin/nginx:ngx_http_finalize_request --expect 'rate>=100'
-  sudo livelock watch                         full-screen, until q; ? tells the keys
-  sudo livelock watch --plain                 one line a window until Ctrl-C
-  sudo livelock export --duration 1m | jq 'select(.record == \"verdict\").status'
-  sudo livelock record -o web1.llrec -d 1m    to look at it later, or elsewhere:
-  livelock replay web1.llrec diagnose         the report on that minute, without root
-  livelock doctor                             what works here, what does not, what to do
-
-Exit codes:
-  0 healthy, or busy and progressing    10 contended or starved
-  1 error at run time                   11 live lock
-  2 wrong arguments                    130 ended by Ctrl-C (SIGINT)
-  3 this host cannot be observed       143 ended by SIGTERM
-  4 inconclusive";
-
-const EXPORT_EXAMPLES: &str = "\
-Examples:
-  sudo livelock export | jq -r 'select(.record == \"verdict\").cause.summary'
-  sudo livelock export -d 1m --format csv --table locks -o locks.csv
-  sudo livelock export -d 10s --format svg --side holders -o holders.svg
-  sudo livelock export -d 10s --format perfetto -o web1.perfetto-trace     open it in ui.perfetto.dev
-  sudo livelock export -d 15s --format openmetrics -o livelock.prom
-  livelock replay web1.llrec export --format folded | flamegraph.pl > waiters.svg";
-
 /// Behind the options of each command, however many commands there are.
 const LAST: usize = 900;
 
 /// Tells whether this host is in a live lock: every CPU busy, nothing achieved.
 #[derive(Debug, Parser)]
-#[command(name = "livelock", bin_name = "livelock", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "livelock", bin_name = "livelock", version, after_help = examples::LIVELOCK, max_term_width = 100)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -68,6 +38,10 @@ pub(super) struct Cli {
     )]
     pub(super) color: ColorWhen,
 
+    /// Read the configuration from FILE instead of /etc/livelock/config.toml; see `livelock config`
+    #[arg(long, global = true, value_name = "FILE", display_order = LAST + 2)]
+    pub(super) config: Option<PathBuf>,
+
     /// Say more about what is going on; twice for still more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = LAST + 1)]
     pub(super) verbose: u8,
@@ -76,22 +50,40 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Observe for some seconds, then report
+    #[command(after_help = examples::DIAGNOSE)]
     Diagnose(DiagnoseArgs),
     /// Observe until stopped: full-screen on a terminal, a line a window elsewhere
+    #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
     /// Observe and write records for a script, a table, a flame graph, metrics or a trace
-    #[command(after_help = EXPORT_EXAMPLES)]
+    #[command(after_help = examples::EXPORT)]
     Export(ExportArgs),
     /// Observe and write a recording, to be looked at later or elsewhere
+    #[command(after_help = examples::RECORD)]
     Record(RecordArgs),
     /// Show a recording as if it happened now; needs no privileges
     ///
     /// Windows, CPUs and declared progress are those of the recording; so is the verdict.
+    #[command(after_help = examples::REPLAY)]
     Replay(ReplayArgs),
     /// Say what this host can show, what it cannot, and what to do
+    #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Print the JSON Schema of verdicts and of records of a stream
+    #[command(after_help = examples::SCHEMA)]
     Schema,
+    /// Print the options that hold on this host, and where each was set
+    ///
+    /// What is typed comes first, then LIVELOCK_... in the environment (LIVELOCK_MAX_LEVEL is max-level), then
+    /// /etc/livelock/config.toml or what --config names, then the default. What is printed can be used as such a file.
+    #[command(after_help = examples::CONFIG)]
+    Config,
+    /// Print what makes a shell complete the words of livelock
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    #[command(after_help = examples::MAN)]
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -194,6 +186,20 @@ pub(super) struct DoctorArgs {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// For which shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Write a page for each command to the folder DIR
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
 }
 
 /// When to use colour.

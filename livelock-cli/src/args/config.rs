@@ -7,29 +7,31 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
+use clap_complete::Shell;
 use livelock_core::filter::Filter;
 use livelock_core::scope::Scope;
 
 use super::cli::{Cli, Command};
-use super::declare::Declared;
+use super::error::ConfigError;
 use super::export::Exported;
 use super::filter::FilterArgs;
 use super::recording::{self, Recording};
 use super::scope::ScopeArgs;
-use super::{ColorWhen, ReportFormat, command, span_text};
+use super::settings::{Layers, Surroundings};
+use super::{ColorWhen, ReportFormat, command, hints};
 use crate::declared::Declaration;
 use crate::record::Input;
 
 /// Below this the cost of closing a window (reading every CPU's tables) shows.
-const MIN_WINDOW: Duration = Duration::from_millis(100);
+pub(super) const MIN_WINDOW: Duration = Duration::from_millis(100);
 /// Above this an incident is over before the verdict.
-const MAX_WINDOW: Duration = Duration::from_mins(1);
+pub(super) const MAX_WINDOW: Duration = Duration::from_mins(1);
 /// Fewest windows for which a live lock can be called (3 of 3, docs/detection.md).
-const MIN_WINDOWS: u32 = 3;
+pub(super) const MIN_WINDOWS: u32 = 3;
 /// A report on more than a day is what `watch` and `export` are for.
-const MAX_DIAGNOSE: Duration = Duration::from_hours(24);
+pub(super) const MAX_DIAGNOSE: Duration = Duration::from_hours(24);
 
 /// What to do, and how to talk about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +86,21 @@ pub enum Job {
     },
     /// Print the schema of what is written.
     Schema,
+    /// Print what is set, and where.
+    Settings {
+        /// As a configuration file.
+        listing: String,
+    },
+    /// Print the completion script of a shell.
+    Completions {
+        /// Which.
+        shell: Shell,
+    },
+    /// Print the first manual page, or write all of them.
+    Manual {
+        /// Where to.
+        folder: Option<PathBuf>,
+    },
 }
 
 /// Where windows come from.
@@ -147,96 +164,41 @@ pub enum WatchFormat {
     Json,
 }
 
-/// Arguments that do not make sense together.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// Window out of range.
-    #[error(
-        "a window of {} is out of range: type --window {} to --window {}",
-        span_text(*window), span_text(MIN_WINDOW), span_text(MAX_WINDOW)
-    )]
-    Window {
-        /// What was typed.
-        window: Duration,
-    },
-    /// Too few windows for a verdict.
-    #[error(
-        "{} is too short for {MIN_WINDOWS} windows of {}, which a verdict needs: type --duration {} or \
-         longer, or a shorter --window",
-        span_text(*duration), span_text(*window), span_text(*window * MIN_WINDOWS)
-    )]
-    TooShort {
-        /// What was typed.
-        duration: Duration,
-        /// Window.
-        window: Duration,
-    },
-    /// Too small for a recording.
-    #[error(
-        "{} KiB is too small for a recording: type --max-size 256K or more",
-        size_bytes >> 10
-    )]
-    TooSmall {
-        /// What was typed.
-        size_bytes: u64,
-    },
-    /// A ring that holds no window.
-    #[error(
-        "a ring of {} holds no window of {}: type --ring {} or longer, or a shorter --window",
-        span_text(*ring), span_text(*window), span_text(*window * 10)
-    )]
-    ShortRing {
-        /// What was typed.
-        ring: Duration,
-        /// Window.
-        window: Duration,
-    },
-    /// Several files on one stream.
-    #[error("--max-size and --ring write several files: type --output FILE instead of -")]
-    OneStream,
-    /// A report and a recording on one stream.
-    #[error("standard output is the report's: type --record FILE, or `livelock record --output -`")]
-    TwoOutputs,
-    /// A report and a recording in one file.
-    #[error("the report and the recording cannot be one file: type another name behind --record")]
-    OneFile,
-    /// A table of what has none.
-    #[error("only tables have rows: type --format csv or parquet with --table")]
-    NoTable,
-    /// A side of what has none.
-    #[error("only flame graphs have sides: type --format folded or svg with --side")]
-    NoSide,
-    /// A format that was left out of this build.
-    #[cfg(not(feature = "parquet"))]
-    #[error("this build cannot write Parquet: type --format csv, or build with --features parquet")]
-    NoParquet,
-    /// A filter for a format that lists no locks.
-    #[error(
-        "--lock, --kind, --caller, --comm and --min-wait choose what is listed, and this format holds all locks: leave \
-         them out, or type --format jsonl or openmetrics"
-    )]
-    NothingListed,
-    /// A report on too long a time.
-    #[error(
-        "{} is too long for one report: type `livelock watch`, or --duration {} at most",
-        span_text(*duration), span_text(MAX_DIAGNOSE)
-    )]
-    TooLong {
-        /// What was typed.
-        duration: Duration,
-    },
-}
-
-/// Parses a command line, the program's name first.
+/// Parses a command line, the program's name first, on top of what `surroundings` set.
 ///
 /// # Errors
 ///
-/// Wrong usage, or a request for help or version (see [`clap::Error::use_stderr`]).
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Config, clap::Error> {
-    let cli = Cli::try_parse_from(args)?;
+/// Wrong usage, settings that cannot hold, or a request for help or version (see [`clap::Error::use_stderr`]).
+pub fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    surroundings: &Surroundings<'_>,
+) -> Result<Config, clap::Error> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Help shows the defaults of the program, and is there whatever a file says.
+    let typed = command()
+        .try_get_matches_from(&args)
+        .map_err(|error| hints::added(error, &args))?;
+    let name = typed.subcommand_name().unwrap_or_default();
+    let layers = match name {
+        // What they print is the same everywhere.
+        "schema" | "completions" | "man" => Layers::default(),
+        _ => Layers::read(
+            surroundings,
+            typed.get_one::<PathBuf>("config").map(PathBuf::as_path),
+            (name != "config").then_some(name),
+        )
+        .map_err(|error| refusal(&error.to_string()))?,
+    };
+    let mut matches = layers.applied_to(command()).try_get_matches_from(&args)?;
+    let cli = Cli::from_arg_matches_mut(&mut matches)?;
     let (color, verbosity) = (cli.color, cli.verbose);
-    let job = job(cli.command)
-        .map_err(|error| command().error(ErrorKind::ValueValidation, error.to_string()))?;
+    let job = job(cli.command, &layers).map_err(|error| {
+        let notes = layers.notes(name);
+        match notes.is_empty() {
+            true => command().error(ErrorKind::ValueValidation, error.to_string()),
+            false => refusal(&format!("{error}\n  {}", notes.join("\n  "))),
+        }
+    })?;
     Ok(Config {
         job,
         color,
@@ -244,7 +206,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Config, clap::E
     })
 }
 
-fn job(command: Command) -> Result<Job, ConfigError> {
+/// An error that no usage explains.
+fn refusal(message: &str) -> clap::Error {
+    clap::Error::raw(ErrorKind::ValueValidation, format!("{message}\n"))
+}
+
+fn job(command: Command, layers: &Layers) -> Result<Job, ConfigError> {
     Ok(match command {
         Command::Diagnose(args) => {
             let duration = args.duration;
@@ -262,7 +229,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                         args.window,
                         Some(duration),
                         (args.scope, args.filter),
-                        args.declared,
+                        args.declared.or(layers),
                     )?,
                     recording,
                 },
@@ -275,7 +242,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 args.window,
                 args.duration,
                 (args.scope, args.filter),
-                args.declared,
+                args.declared.or(layers),
             )?),
             format: watch_format(args.plain, args.json, args.ascii),
         },
@@ -285,7 +252,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 args.window,
                 args.duration,
                 (args.scope, args.filter),
-                args.declared,
+                args.declared.or(layers),
             )?),
             output: output(args.output),
         },
@@ -296,7 +263,7 @@ fn job(command: Command) -> Result<Job, ConfigError> {
                 args.window,
                 args.duration,
                 (args.scope, args.filter),
-                args.declared,
+                args.declared.or(layers),
             )?;
             Job::Record {
                 source: Source::Host {
@@ -315,6 +282,13 @@ fn job(command: Command) -> Result<Job, ConfigError> {
             },
         },
         Command::Schema => Job::Schema,
+        Command::Config => Job::Settings {
+            listing: layers.listing(),
+        },
+        Command::Completions(args) => Job::Completions { shell: args.shell },
+        Command::Man(args) => Job::Manual {
+            folder: args.output,
+        },
     })
 }
 
@@ -337,7 +311,7 @@ fn session(
     window: Duration,
     duration: Option<Duration>,
     (scope, filter): (ScopeArgs, FilterArgs),
-    declared: Declared,
+    declared: Vec<Declaration>,
 ) -> Result<Session, ConfigError> {
     if !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
         return Err(ConfigError::Window { window });
@@ -353,7 +327,7 @@ fn session(
             sample_hz: scope.sample_hz,
             scope: scope.scope(),
             filter: filter.filter(),
-            declared: declared.0,
+            declared,
         }),
     }
 }

@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use livelock_core::declared::Expectation;
 
+use super::settings::Layers;
 use crate::declared::{Declaration, Spec, parse_expectation, parse_spec};
 
 /// Both options, as clap shows them.
@@ -40,6 +41,16 @@ struct Options {
 /// Declared progress, in the order of the command line.
 #[derive(Debug)]
 pub(super) struct Declared(pub(super) Vec<Declaration>);
+
+impl Declared {
+    /// What was typed, or else what is set otherwise.
+    pub(super) fn or(self, layers: &Layers) -> Vec<Declaration> {
+        match self.0.is_empty() {
+            true => layers.declared(),
+            false => self.0,
+        }
+    }
+}
 
 fn spec(text: &str) -> Result<(Spec, String), crate::declared::SpecError> {
     Ok((parse_spec(text)?, text.to_owned()))

@@ -5,7 +5,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::config::ConfigError;
+use super::error::ConfigError;
 use super::filter::FilterArgs;
 use crate::export::{FlameSide, Table};
 

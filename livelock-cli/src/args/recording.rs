@@ -9,13 +9,16 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::cli::ReportFormat;
-use super::config::{ConfigError, Job, Output, Source, output, watch_format};
+use super::config::{Job, Output, Source, output, watch_format};
 use super::declare::Declared;
+use super::error::ConfigError;
+use super::examples;
 use super::export::FormatArgs;
 use super::filter::FilterArgs;
+use super::flight::FlightArgs;
 use super::scope::ScopeArgs;
 use super::{parse_size, parse_span};
-use crate::record::{Bounds, Flight, Input, RecordTo, Settings, Trigger, parse_trigger};
+use crate::record::{Bounds, Input, RecordTo, Settings};
 
 /// A flight recorder's memory and a recording's size are at least this: a window of a loaded host with the names of its
 /// functions takes some ten KiB.
@@ -23,9 +26,6 @@ const MIN_SIZE_BYTES: u64 = 256 << 10;
 
 /// Memory of a flight recorder if nothing is said: half an hour of a loaded host.
 const FLIGHT_BYTES: u64 = 64 << 20;
-
-/// Silence after an incident if nothing is said.
-const COOLDOWN: &str = "10m";
 
 #[derive(Debug, Args)]
 pub(super) struct RecordArgs {
@@ -47,20 +47,8 @@ pub(super) struct RecordArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_size: Option<u64>,
 
-    /// Keep the last TIME in memory, and write it when --trigger says so
-    ///
-    /// Each incident becomes a file of its own, named after FILE and the time, and goes on until the trigger is no
-    /// longer hit, for TIME at most.
-    #[arg(long, value_name = "TIME", value_parser = parse_span, requires = "trigger")]
-    ring: Option<Duration>,
-
-    /// What an incident is: 'status>=contended', 'status>=starved' or 'status>=livelock'; with = that one alone
-    #[arg(long, value_name = "RULE", value_parser = parse_trigger, requires = "ring")]
-    trigger: Option<Trigger>,
-
-    /// How long after an incident until the next one is recorded
-    #[arg(long, value_name = "TIME", default_value = COOLDOWN, value_parser = parse_span, requires = "ring")]
-    cooldown: Duration,
+    #[command(flatten)]
+    flight: FlightArgs,
 
     /// Replace FILE if it exists
     #[arg(long)]
@@ -93,6 +81,7 @@ pub(super) struct ReplayArgs {
 #[derive(Debug, Subcommand)]
 enum Show {
     /// One report on all of it
+    #[command(after_help = examples::REPLAY_DIAGNOSE)]
     Diagnose {
         /// Format of the report
         #[arg(short, long, value_enum, default_value = "text")]
@@ -106,6 +95,7 @@ enum Show {
         filter: Box<FilterArgs>,
     },
     /// Window by window: full-screen on a terminal, a line each elsewhere
+    #[command(after_help = examples::REPLAY_WATCH)]
     Watch {
         /// One line a window, for logs and slow terminals
         #[arg(long, conflicts_with = "json")]
@@ -123,6 +113,7 @@ enum Show {
         filter: Box<FilterArgs>,
     },
     /// Records for a script, a table, a flame graph, metrics or a trace
+    #[command(after_help = examples::REPLAY_EXPORT)]
     Export {
         #[command(flatten)]
         format: FormatArgs,
@@ -155,11 +146,7 @@ impl RecordArgs {
         if let Some(size_bytes) = self.max_size.filter(|&size| size < MIN_SIZE_BYTES) {
             return Err(ConfigError::TooSmall { size_bytes });
         }
-        let flight = self.ring.zip(self.trigger).map(|(span, trigger)| Flight {
-            span,
-            trigger,
-            cooldown: self.cooldown,
-        });
+        let flight = self.flight.0;
         if let Some(flight) = flight.filter(|flight| flight.span < self.window) {
             return Err(ConfigError::ShortRing {
                 ring: flight.span,

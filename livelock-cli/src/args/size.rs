@@ -11,6 +11,12 @@ pub enum SizeError {
         /// What was typed.
         number: String,
     },
+    /// In the words of disks.
+    #[error("type {meant}")]
+    Meant {
+        /// The same by powers of 1024.
+        meant: String,
+    },
     /// Not a whole number and a unit.
     #[error("type a whole number and a unit: 512K, 64M or 1G")]
     Malformed,
@@ -37,6 +43,12 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
         "" => {
             return Err(SizeError::NoUnit {
                 number: number.to_owned(),
+            });
+        }
+        "KB" | "kB" | "kb" | "MB" | "mb" | "GB" | "gb" => {
+            let letter = unit[..1].to_ascii_uppercase();
+            return Err(SizeError::Meant {
+                meant: format!("{number}{letter}"),
             });
         }
         _ => return Err(SizeError::Malformed),

@@ -14,6 +14,12 @@ pub enum SpanError {
         /// What was typed.
         number: String,
     },
+    /// In other words.
+    #[error("type {meant}")]
+    Meant {
+        /// The same as it would be typed.
+        meant: String,
+    },
     /// Not a whole number and a unit.
     #[error("type a whole number and a unit: 500ms, 5s, 2m or 1h")]
     Malformed,
@@ -43,7 +49,7 @@ pub fn parse_span(text: &str) -> Result<Duration, SpanError> {
                 number: number.to_owned(),
             });
         }
-        _ => return Err(SpanError::Malformed),
+        _ => return Err(meant(number, unit)),
     };
     let span_ms = number
         .parse::<u64>()
@@ -54,6 +60,37 @@ pub fn parse_span(text: &str) -> Result<Duration, SpanError> {
         .filter(|span_ms| span_ms.checked_mul(1_000_000).is_some())
         .map(Duration::from_millis)
         .ok_or(SpanError::TooLong)
+}
+
+/// Other words for units, in milliseconds.
+const OTHER_UNITS: [(&[&str], u64); 5] = [
+    (&["msec", "msecs", "millis", "milliseconds"], 1),
+    (&["sec", "secs", "second", "seconds"], 1000),
+    (&["min", "mins", "minute", "minutes"], 60 * 1000),
+    (&["hr", "hrs", "hour", "hours"], 60 * 60 * 1000),
+    (&["d", "day", "days"], 24 * 60 * 60 * 1000),
+];
+
+/// What `5sec` or `1.5s` was to be.
+fn meant(number: &str, rest: &str) -> SpanError {
+    let rest = rest.trim_start();
+    let other = OTHER_UNITS.iter().find(|(words, _)| words.contains(&rest));
+    let span_ms = match (other, number.parse::<u64>()) {
+        (Some((_, unit_ms)), Ok(number)) => number.checked_mul(*unit_ms),
+        (None, Ok(number)) => rest
+            .strip_suffix('s')
+            .and_then(|rest| rest.strip_prefix('.'))
+            .filter(|tenth| tenth.len() == 1)
+            .and_then(|tenth| tenth.parse::<u64>().ok())
+            .and_then(|tenth| number.checked_mul(1000)?.checked_add(tenth * 100)),
+        _ => None,
+    };
+    match span_ms.filter(|&span_ms| span_ms > 0) {
+        Some(span_ms) => SpanError::Meant {
+            meant: span_text(Duration::from_millis(span_ms)),
+        },
+        None => SpanError::Malformed,
+    }
 }
 
 /// As it would be typed.

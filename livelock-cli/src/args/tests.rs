@@ -1,7 +1,6 @@
 //! What is accepted, what is refused and with which words, and the help.
 
-use livelock_core::event::LockKind;
-use livelock_core::filter::{Filter, LockFilter};
+use livelock_core::filter::Filter;
 use livelock_core::scope::Scope;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,18 +12,23 @@ use super::*;
 use crate::export::{FlameSide, Table};
 use crate::record::{Bounds, Flight, Input, RecordTo, Trigger};
 
-fn parsed(line: &str) -> Result<Config, clap::Error> {
-    parse(line.split(' ').map(OsString::from))
+/// A process in whose environment nothing is set, on a host without a configuration.
+pub(super) fn parsed(line: &str) -> Result<Config, clap::Error> {
+    let surroundings = Surroundings {
+        variable: &|_| None,
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    parse(line.split(' ').map(OsString::from), &surroundings)
 }
 
 /// How this host is observed.
-fn session_of(line: &str) -> Session {
+pub(super) fn session_of(line: &str) -> Session {
     let source = match parsed(line).expect("valid").job {
         Job::Diagnose { source, .. }
         | Job::Watch { source, .. }
         | Job::Export { source, .. }
         | Job::Record { source, .. } => source,
-        Job::Doctor { .. } | Job::Schema => panic!("nothing is observed"),
+        _ => panic!("nothing is observed"),
     };
     match source {
         Source::Host { session, .. } => session,
@@ -46,7 +50,7 @@ fn recording_of(line: &str) -> Recording {
     }
 }
 
-fn refused(line: &str) -> String {
+pub(super) fn refused(line: &str) -> String {
     let error = parsed(line).expect_err(line);
     assert_eq!(error.exit_code(), 2, "{line}");
     error.to_string()
@@ -168,6 +172,19 @@ fn refusals_say_what_to_type() {
             "livelock replay",
             "livelock replay x",
             "livelock replay x diagnose --window 1s",
+            "livelock monitor",
+            "livelock diagnos",
+            "livelock web1.llrec",
+            "livelock watch --interval 1s",
+            "livelock watch --windwo 1s",
+            "livelock diagnose --json",
+            "livelock diagnose 4711",
+            "livelock diagnose 30s",
+            "livelock diagnose --ring 10m",
+            "livelock diagnose --duration 5sec",
+            "livelock diagnose --duration 1.5s",
+            "livelock record -o x --max-size 64MB",
+            "livelock completions tcsh",
         ]
         .map(|line| format!("$ {line}\n{}", refused(line)))
         .join("\n")
@@ -193,7 +210,34 @@ fn help_is_stable() {
         help("livelock replay x export --help")
     );
     insta::assert_snapshot!("help_schema", help("livelock schema --help"));
+    insta::assert_snapshot!(
+        "help_replay_diagnose",
+        help("livelock replay x diagnose --help")
+    );
+    insta::assert_snapshot!("help_replay_watch", help("livelock replay x watch --help"));
+    insta::assert_snapshot!("help_config", help("livelock config --help"));
+    insta::assert_snapshot!("help_completions", help("livelock completions --help"));
+    insta::assert_snapshot!("help_man", help("livelock man --help"));
     command().debug_assert();
+}
+
+#[test]
+fn the_help_of_each_command_has_examples_of_it() {
+    fn check(command: &clap::Command, line: &str) {
+        let help = command.get_after_help().map(ToString::to_string);
+        let help = help.expect(line);
+        let examples = help.strip_prefix("Examples:\n").expect(line);
+        assert!(examples.contains(line), "{line}:\n{examples}");
+        for sub in command.get_subcommands() {
+            let file = if sub.get_name() == "replay" {
+                " web1.llrec"
+            } else {
+                ""
+            };
+            check(sub, &format!("{line} {}{file}", sub.get_name()));
+        }
+    }
+    check(&command(), "livelock");
 }
 
 #[test]
@@ -304,9 +348,11 @@ fn a_format_takes_its_own_options_only() {
 fn sizes_are_whole_and_have_a_unit() {
     assert_eq!(parse_size("512K"), Ok(512 << 10));
     assert_eq!(parse_size("1GiB"), Ok(1 << 30));
-    for text in ["", "M", "1.5M", "1T", "1MB", "-1M"] {
+    for text in ["", "M", "1.5M", "1T", "-1M"] {
         assert_eq!(parse_size(text), Err(SizeError::Malformed), "{text}");
     }
+    let meant = "1M".to_owned();
+    assert_eq!(parse_size("1MB"), Err(SizeError::Meant { meant }));
     assert_eq!(parse_size("99999999999999G"), Err(SizeError::TooLarge));
 }
 
@@ -332,60 +378,5 @@ proptest! {
     #[test]
     fn any_text_is_survived(text in "\\PC*") {
         let _ = parse_span(&text);
-    }
-}
-
-#[test]
-fn a_scope_is_a_list_of_cpus() {
-    let session = session_of("livelock diagnose --cpu 0-1,3");
-    let cpus: Vec<u32> = session
-        .scope
-        .cpus
-        .into_iter()
-        .flatten()
-        .map(|c| c.0)
-        .collect();
-    assert_eq!(cpus, [0, 1, 3]);
-    assert!(refused("livelock diagnose --cpu x").contains("0-3,8"));
-}
-
-#[test]
-fn a_scope_is_a_control_group_or_a_process_for_every_command() {
-    for command in ["diagnose", "watch", "export", "record -o x"] {
-        let scope = |option: &str| session_of(&format!("livelock {command} {option}")).scope;
-        let group = Scope::of_cgroup("/app.slice".to_owned());
-        assert_eq!(scope("--cgroup /app.slice"), group);
-        assert_eq!(scope("--cgroup 0::/app.slice"), group);
-        let tree = scope("--pid 4711");
-        assert_eq!(tree.pid.map(|pid| pid.0), Some(4711));
-        assert!(tree.is_of_tasks() && tree.cgroup.is_none() && tree.cpus.is_none());
-    }
-}
-
-#[test]
-fn a_filter_is_for_every_command_that_lists_locks() {
-    let line = "--lock rq.__lock --kind mutex,rwsem --caller alloc_fd --comm nginx --min-wait 10us";
-    let expected = Filter {
-        lock: Some(LockFilter::Name("rq.__lock".to_owned())),
-        kinds: Some([LockKind::Mutex, LockKind::Rwsem].into()),
-        caller: Some("alloc_fd".to_owned()),
-        comm: Some("nginx".to_owned()),
-        min_wait_ns: Some(10_000),
-    };
-    for command in ["diagnose", "watch", "export", "record -o x"] {
-        let session = session_of(&format!("livelock {command} {line}"));
-        assert_eq!(session.filter, expected, "{command}");
-    }
-    for show in ["diagnose", "watch", "export"] {
-        let config = parsed(&format!("livelock replay x {show} {line}")).expect("valid");
-        let (Job::Diagnose { source, .. } | Job::Watch { source, .. } | Job::Export { source, .. }) =
-            config.job
-        else {
-            panic!("{show}");
-        };
-        let Source::Recording { filter, .. } = source else {
-            panic!("{show}");
-        };
-        assert_eq!(filter, expected, "{show}");
     }
 }

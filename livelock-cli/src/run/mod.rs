@@ -12,6 +12,7 @@ mod governor;
 mod host;
 mod live;
 mod log;
+mod manual;
 mod output;
 mod pipeline;
 mod prepare;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 
 use crate::args::{Config, Exported, Job, Output, WatchFormat};
 use crate::exit::Exit;
+use crate::manual::{completions, first_page};
 
 /// Runs what the arguments ask for.
 ///
@@ -67,6 +69,12 @@ pub fn main(config: Config) -> anyhow::Result<ExitCode> {
         } => runtime.block_on(export::run(&source, format, &output))?,
         Job::Record { source, is_quiet } => runtime.block_on(record::run(&source, is_quiet))?,
         Job::Schema => schema::run()?,
+        Job::Settings { listing } => manual::print(listing.as_bytes())?,
+        Job::Completions { shell } => manual::print(&completions(shell))?,
+        Job::Manual { folder: None } => manual::print(&first_page()?)?,
+        Job::Manual {
+            folder: Some(folder),
+        } => manual::write_pages(&folder)?,
         Job::Doctor { format } => doctor::run(format, config.color)?,
     };
     // A look-up thread may still be reading the symbol table; nobody waits for it.
