@@ -35,6 +35,19 @@ pub(super) fn is_made(observation: &Observation) -> Option<bool> {
     }
 }
 
+/// Did all threads together complete less than one alone? Short of [`COLLAPSE_FRACTION`] that is too little to ask for a verdict,
+/// and enough not to call one wrong: the CPUs that were added do harm. None where no thread was alone.
+pub(super) fn is_retrograde(observation: &Observation) -> Option<bool> {
+    let Outcome::Measured(measured) = &observation.outcome else {
+        return None;
+    };
+    observation
+        .oracle
+        .filter(|oracle| *oracle == Oracle::OneThread)?;
+    let alone = measured.alone_ops_per_sec.filter(|&alone| alone > 0.0)?;
+    Some(measured.ops_per_sec? < alone)
+}
+
 fn has_collapsed(measured: &Measured) -> Option<bool> {
     let alone = measured.alone_ops_per_sec.filter(|&alone| alone > 0.0)?;
     Some(measured.ops_per_sec? < COLLAPSE_FRACTION * alone)
@@ -61,9 +74,10 @@ mod tests {
         assert_eq!(is_made(&seen), None);
         edit(&mut seen).alone_ops_per_sec = Some(1000.0);
         assert_eq!(is_made(&seen), None);
-        for (ops, wanted) in [(499.0, true), (500.0, false), (4000.0, false), (0.0, true)] {
+        for (ops, wanted) in [(499.0, true), (500.0, false), (999.0, false), (4000.0, false), (0.0, true)] {
             edit(&mut seen).ops_per_sec = Some(ops);
             assert_eq!(is_made(&seen), Some(wanted), "{ops}");
+            assert_eq!(is_retrograde(&seen), Some(ops < 1000.0), "{ops}");
         }
         edit(&mut seen).alone_ops_per_sec = Some(0.0);
         assert_eq!(is_made(&seen), None);

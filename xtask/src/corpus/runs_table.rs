@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 
 use super::catalogue::{Kind, word};
 use super::observation::{Measured, Observation, Outcome};
+use super::oracle;
 use super::report::{Judged, Report};
 use super::truth::Truth;
 
@@ -67,6 +68,9 @@ fn made(judged: &Judged) -> &'static str {
         (None, _) => "not asked",
         (Some(_), None) => "not known",
         (Some(_), Some(true)) => "yes",
+        (Some(_), Some(false)) if oracle::is_retrograde(&judged.observation) == Some(true) => {
+            "retrograde"
+        }
         (Some(_), Some(false)) => "no",
     }
 }

@@ -148,6 +148,9 @@ pub(super) struct Score {
     /// Those of them that were called a live lock all the same.
     #[serde(default)]
     pub(super) not_made_but_called: u32,
+    /// Those of these whose threads together were slower than one alone, if by less than it takes to count as made.
+    #[serde(default)]
+    pub(super) retrograde_but_called: u32,
     /// Live-lock positives of which it should be known and is not: a figure is missing.
     #[serde(default)]
     pub(super) made_unknown: u32,
@@ -256,6 +259,9 @@ pub(super) fn score(observations: &[Observation]) -> Score {
             live_locks().filter_map(|item| oracle::is_made(item.0).map(|is_made| !is_made)),
         ),
         not_made_but_called: count(live_locks(), |item| is_not_made(item.0) && right(item)),
+        retrograde_but_called: count(live_locks(), |item| {
+            is_not_made(item.0) && right(item) && oracle::is_retrograde(item.0) == Some(true)
+        }),
         made_unknown: count(live_locks(), |item| {
             item.0.oracle.is_some() && oracle::is_made(item.0).is_none()
         }),

@@ -201,16 +201,18 @@ fn what_did_not_collapse_is_neither_found_nor_missed() {
         collapse(10.0, Status::Contended),
         collapse(90.0, Status::Contended),
         collapse(90.0, Status::Livelock),
+        collapse(150.0, Status::Livelock),
         observation(Kind::Positive, Status::Livelock, Status::Livelock),
         unknown,
         observation(Kind::Positive, Status::Starved, Status::Starved),
     ];
     let score = score(&all);
     let pair = |share: Share| (share.nr, share.of);
-    assert_eq!(pair(score.recall), (4, 6));
+    assert_eq!(pair(score.recall), (5, 7));
     assert_eq!(pair(score.oracle_recall), (3, 4));
-    assert_eq!(pair(score.not_made), (2, 4));
-    assert_eq!((score.not_made_but_called, score.made_unknown), (1, 1));
+    assert_eq!(pair(score.not_made), (3, 5));
+    assert_eq!((score.not_made_but_called, score.made_unknown), (2, 1));
+    assert_eq!(score.retrograde_but_called, 1);
 }
 
 #[test]

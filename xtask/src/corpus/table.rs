@@ -65,6 +65,9 @@ const ROWS: &[(&str, Figure)] = &[
     ("not made, but called a live lock", |score| {
         score.not_made_but_called.to_string()
     }),
+    ("of these slower than one thread alone", |score| {
+        score.retrograde_but_called.to_string()
+    }),
     ("not known whether made", |score| {
         score.made_unknown.to_string()
     }),
