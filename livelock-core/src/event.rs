@@ -39,6 +39,22 @@ pub enum LockKind {
     Unknown,
 }
 
+impl LockKind {
+    /// What a person calls it; the word of the command line and of the documents, but for [`Self::Unknown`].
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Spinlock => "spinlock",
+            Self::Rwlock => "rwlock",
+            Self::Mutex => "mutex",
+            Self::Rwsem => "rwsem",
+            Self::PercpuRwsem => "percpu-rwsem",
+            Self::Rtmutex => "rtmutex",
+            Self::Unknown => "lock of unknown kind",
+        }
+    }
+}
+
 /// Task behind an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskRef {

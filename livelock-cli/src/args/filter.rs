@@ -13,14 +13,14 @@ use livelock_core::ids::LockAddr;
 /// Longest name of a task (`TASK_COMM_LEN` less the NUL, include/linux/sched.h); the kernel cuts longer ones.
 const MAX_COMM_BYTES: usize = 15;
 
-/// Words for the kinds that a kernel emits.
-const KINDS: [(&str, LockKind); 6] = [
-    ("spinlock", LockKind::Spinlock),
-    ("mutex", LockKind::Mutex),
-    ("rwsem", LockKind::Rwsem),
-    ("rwlock", LockKind::Rwlock),
-    ("rtmutex", LockKind::Rtmutex),
-    ("percpu-rwsem", LockKind::PercpuRwsem),
+/// The kinds that a kernel emits.
+const KINDS: [LockKind; 6] = [
+    LockKind::Spinlock,
+    LockKind::Mutex,
+    LockKind::Rwsem,
+    LockKind::Rwlock,
+    LockKind::Rtmutex,
+    LockKind::PercpuRwsem,
 ];
 
 /// Above the options in the help.
@@ -90,8 +90,8 @@ fn lock(text: &str) -> Result<LockFilter, FilterArgError> {
 }
 
 fn kind(text: &str) -> Result<LockKind, FilterArgError> {
-    let found = KINDS.iter().find(|(word, _)| *word == text);
-    found.map(|(_, kind)| *kind).ok_or(FilterArgError::Kind)
+    let found = KINDS.into_iter().find(|kind| kind.word() == text);
+    found.ok_or(FilterArgError::Kind)
 }
 
 fn comm(text: &str) -> Result<String, FilterArgError> {
@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn each_kind_has_its_word_and_the_message_has_them_all() {
         let message = kind("spin").expect_err("no kind").to_string();
-        for (word, expected) in KINDS {
+        for expected in KINDS {
+            let word = expected.word();
             assert_eq!(kind(word).expect(word), expected);
             assert!(message.contains(word), "{word}");
         }

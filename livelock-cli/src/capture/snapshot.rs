@@ -20,6 +20,19 @@ const MAX_COPIES: u32 = 256;
 /// guest a virtual CPU stands still for host time slices (5 to 16 ms measured).
 const QUIESCE_LIMIT: Duration = Duration::from_millis(20);
 
+/// How long to wait for a program without giving the CPU away. Who gives it away on a host without spare CPUs gets it back
+/// when the next one has spun its time slice, which takes seconds in the worst case; programs run for 0.1 to 20 µs.
+const BUSY_WAIT_LIMIT: Duration = Duration::from_micros(200);
+
+/// Waits a little for a program that began before `started`.
+fn pause(started: Instant) {
+    if started.elapsed() < BUSY_WAIT_LIMIT {
+        std::hint::spin_loop();
+    } else {
+        std::thread::yield_now();
+    }
+}
+
 /// Waits until `cpu` has left the program that may still use the closed bank; says whether it has.
 pub(super) fn quiesce(states: &MappedArray<CpuState>, cpu: usize) -> bool {
     let Some(state) = states.get(cpu) else {
@@ -36,7 +49,7 @@ pub(super) fn quiesce(states: &MappedArray<CpuState>, cpu: usize) -> bool {
         if started.elapsed() > QUIESCE_LIMIT {
             return false;
         }
-        std::thread::yield_now();
+        pause(started);
     }
     true
 }
@@ -61,7 +74,7 @@ pub(super) fn state(states: &MappedArray<CpuState>, cpu: usize) -> Option<(Box<C
             return Some((copied, true));
         }
         if before & 1 == 1 {
-            std::thread::yield_now();
+            pause(started);
         }
     }
     None

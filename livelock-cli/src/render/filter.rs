@@ -2,7 +2,6 @@
 //!
 //! In: a [`Filter`]. Out: what is listed, or nothing if that is everything. Refuses: to leave out a part of it.
 
-use livelock_core::event::LockKind;
 use livelock_core::filter::Filter;
 
 use super::units::duration;
@@ -12,7 +11,7 @@ pub(super) fn filter_text(filter: &Filter) -> Option<String> {
     let mut which = Vec::new();
     which.extend(filter.lock.as_ref().map(|lock| format!("lock {lock}")));
     which.extend(filter.kinds.iter().map(|kinds| {
-        let words: Vec<_> = kinds.iter().map(|&kind| kind_word(kind)).collect();
+        let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
         format!("kind {}", words.join(" or "))
     }));
     let waits = filter.min_wait_ns;
@@ -24,20 +23,9 @@ pub(super) fn filter_text(filter: &Filter) -> Option<String> {
     (!which.is_empty()).then(|| which.join(", "))
 }
 
-pub(super) const fn kind_word(kind: LockKind) -> &'static str {
-    match kind {
-        LockKind::Spinlock => "spinlock",
-        LockKind::Rwlock => "rwlock",
-        LockKind::Mutex => "mutex",
-        LockKind::Rwsem => "rwsem",
-        LockKind::PercpuRwsem => "percpu-rwsem",
-        LockKind::Rtmutex => "rtmutex",
-        LockKind::Unknown => "lock of unknown kind",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use livelock_core::event::LockKind;
     use livelock_core::filter::LockFilter;
 
     use super::*;

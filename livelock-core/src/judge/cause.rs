@@ -5,7 +5,6 @@
 
 use super::answer::{Case, Unanswerable};
 use crate::detectors::{Detection, Nature};
-use crate::event::LockKind;
 use crate::ledger::time::share;
 use crate::locks::path_function;
 use crate::thresholds as at;
@@ -164,18 +163,6 @@ fn stuck(case: &Case<'_>, locks: &[LockReport]) -> String {
     )
 }
 
-const fn kind_name(kind: LockKind) -> &'static str {
-    match kind {
-        LockKind::Spinlock => "spinlock",
-        LockKind::Rwlock => "rwlock",
-        LockKind::Mutex => "mutex",
-        LockKind::Rwsem => "rwsem",
-        LockKind::PercpuRwsem => "percpu-rwsem",
-        LockKind::Rtmutex => "rtmutex",
-        LockKind::Unknown => "lock of unknown kind",
-    }
-}
-
 /// The lock, or how many of them, and the paths that meet there.
 fn on_what(locks: &[LockReport]) -> String {
     let Some(top) = locks.first() else {
@@ -187,7 +174,7 @@ fn on_what(locks: &[LockReport]) -> String {
     } else {
         1.0
     };
-    let mut text = format!("{} ({})", top.name, kind_name(top.kind));
+    let mut text = format!("{} ({})", top.name, top.kind.word());
     if top_share < at::MAJORITY {
         text = format!("{} locks, most on {text}", locks.len());
     }

@@ -6,6 +6,7 @@
 use super::answer::Case;
 use super::declared;
 use super::level::Level;
+use super::seen_by::SeenBy;
 use crate::detect::stuck_limit_ns;
 use crate::host::SamplerSource;
 use crate::ledger::progress::pi;
@@ -72,16 +73,8 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
             Level::Livelock if omega < at::OMEGA_WITHOUT_BASELINE => Some(at::OMEGA_WITH_BASELINE),
             level => Some(level_omega(level)),
         };
-        let source = if case.is_sampled_only() {
-            EvidenceSource::Sampler
-        } else {
-            EvidenceSource::ContentionTracepoints
-        };
-        let seen_by = if case.is_sampled_only() {
-            "samples alone see"
-        } else {
-            "tracepoints see"
-        };
+        let seen_by = SeenBy::of(case);
+        let source = seen_by.source();
         found.push(signal(
             "omega",
             100.0 * omega,
@@ -89,8 +82,10 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
             threshold.map(|threshold| 100.0 * threshold),
             source,
             format!(
-                "{seen_by} {:.0} % of busy time spun away in {nr_hits} of {} windows",
+                "{} {:.0} % of busy time {} in {nr_hits} of {} windows",
+                seen_by.words(),
                 100.0 * omega,
+                seen_by.what(),
                 span.nr_windows
             ),
         ));
@@ -184,7 +179,8 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
         ));
     }
     found.extend(declared::for_it(case, status));
-    if let Some((top, share)) = top_share(locks).filter(|_| !case.is_sampled_only()) {
+    if let Some((top, share)) = top_share(locks).filter(|_| SeenBy::of(case) == SeenBy::Tracepoints)
+    {
         found.push(signal(
             "top_lock_share",
             100.0 * share,
@@ -301,7 +297,10 @@ pub(super) fn against(case: &Case<'_>, status: Status) -> Vec<Evidence> {
             format!("tracepoints confirm only {:.0} % of the sampled spin: one signal, and a test-and-set lock that spins may still make progress", 100.0 * traced)));
     }
     if let Some(spin) = sampled_spin(case).filter(|&spin| {
-        is_contention && spin < at::OMEGA_CONTENDED && case.level >= Level::Degraded
+        is_contention
+            && spin < at::OMEGA_CONTENDED
+            && case.level >= Level::Degraded
+            && SeenBy::of(case) == SeenBy::Tracepoints
     }) {
         let why = if case.host.sampler == SamplerSource::PmuNmi {
             "and the sampler sees regions with interrupts off"

@@ -12,6 +12,7 @@ mod evidence;
 mod level;
 mod progress;
 mod ruled_out;
+mod seen_by;
 mod tally;
 
 use std::collections::VecDeque;

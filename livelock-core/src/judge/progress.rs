@@ -6,6 +6,7 @@
 use super::answer::Case;
 use super::declared;
 use super::level::Level;
+use super::seen_by::SeenBy;
 use crate::ledger::progress::pi;
 use crate::thresholds as at;
 use crate::verdict::{Progress, ProgressState, Status};
@@ -58,16 +59,17 @@ fn reason(case: &Case<'_>, state: ProgressState) -> String {
         |user| format!("{:.1} %", 100.0 * user),
     );
     let omega_pct = 100.0 * books.omega().unwrap_or(0.0);
+    let what = SeenBy::of(case).what();
     let pace = match (pi(&span.tokens, span.books.busy_ns()), span.pi0) {
         (Some(pi), Some(pi0)) => format!("{pi:.0} tokens a busy second, baseline {pi0:.0}"),
         _ => "no baseline".to_owned(),
     };
     match state {
         ProgressState::Collapsed => {
-            format!("{omega_pct:.0} % of busy time is spun away and user code gets {user}; {pace}")
+            format!("{omega_pct:.0} % of busy time is {what} and user code gets {user}; {pace}")
         }
         ProgressState::Stalled => {
-            format!("no counter moved while {omega_pct:.0} % of busy time was spun away; {pace}")
+            format!("no counter moved while {omega_pct:.0} % of busy time was {what}; {pace}")
         }
         ProgressState::Normal => {
             let busy = span.books.busy_share().unwrap_or(0.0);

@@ -127,6 +127,14 @@ impl WindowBuilder {
         self.scope.has(cpu)
     }
 
+    /// Drops what was folded of one moment ([`is_of_one_moment`]): a later one is folded instead.
+    pub fn forget_moment(&mut self) {
+        self.now.counters.clear();
+        self.in_flight.clear();
+        self.unfolded.clear();
+        self.nr_in_flight = 0;
+    }
+
     /// Takes the folded snapshots and open waits as where the first window starts; drops the rest,
     /// which happened before it.
     pub fn baseline(&mut self, at: MonotonicNs) {
@@ -329,6 +337,15 @@ impl WindowBuilder {
         }
         open
     }
+}
+
+/// Whether the event says how a CPU and the waits on it are at one moment, and means nothing with those of another one.
+#[must_use]
+pub const fn is_of_one_moment(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Cpu { .. } | Event::InFlight(_) | Event::Unfolded(_)
+    )
 }
 
 /// A wait over but not folded counts for its lock as if it were open, because the table books it in a

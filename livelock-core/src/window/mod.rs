@@ -7,5 +7,5 @@ mod by_lock;
 mod closed;
 mod snapshots;
 
-pub use builder::WindowBuilder;
+pub use builder::{WindowBuilder, is_of_one_moment};
 pub use closed::{LockWindow, Window};

@@ -8,7 +8,7 @@ use livelock_core::event::{
     TaskRef, UnfoldedWait,
 };
 use livelock_core::ids::{CpuId, MonotonicNs, Pid, Tgid};
-use livelock_core::window::WindowBuilder;
+use livelock_core::window::{WindowBuilder, is_of_one_moment};
 
 const CPU: CpuId = CpuId(0);
 
@@ -27,6 +27,31 @@ fn folded(spin_ns: u64) -> Event {
         spin_ns,
         ..empty_totals(CPU, LockKind::Spinlock)
     })
+}
+
+#[test]
+fn a_snapshot_that_is_taken_again_counts_once() {
+    let unfolded = Event::Unfolded(UnfoldedWait {
+        lock: LOCK,
+        kind: LockKind::Spinlock,
+        cpu: CPU,
+        spin_ns: 70,
+    });
+    let mut builder = WindowBuilder::new(1);
+    builder.fold(cpu(0));
+    builder.baseline(MonotonicNs(0));
+    for event in [cpu(70), unfolded] {
+        assert!(is_of_one_moment(&event));
+        builder.fold(event);
+    }
+    builder.forget_moment();
+    builder.fold(cpu(90));
+    builder.fold(folded(90));
+    let window = builder.close(MonotonicNs(0), MonotonicNs(100));
+    assert_eq!(window.traced_spin_ns, Some(90));
+    let of_lock: Vec<_> = window.locks.iter().map(|lock| lock.spin_ns).collect();
+    assert_eq!(of_lock, [90]);
+    assert!(!is_of_one_moment(&folded(90)), "sums only grow");
 }
 
 #[test]

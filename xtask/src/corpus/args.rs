@@ -65,6 +65,9 @@ pub(crate) struct Args {
     /// Keep the recording of each diagnosis as DIR/KERNEL-CPUS-SCENARIO-RUN.llrec, and DIR/expected.json for the tests
     #[arg(long, value_name = "DIR")]
     record_dir: Option<PathBuf>,
+    /// Boot no guest: score these earlier reports together, such as those of a matrix that was run in pieces; repeatable
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kernels", "cpus", "only", "runs", "verdicts", "record_dir"])]
+    merge: Vec<PathBuf>,
     /// Compare with an earlier report; exit with 1 if something got worse
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -73,6 +76,50 @@ pub(crate) struct Args {
 /// Runs the matrix, scores it and prints the report.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let before = args.baseline.as_deref().map(read_report).transpose()?;
+    let report = if args.merge.is_empty() {
+        observe(args)?
+    } else {
+        let parts: Vec<_> = args
+            .merge
+            .iter()
+            .map(|path| read_report(path))
+            .collect::<Result<_, _>>()?;
+        let report = Report::merged(parts)?;
+        if let Some(path) = &args.output {
+            write_report(path, &report)?;
+        }
+        report
+    };
+    print(args, &report)?;
+    let Some(before) = before else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let worse = baseline::worse(&before, &report);
+    for line in &worse {
+        eprintln!("corpus: worse than the baseline: {line}");
+    }
+    eprintln!("corpus: {} things got worse", worse.len());
+    Ok(if worse.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn print(args: &Args, report: &Report) -> anyhow::Result<()> {
+    if args.json {
+        println!("{}", to_json(report)?);
+    } else {
+        print!(
+            "{}",
+            table::render(report).context("failed to write the table")?
+        );
+    }
+    Ok(())
+}
+
+/// Runs the guests.
+fn observe(args: &Args) -> anyhow::Result<Report> {
     let kernels = if args.kernels.is_empty() {
         DEFAULT_KERNELS
             .iter()
@@ -118,27 +165,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    if args.json {
-        println!("{}", to_json(&report)?);
-    } else {
-        print!(
-            "{}",
-            table::render(&report).context("failed to write the table")?
-        );
-    }
-    let Some(before) = before else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    let worse = baseline::worse(&before, &report);
-    for line in &worse {
-        eprintln!("corpus: worse than the baseline: {line}");
-    }
-    eprintln!("corpus: {} things got worse", worse.len());
-    Ok(if worse.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(report)
 }
 
 /// How the guests look at each scenario.

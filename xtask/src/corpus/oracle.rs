@@ -74,7 +74,13 @@ mod tests {
         assert_eq!(is_made(&seen), None);
         edit(&mut seen).alone_ops_per_sec = Some(1000.0);
         assert_eq!(is_made(&seen), None);
-        for (ops, wanted) in [(499.0, true), (500.0, false), (999.0, false), (4000.0, false), (0.0, true)] {
+        for (ops, wanted) in [
+            (499.0, true),
+            (500.0, false),
+            (999.0, false),
+            (4000.0, false),
+            (0.0, true),
+        ] {
             edit(&mut seen).ops_per_sec = Some(ops);
             assert_eq!(is_made(&seen), Some(wanted), "{ops}");
             assert_eq!(is_retrograde(&seen), Some(ops < 1000.0), "{ops}");

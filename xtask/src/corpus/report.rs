@@ -3,6 +3,9 @@
 //! In: observations by kernel and number of CPUs. Out: `livelock.corpus/v1`. Refuses: to leave the
 //! observations out; a figure can be traced to its verdicts.
 
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::observation::Observation;
@@ -65,6 +68,36 @@ impl Report {
         }
     }
 
+    /// Several reports as one. Refuses those that were not made alike.
+    pub(super) fn merged(parts: Vec<Self>) -> anyhow::Result<Self> {
+        let first = parts.first().context("there is no report to merge")?;
+        let mut merged = Self::new(first.diagnose_secs, first.hypervisor_flag);
+        merged.diagnose_args.clone_from(&first.diagnose_args);
+        let mut cells: BTreeMap<(String, u32), Vec<Observation>> = BTreeMap::new();
+        for part in parts {
+            ensure!(part.schema == SCHEMA, "{} is not {SCHEMA}", part.schema);
+            let is_alike = part.diagnose_secs == merged.diagnose_secs
+                && part.diagnose_args == merged.diagnose_args
+                && part.hypervisor_flag == merged.hypervisor_flag;
+            ensure!(
+                is_alike,
+                "the reports were made with different options, so they have no figures in common"
+            );
+            for cell in part.cells {
+                let observations = cells.entry((cell.kernel, cell.nr_cpus)).or_default();
+                observations.extend(
+                    cell.observations
+                        .into_iter()
+                        .map(|judged| judged.observation),
+                );
+            }
+        }
+        for ((kernel, nr_cpus), observations) in cells {
+            merged.add(&kernel, nr_cpus, observations);
+        }
+        Ok(merged)
+    }
+
     /// Adds a cell and scores it.
     pub(super) fn add(&mut self, kernel: &str, nr_cpus: u32, observations: Vec<Observation>) {
         self.cells.push(Cell {
@@ -113,5 +146,29 @@ mod tests {
         assert_eq!(report.cells[1].observations[1].grade, Grade::Missed);
         let all = report.all.unwrap();
         assert_eq!((all.recall.nr, all.recall.of), (2, 3));
+    }
+
+    #[test]
+    fn parts_are_scored_as_one_if_they_were_made_alike() {
+        let found = observation(Kind::Positive, Status::Livelock, Status::Livelock);
+        let missed = observation(Kind::Positive, Status::Livelock, Status::Busy);
+        let part = |kernel, observations| {
+            let mut part = Report::new(5, false);
+            part.add(kernel, 4, observations);
+            part
+        };
+        let parts = vec![
+            part("6.1", vec![found.clone()]),
+            part("7.3", vec![found.clone()]),
+            part("6.1", vec![missed]),
+        ];
+        let merged = Report::merged(parts).unwrap();
+        assert_eq!(merged.cells.len(), 2);
+        let recall = merged.cells[0].score.recall;
+        assert_eq!((recall.nr, recall.of), (1, 2));
+        let mut other = part("6.1", vec![found]);
+        other.diagnose_args.push("--max-level=2".to_owned());
+        assert!(Report::merged(vec![part("6.1", Vec::new()), other]).is_err());
+        assert!(Report::merged(Vec::new()).is_err());
     }
 }

@@ -9,7 +9,7 @@ use livelock_core::verdict::{LockReport, LockSide, NameSource, Verdict};
 
 use super::{Page, handoffs};
 use crate::render::Tint;
-use crate::render::filter::{filter_text, kind_word};
+use crate::render::filter::filter_text;
 use crate::render::units::{clean, count, cut_end, cut_front, duration};
 
 const MAX_LOCKS: usize = 3;
@@ -97,10 +97,7 @@ pub(super) fn write_all(page: &mut Page, lock: &LockReport, scope: &Scope) {
 fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str, most: Most) {
     let name = page.style().paint(Tint::Strong, &clean(&lock.name));
     let addr = lock.addr.as_deref().unwrap_or("many addresses");
-    page.line(&format!(
-        "  {number}. {name}  {}  {addr}",
-        kind_word(lock.kind)
-    ));
+    page.line(&format!("  {number}. {name}  {}  {addr}", lock.kind.word()));
     let instance = lock
         .instance
         .as_ref()
