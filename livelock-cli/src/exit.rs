@@ -4,6 +4,7 @@
 
 use std::process::ExitCode;
 
+use livelock_core::compare::Outcome;
 use livelock_core::verdict::Status;
 
 use crate::render::EndedBy;
@@ -22,7 +23,7 @@ pub enum Exit {
     NotObservable = 3,
     /// Lost data or blind spots forbid an answer.
     Inconclusive = 4,
-    /// Contended or starved.
+    /// Contended or starved; of a comparison: worse.
     Contended = 10,
     /// Live lock.
     Livelock = 11,
@@ -41,6 +42,16 @@ impl Exit {
             Status::Contended | Status::Starved => Self::Contended,
             Status::Livelock => Self::Livelock,
             Status::CannotTell => Self::Inconclusive,
+        }
+    }
+
+    /// Of a comparison.
+    #[must_use]
+    pub const fn of_comparison(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Better | Outcome::Different | Outcome::NoDifference => Self::Fine,
+            Outcome::Worse | Outcome::Mixed => Self::Contended,
+            Outcome::CannotTell => Self::Inconclusive,
         }
     }
 
@@ -85,5 +96,12 @@ mod tests {
         assert_eq!(ended(EndedBy::ClosedPipe), 0);
         assert_eq!(ended(EndedBy::Duration), 11);
         assert_eq!(Exit::of_session(EndedBy::Duration, None) as u8, 4);
+        let compared = |outcome| Exit::of_comparison(outcome) as u8;
+        assert_eq!(compared(Outcome::NoDifference), 0);
+        assert_eq!(compared(Outcome::Better), 0);
+        assert_eq!(compared(Outcome::Different), 0);
+        assert_eq!(compared(Outcome::Worse), 10);
+        assert_eq!(compared(Outcome::Mixed), 10);
+        assert_eq!(compared(Outcome::CannotTell), 4);
     }
 }

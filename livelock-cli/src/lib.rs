@@ -21,6 +21,7 @@ pub mod procfs;
 pub mod raw;
 pub mod record;
 pub mod render;
+mod report;
 pub mod run;
 pub mod screen;
 pub mod tasks;

@@ -34,9 +34,15 @@ mod tests {
 
     /// The same schema without the freedom to add fields: what is printed today is described in full.
     fn closed(mut schema: Value) -> Value {
-        const OPEN: [&str; 4] = ["Verdict", "StreamHeader", "WindowSummary", "StreamSummary"];
+        const OPEN: [&str; 5] = [
+            "Verdict",
+            "Comparison",
+            "StreamHeader",
+            "WindowSummary",
+            "StreamSummary",
+        ];
         let branches = schema["oneOf"].as_array_mut().expect("branches");
-        assert_eq!(branches.len(), 2);
+        assert_eq!(branches.len(), 3);
         for branch in branches {
             branch["unevaluatedProperties"] = json!(false);
         }
@@ -105,6 +111,32 @@ mod tests {
                 &serde_json::from_str(&verdict).expect(name),
                 name,
             );
+        }
+    }
+
+    #[test]
+    fn comparisons_are_valid_and_described_in_full() {
+        let validator = validator(&closed(printed_schema()));
+        let folder = root().join("livelock-core/tests/scenarios");
+        let name = |file: &str| folder.join(file).to_str().expect("a name").to_owned();
+        let verdict = root().join("docs/examples/headline-verdict.json");
+        let verdict = verdict.to_str().expect("a name").to_owned();
+        let sides = [
+            name("6.18-2-idle.llrec"),
+            name("6.1-6-fd-table-1.llrec"),
+            name("6.1-6-pipe-resize-1.llrec"),
+            verdict,
+        ];
+        for a in &sides {
+            for b in &sides {
+                let text = livelock(&["compare", a, b, "--json"]);
+                let document: Value = serde_json::from_str(&text).expect("JSON");
+                assert_eq!(document["schema"], "livelock.compare/v1");
+                assert_valid(&validator, &document, &format!("{a} and {b}"));
+                let mut broken = document.clone();
+                broken["outcome"] = json!("terrible");
+                assert!(!validator.is_valid(&broken));
+            }
         }
     }
 

@@ -128,6 +128,9 @@ pub struct Observation {
     pub declared: Option<DeclaredState>,
     /// Whether the tasks of the scope used too little CPU time to be in a live lock.
     pub is_below_floor: bool,
+    /// The time ledger of the window; `None`: not known.
+    #[serde(default)]
+    pub time: Option<TimeLedger>,
     /// The time ledger of each CPU, of those whose times are known; empty of a scope of tasks.
     #[serde(default)]
     pub cpus: BTreeMap<CpuId, TimeLedger>,
@@ -229,6 +232,7 @@ pub fn detect(
         top_lock: top_lock(window),
         declared: None,
         is_below_floor: books.is_some_and(|b| is_below_floor(b, window.duration_ns())),
+        time: books.map(TimeBooks::ledger),
         cpus: BTreeMap::new(),
     };
     seen.rule = no_progress(&seen);

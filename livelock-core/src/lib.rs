@@ -11,6 +11,7 @@ pub mod attempts;
 mod books;
 mod cause_class;
 pub mod code;
+pub mod compare;
 mod confidence;
 mod counters;
 pub mod declared;

@@ -6,9 +6,11 @@
 //! 100 %, true negatives at most 4.5 %, busy-but-progressing loads 25 to 55 %.
 
 mod attempts;
+mod compare;
 mod handoffs;
 
 pub use attempts::*;
+pub use compare::*;
 pub use handoffs::*;
 
 /// Share of the CPUs' time that must be busy before a window can lack progress. Source: docs/detection.md.

@@ -9,12 +9,14 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::compare::CompareArgs;
 use super::declare::Declared;
 use super::examples;
 use super::export::FormatArgs;
 use super::filter::FilterArgs;
 use super::parse_span;
 use super::recording::{RecordArgs, ReplayArgs};
+use super::report::ReportArgs;
 use super::scope::ScopeArgs;
 
 /// Behind the options of each command, however many commands there are.
@@ -58,6 +60,14 @@ pub(super) enum Command {
     /// Observe and write records for a script, a table, a flame graph, metrics or a trace
     #[command(after_help = examples::EXPORT)]
     Export(ExportArgs),
+    /// Write the report as one HTML page, to be read in a browser, printed or mailed
+    #[command(after_help = examples::REPORT)]
+    Report(Box<ReportArgs>),
+    /// Say what has changed between two sessions, beyond the noise
+    ///
+    /// Each is a recording, a verdict document, or this host now.
+    #[command(after_help = examples::COMPARE)]
+    Compare(Box<CompareArgs>),
     /// Observe and write a recording, to be looked at later or elsewhere
     #[command(after_help = examples::RECORD)]
     Record(RecordArgs),

@@ -14,13 +14,12 @@ use livelock_core::filter::Filter;
 use livelock_core::scope::Scope;
 
 use super::cli::{Cli, Command};
-use super::error::ConfigError;
 use super::export::Exported;
 use super::filter::FilterArgs;
 use super::recording::{self, Recording};
 use super::scope::ScopeArgs;
 use super::settings::{Layers, Surroundings};
-use super::{ColorWhen, ReportFormat, command, hints};
+use super::{ColorWhen, Compared, ConfigError, ReportFormat, command, hints};
 use crate::declared::Declaration;
 use crate::record::Input;
 
@@ -69,6 +68,24 @@ pub enum Job {
         source: Source,
         /// Format.
         format: Exported,
+        /// Where to.
+        output: Output,
+    },
+    /// Observe, then write a page.
+    Report {
+        /// Of what; the duration of a live session is set.
+        source: Source,
+        /// Where to.
+        output: Output,
+    },
+    /// Compare two sessions.
+    Compare {
+        /// What is compared with.
+        a: Box<Compared>,
+        /// What is compared.
+        b: Box<Compared>,
+        /// Format.
+        format: ReportFormat,
         /// Where to.
         output: Output,
     },
@@ -214,10 +231,7 @@ fn refusal(message: &str) -> clap::Error {
 fn job(command: Command, layers: &Layers) -> Result<Job, ConfigError> {
     Ok(match command {
         Command::Diagnose(args) => {
-            let duration = args.duration;
-            if duration > MAX_DIAGNOSE {
-                return Err(ConfigError::TooLong { duration });
-            }
+            let duration = report_span(args.duration)?;
             let recording = recording::beside(args.record, args.force)?;
             let output = output(args.output);
             if recording::is_same(&output, recording.as_ref()) {
@@ -273,6 +287,8 @@ fn job(command: Command, layers: &Layers) -> Result<Job, ConfigError> {
                 is_quiet,
             }
         }
+        Command::Report(args) => args.job()?,
+        Command::Compare(args) => args.job()?,
         Command::Replay(args) => args.job()?,
         Command::Doctor(args) => Job::Doctor {
             format: if args.json {
@@ -292,7 +308,15 @@ fn job(command: Command, layers: &Layers) -> Result<Job, ConfigError> {
     })
 }
 
-const fn host(session: Session) -> Source {
+/// How long a report may observe.
+pub(super) fn report_span(duration: Duration) -> Result<Duration, ConfigError> {
+    if duration > MAX_DIAGNOSE {
+        return Err(ConfigError::TooLong { duration });
+    }
+    Ok(duration)
+}
+
+pub(super) const fn host(session: Session) -> Source {
     Source::Host {
         session,
         recording: None,
@@ -307,7 +331,7 @@ pub(super) const fn watch_format(plain: bool, json: bool, is_ascii: bool) -> Wat
     }
 }
 
-fn session(
+pub(super) fn session(
     window: Duration,
     duration: Option<Duration>,
     (scope, filter): (ScopeArgs, FilterArgs),

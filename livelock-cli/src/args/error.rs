@@ -76,6 +76,17 @@ pub enum ConfigError {
          them out, or type --format jsonl or openmetrics"
     )]
     NothingListed,
+    /// One thing as both sides.
+    #[error(
+        "this host and standard input can be one side only, once: type a recording or a document for the other"
+    )]
+    Twice,
+    /// Options of a live session for a recording.
+    #[error(
+        "a recording is shown as it was made: leave out --duration, --window, --progress and what chooses a part of the \
+         host, or type `live` in the place of FILE"
+    )]
+    NotLive,
     /// A report on too long a time.
     #[error(
         "{} is too long for one report: type `livelock watch`, or --duration {} at most",

@@ -17,6 +17,8 @@ Examples:
   sudo livelock export --duration 1m | jq 'select(.record == \"verdict\").status'
   sudo livelock record -o web1.llrec -d 1m    to look at it later, or elsewhere:
   livelock replay web1.llrec diagnose         the report on that minute, without root
+  livelock report web1.llrec -o web1.html     the same as a page for a browser, to be mailed
+  sudo livelock compare before.llrec live     has it become worse since?
   livelock doctor                             what works here, what does not, what to do
 
 Exit codes:
@@ -53,6 +55,24 @@ Examples:
   sudo livelock export -d 15s --format openmetrics -o livelock.prom
   livelock replay web1.llrec export --format folded | flamegraph.pl > waiters.svg";
 
+pub(super) const REPORT: &str = "\
+Examples:
+  sudo livelock report live -o web1.html                  this host, for 5 seconds
+  sudo livelock report live -o web1.html -d 1m --cgroup /system.slice/nginx.service
+  livelock report web1.llrec -o web1.html                 a recording, on any machine, without root
+  livelock replay web1.llrec report -o - | gzip > web1.html.gz";
+
+pub(super) const COMPARE: &str = "\
+Examples:
+  livelock compare before.llrec after.llrec       what has changed, beyond the noise
+  sudo livelock compare yesterday.llrec live      is it worse than yesterday?
+  livelock compare before.json after.json         two documents of `diagnose --format json`
+  livelock compare before.llrec after.llrec --json | jq -r .outcome
+
+Exit codes:
+  0 better, another load, or no difference that this data can show
+  4 it cannot be told    10 worse, or worse in part    others as for `livelock --help`";
+
 pub(super) const RECORD: &str = "\
 Examples:
   sudo livelock record -o web1.llrec -d 1m        one minute
@@ -78,6 +98,11 @@ pub(super) const REPLAY_WATCH: &str = "\
 Examples:
   livelock replay web1.llrec watch                full-screen
   livelock replay web1.llrec watch --plain        a line a window";
+
+pub(super) const REPLAY_REPORT: &str = "\
+Examples:
+  livelock replay web1.llrec report -o web1.html
+  ssh web1 sudo livelock record -o - -d 10s | livelock replay - report -o web1.html";
 
 pub(super) const REPLAY_EXPORT: &str = "\
 Examples:

@@ -3,6 +3,7 @@
 //! In: the command line, and what the environment and a file set. Out: a [`Config`] that makes sense. Refuses: what does not, with what to type instead.
 
 mod cli;
+mod compare;
 mod config;
 mod declare;
 mod error;
@@ -12,6 +13,7 @@ mod filter;
 mod flight;
 mod hints;
 mod recording;
+mod report;
 mod scope;
 #[cfg(test)]
 mod scope_tests;
@@ -22,6 +24,7 @@ mod span;
 mod tests;
 
 pub use cli::{ColorWhen, ReportFormat, command};
+pub use compare::Compared;
 pub use config::{Config, Job, Output, Session, Source, WatchFormat, parse};
 pub use error::ConfigError;
 pub use export::{ExportAs, Exported};

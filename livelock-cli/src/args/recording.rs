@@ -112,6 +112,16 @@ enum Show {
         #[command(flatten)]
         filter: Box<FilterArgs>,
     },
+    /// The report as one HTML page, to be read in a browser, printed or mailed
+    #[command(after_help = examples::REPLAY_REPORT)]
+    Report {
+        /// Write the page to FILE; - is standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+
+        #[command(flatten)]
+        filter: Box<FilterArgs>,
+    },
     /// Records for a script, a table, a flame graph, metrics or a trace
     #[command(after_help = examples::REPLAY_EXPORT)]
     Export {
@@ -204,6 +214,13 @@ impl ReplayArgs {
             } => Job::Watch {
                 source: source(filter),
                 format: watch_format(plain, json, ascii),
+            },
+            Show::Report {
+                output: path,
+                filter,
+            } => Job::Report {
+                source: source(filter),
+                output: output(Some(path)),
             },
             Show::Export {
                 format,

@@ -10,7 +10,10 @@ use livelock_core::scope::Scope;
 use crate::host::cpus_of_list;
 
 /// Samples a second and CPU; not 100, to stay out of step with timers of the kernel.
-const SAMPLE_HZ: u64 = 99;
+pub(super) const SAMPLE_HZ: u64 = 99;
+
+/// Probe level up to which the tool may look if nothing is said.
+pub(super) const MAX_LEVEL: u8 = 1;
 
 /// The options.
 #[derive(Debug, Args)]
@@ -34,7 +37,7 @@ pub(super) struct ScopeArgs {
 
     /// Highest probe level: 0 never looks closer than contention, samples and /proc; 2 also counts trylocks and
     /// guarded reads, with breakpoints of the CPU
-    #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
+    #[arg(long, value_name = "LEVEL", default_value_t = MAX_LEVEL, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub(super) max_level: u8,
 
     /// Samples a second and CPU; not a round number, to stay out of step with timers

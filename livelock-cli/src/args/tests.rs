@@ -27,6 +27,7 @@ pub(super) fn session_of(line: &str) -> Session {
         Job::Diagnose { source, .. }
         | Job::Watch { source, .. }
         | Job::Export { source, .. }
+        | Job::Report { source, .. }
         | Job::Record { source, .. } => source,
         _ => panic!("nothing is observed"),
     };
@@ -204,6 +205,8 @@ fn help_is_stable() {
     insta::assert_snapshot!("help_export", help("livelock export --help"));
     insta::assert_snapshot!("help_record", help("livelock record --help"));
     insta::assert_snapshot!("help_replay", help("livelock replay --help"));
+    insta::assert_snapshot!("help_compare", help("livelock compare --help"));
+    insta::assert_snapshot!("help_report", help("livelock report --help"));
     insta::assert_snapshot!("help_doctor", help("livelock doctor --help"));
     insta::assert_snapshot!(
         "help_replay_export",

@@ -20,5 +20,5 @@ pub use error::RecordError;
 pub use input::Input;
 pub use recorder::{Recorded, Recorder};
 pub use settings::{Bounds, Flight, RecordTo, Settings};
-pub(crate) use stamp::{numbered, stamped};
+pub(crate) use stamp::{date_time, numbered, stamped};
 pub use trigger::{Trigger, TriggerError, parse_trigger};

@@ -40,6 +40,19 @@ fn stamp(unix_ms: u64) -> String {
     )
 }
 
+/// `2026-11-24 18:52:05 UTC`.
+pub(crate) fn date_time(unix_ms: u64) -> String {
+    let seconds = unix_ms / 1000;
+    let (year, month, day) = civil(seconds / SECONDS_A_DAY);
+    let second = seconds % SECONDS_A_DAY;
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
 /// Year, month and day of a number of days since 1970: 400 years have 146,097 days, and a year that begins in March
 /// has its leap day at the end (Howard Hinnant, *chrono-Compatible Low-Level Date Algorithms*).
 const fn civil(days: u64) -> (u64, u64, u64) {
@@ -72,6 +85,7 @@ mod tests {
         ] {
             assert_eq!(stamp(seconds * 1000), text);
         }
+        assert_eq!(date_time(951_782_400_000), "2000-02-29 00:00:00 UTC");
         let name = |path: &str| stamped(Path::new(path), 0).display().to_string();
         assert_eq!(name("/var/x.llrec"), "/var/x-19700101T000000Z.llrec");
         assert_eq!(name("x"), "x-19700101T000000Z");

@@ -7,7 +7,7 @@ use livelock_core::filter::Filter;
 use super::units::duration;
 
 /// `spinlocks and mutexes; waits of 10 us and longer of tasks called nginx`.
-pub(super) fn filter_text(filter: &Filter) -> Option<String> {
+pub(crate) fn filter_text(filter: &Filter) -> Option<String> {
     let mut which = Vec::new();
     which.extend(filter.lock.as_ref().map(|lock| format!("lock {lock}")));
     which.extend(filter.kinds.iter().map(|kinds| {

@@ -3,6 +3,7 @@
 //! In: [`livelock_core::verdict::Verdict`], [`WindowSummary`]. Out: strings. Refuses: to write them anywhere, to
 //! judge, and to let names of the host's tasks speak to the terminal (control characters are replaced).
 
+mod compare;
 mod filter;
 mod json;
 mod plain;
@@ -17,6 +18,8 @@ mod text;
 pub(crate) mod units;
 mod window;
 
+pub use compare::{comparison_json, comparison_text};
+pub(crate) use filter::filter_text;
 pub use json::{RenderError, verdict_json};
 pub(crate) use plain::{FIRST_JUDGED, plain_end, status_word, time_of_day};
 pub use plain::{PLAIN_HEADER, plain_header, plain_line, plain_status, plain_summary};
@@ -27,6 +30,9 @@ pub use stream::{
 };
 pub use style::{Style, Tint};
 pub use text::verdict_text;
-pub(crate) use text::{Page, cost_text, lock_text, reasons_text, verdict_head};
+pub(crate) use text::{
+    Page, cost_text, handoff_class, handoff_explanation, lock_text, name_source_text, no_remedy,
+    reasons_text, verdict_head,
+};
 pub(crate) use units::bytes;
 pub use window::WindowSummary;

@@ -4,6 +4,7 @@
 //! against. Refuses: to be written by hand; and unknown fields it lets pass, because v1 may gain some and readers are
 //! told to ignore those.
 
+use livelock_core::compare::Comparison;
 use livelock_core::verdict::Verdict;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
@@ -46,16 +47,19 @@ fn schema() -> Schema {
         .into_generator();
     let record = generator.subschema_for::<Record<'_>>();
     let verdict = generator.subschema_for::<Verdict>();
+    let comparison = generator.subschema_for::<Comparison>();
     let definitions = generator.take_definitions(true);
     json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Output of livelock",
-        "description": "A verdict document (livelock.verdict/v1), or one record of a stream (livelock.stream/v1). \
+        "description": "A verdict document (livelock.verdict/v1), a comparison (livelock.compare/v1), or one record of a stream \
+            (livelock.stream/v1). \
             Numbers carry their unit in the name of the field; null means: could not see.",
         "oneOf": [
             record,
             // Told apart by the field that only records have.
             { "allOf": [verdict], "not": { "required": ["record"] } },
+            { "allOf": [comparison], "not": { "required": ["record"] } },
         ],
         "$defs": definitions,
     })

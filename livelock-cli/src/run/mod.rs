@@ -3,6 +3,7 @@
 //! In: a [`Config`]. Out: bytes on standard output or in a file, and an exit code. Refuses: to attach
 //! on a host that cannot be observed, and to end without a summary.
 
+mod compare;
 mod desk;
 mod diagnose;
 mod doctor;
@@ -19,6 +20,7 @@ mod prepare;
 mod progress;
 mod record;
 mod replay;
+mod report;
 mod schema;
 pub mod screen;
 mod session;
@@ -67,6 +69,13 @@ pub fn main(config: Config) -> anyhow::Result<ExitCode> {
             format: Exported::As(format),
             output,
         } => runtime.block_on(export::run(&source, format, &output))?,
+        Job::Report { source, output } => runtime.block_on(report::run(&source, &output))?,
+        Job::Compare {
+            a,
+            b,
+            format,
+            output,
+        } => runtime.block_on(compare::run([&a, &b], format, &output, config.color))?,
         Job::Record { source, is_quiet } => runtime.block_on(record::run(&source, is_quiet))?,
         Job::Schema => schema::run()?,
         Job::Settings { listing } => manual::print(listing.as_bytes())?,

@@ -30,6 +30,20 @@ pub(crate) enum Category {
 }
 
 impl Category {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Spin,
+        Self::Vain,
+        Self::Hardirq,
+        Self::Softirq,
+        Self::Kernel,
+        Self::User,
+        Self::Steal,
+        Self::Own,
+        Self::Unknown,
+        Self::Idle,
+    ];
+
     /// Those that a legend explains.
     pub(crate) const LEGEND: [Self; 8] = [
         Self::Spin,

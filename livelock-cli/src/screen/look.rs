@@ -170,7 +170,7 @@ const fn status_color(status: Status) -> Color {
 }
 
 /// The letter that stands for a status in the time line.
-pub(super) const fn status_letter(status: Status) -> char {
+pub(crate) const fn status_letter(status: Status) -> char {
     match status {
         Status::Livelock => 'L',
         Status::Contended => 'C',
@@ -182,7 +182,7 @@ pub(super) const fn status_letter(status: Status) -> char {
 }
 
 /// The words of the banner.
-pub(super) const fn status_title(status: Status) -> &'static str {
+pub(crate) const fn status_title(status: Status) -> &'static str {
     match status {
         Status::Livelock => "LIVE LOCK",
         Status::Contended => "CONTENDED",

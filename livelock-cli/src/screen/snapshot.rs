@@ -74,6 +74,8 @@ pub(super) struct LockNow {
 pub struct Snapshot {
     pub(super) summary: WindowSummary,
     pub(super) verdict: Verdict,
+    /// The time ledger of the window alone; `None`: not known.
+    pub(super) time: Option<TimeLedger>,
     /// Tokens per busy second, and what is usual.
     pub(super) tokens_per_busy_sec: Option<f64>,
     pub(super) baseline_per_busy_sec: Option<f64>,
@@ -96,6 +98,7 @@ impl Snapshot {
         Self {
             summary,
             verdict,
+            time: seen.time,
             tokens_per_busy_sec: seen.pi,
             baseline_per_busy_sec: seen.pi0,
             cpus: cpus(window, &seen.cpus, names),

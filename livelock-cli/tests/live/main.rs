@@ -15,6 +15,8 @@ mod kernel_objects;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod refusals;

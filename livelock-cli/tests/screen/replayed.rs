@@ -58,15 +58,15 @@ fn a_live_lock_is_seen_searched_frozen_and_written() {
     tmux.keys("w");
     let written = tmux.wait_for("wrote livelock-");
     tmux.keys("[ ] w");
-    tmux.wait_for("-2.json");
+    tmux.wait_for("-2.html");
     let mut names: Vec<String> = std::fs::read_dir(tmux.folder())
         .expect("the folder")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.starts_with("livelock-"))
         .collect();
     names.sort();
-    assert_eq!(names.len(), 4, "{names:?}\n{written}");
-    let text = std::fs::read_to_string(tmux.folder().join(&names[3])).expect("a report");
+    assert_eq!(names.len(), 6, "{names:?}\n{written}");
+    let text = std::fs::read_to_string(tmux.folder().join(&names[5])).expect("a report");
     assert!(text.starts_with("LIVE LOCK"), "{text}");
     let json = names
         .iter()
@@ -75,6 +75,10 @@ fn a_live_lock_is_seen_searched_frozen_and_written() {
     let json = std::fs::read_to_string(tmux.folder().join(json)).expect("a document");
     let verdict: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(verdict["status"], "livelock");
+
+    let page = names.iter().find(|name| name.ends_with("Z.html"));
+    let page = std::fs::read_to_string(tmux.folder().join(page.expect("a page"))).expect("a page");
+    assert!(page.contains("<h1>LIVE LOCK</h1>"), "{page}");
 
     tmux.keys("q");
     let (code, shown) = tmux.exit_code();

@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use crate::activity::StarvedTask;
 use crate::detect::{self, Observation};
 use crate::filter::Filter;
+use crate::hist::WaitHistogram;
 use crate::host::{HostFacts, SpinlockFlavour};
 use crate::ids::LockAddr;
 use crate::ledger::functions::Functions;
@@ -230,6 +231,19 @@ impl Judge {
     pub fn lock_name(&self, lock: Option<LockAddr>, names: &dyn Names) -> Option<NamedLock> {
         let tally = self.run.locks.get(lock)?;
         Some(locks::name_lock(lock, tally, names))
+    }
+
+    /// Completed waits for a lock that was seen, by length, over all windows.
+    #[must_use]
+    pub fn wait_histogram(&self, lock: Option<LockAddr>) -> Option<&WaitHistogram> {
+        Some(self.run.locks.get(lock)?.wait_histogram())
+    }
+
+    /// Median time between two acquisitions of the lock that burned most in the last window; `None`: too few were seen.
+    #[must_use]
+    pub fn last_gap_ns(&self) -> Option<u64> {
+        let locks = self.recent.back()?.locks.by_burn();
+        locks.first()?.1.gap_p50_ns()
     }
 
     /// The status of [`Self::verdict`], without the document: a hundredth of the work.

@@ -87,6 +87,12 @@ impl LockTally {
         self.sleep_ns
     }
 
+    /// Completed waits by length.
+    #[must_use]
+    pub const fn wait_histogram(&self) -> &WaitHistogram {
+        &self.hist
+    }
+
     /// Median gap between acquisitions; `None` of too few.
     #[must_use]
     pub fn gap_p50_ns(&self) -> Option<u64> {

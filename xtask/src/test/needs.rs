@@ -29,6 +29,9 @@ const BUILD_PACKAGES: &[(&str, &str)] = &[("cc", "gcc"), ("/usr/include/stdio.h"
 /// A terminal emulator that tests can type at.
 const SCREEN_PACKAGES: &[(&str, &str)] = &[("tmux", "tmux")];
 
+/// A browser that shows the page of `report`.
+const PAGE_PACKAGES: &[(&str, &str)] = &[("chromium", "chromium")];
+
 /// Parts of a Rust toolchain that a minimal one lacks.
 const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 
@@ -38,6 +41,7 @@ pub(super) fn install(with_guests: bool) -> anyhow::Result<()> {
     let mut packages: Vec<&str> = BUILD_PACKAGES
         .iter()
         .chain(SCREEN_PACKAGES)
+        .chain(PAGE_PACKAGES)
         .chain(guests)
         .filter(|(sign, _)| !is_there(sign))
         .map(|(_, package)| *package)

@@ -28,7 +28,8 @@ pub(super) fn write(page: &mut Page, seen: &Handoffs) {
     }
 }
 
-fn class(class: &HandoffClass) -> String {
+/// `77 % within one L3 cache (54 ns a cache line)`.
+pub(crate) fn class(class: &HandoffClass) -> String {
     let how_far = class.distance.map_or("unknown distance", word);
     let share_pct = class.share_pct;
     match class.transfer_ns {
@@ -39,7 +40,8 @@ fn class(class: &HandoffClass) -> String {
     }
 }
 
-fn explanation(seen: &Handoffs) -> Option<String> {
+/// What of the wait the way between CPUs explains, if anything is known of that.
+pub(crate) fn explanation(seen: &Handoffs) -> Option<String> {
     match (
         seen.bounce_share_pct,
         seen.is_hold_time(),

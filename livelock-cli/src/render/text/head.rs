@@ -75,7 +75,8 @@ fn lags(verdict: &Verdict) -> bool {
     )
 }
 
-const fn no_remedy(status: Status) -> &'static str {
+/// What stands in the place of a remedy.
+pub(crate) const fn no_remedy(status: Status) -> &'static str {
     match status {
         Status::Healthy | Status::Busy => "nothing to do",
         Status::CannotTell => "run `livelock doctor`, then again for longer (--duration 30s)",

@@ -202,7 +202,8 @@ fn zip_longest(left: Vec<String>, right: Vec<String>) -> impl Iterator<Item = (S
     fill(left).zip(fill(right)).take(nr_lines)
 }
 
-const fn source(source: NameSource) -> &'static str {
+/// Where the name of a lock is from.
+pub(crate) const fn source(source: NameSource) -> &'static str {
     match source {
         NameSource::TaskObject => "the waiting task's structure",
         NameSource::PerCpu => "the CPU's own variables",

@@ -17,11 +17,13 @@ use livelock_core::recording::{EndedBy, Opening};
 
 use super::diagnose::exit_reason;
 use super::output::{Sink, Written};
+use super::report::command;
 use super::session::{Ended, Listener, Outcome, Seen, observe};
 use super::stream::summarize;
 use crate::args::{ColorWhen, Output, Source};
 use crate::exit::Exit;
 use crate::render::{StreamSummary, plain_end, plain_status, plain_summary};
+use crate::report::{Origin, html};
 use crate::screen::{Effect, Glyphs, Look, Screen, Snapshot, Source as Shown, draw};
 use keyboard::Input;
 use signals::{Signal, Signals};
@@ -74,6 +76,8 @@ struct Show {
     /// Entered at the first occasion: what refuses to begin says so on the usual screen.
     terminal: Option<FullScreen>,
     is_recording: bool,
+    /// Where windows are from, for reports; `None` before the session has begun.
+    origin: Option<Origin>,
     /// Why it ends, if somebody here wants it to.
     ended: Option<EndedBy>,
     /// Whether the user did, by a key.
@@ -102,6 +106,7 @@ impl Show {
             look,
             signals: Signals::listen()?,
             terminal: None,
+            origin: None,
             ended: None,
             has_quit: false,
             is_changed: true,
@@ -154,7 +159,10 @@ impl Show {
             Effect::Redraw => self.redraw()?,
             Effect::Next => self.wants_next = true,
             Effect::Write(snapshot) => {
-                let notice = match report::write(&snapshot) {
+                let origin = self.origin.clone();
+                let page = origin.and_then(|origin| self.screen.document(origin));
+                let page = page.map_or_else(String::new, |document| html(&document));
+                let notice = match report::write(&snapshot, &page) {
                     Ok(notice) => notice,
                     Err(error) => format!("failed to {error:#}"),
                 };
@@ -245,6 +253,11 @@ impl Show {
 impl Listener for Show {
     fn begin(&mut self, opening: &Opening) -> anyhow::Result<Written> {
         self.screen.begin(opening);
+        let name = match self.screen.source() {
+            Shown::Host => None,
+            Shown::Recording { name } => Some(name.clone()),
+        };
+        self.origin = Some(Origin::new(opening, command(), name));
         self.is_changed = true;
         self.attend(Duration::ZERO)?;
         Ok(self.written())

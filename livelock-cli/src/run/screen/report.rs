@@ -1,11 +1,11 @@
 //! Reports of a moment on the screen.
 //!
-//! In: a snapshot. Out: a text and a JSON document in the current folder, named by the time. Refuses: to replace a
-//! file.
+//! In: a snapshot, and the page of it. Out: a text, a JSON document and an HTML page in the current folder, named by the
+//! time. Refuses: to replace a file.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 
@@ -16,8 +16,8 @@ use crate::screen::Snapshot;
 /// Reports of one second, at most.
 const MAX_NUMBER: u32 = 99;
 
-/// Writes both, and says where.
-pub(super) fn write(snapshot: &Snapshot) -> anyhow::Result<String> {
+/// Writes all of them, and says where.
+pub(super) fn write(snapshot: &Snapshot, page: &str) -> anyhow::Result<String> {
     let verdict = snapshot.verdict();
     let text = verdict_text(verdict, Style::new(false, None));
     let json = verdict_json(verdict)?;
@@ -27,19 +27,21 @@ pub(super) fn write(snapshot: &Snapshot) -> anyhow::Result<String> {
             1 => stem.clone(),
             _ => numbered(&stem, number),
         };
-        let [text_path, json_path] =
-            ["txt", "json"].map(|extension| stem.with_extension(extension));
-        if text_path.exists() || json_path.exists() {
+        let files = [("html", page), ("txt", &text), ("json", &json)]
+            .map(|(extension, content)| (stem.with_extension(extension), content));
+        if files.iter().any(|(path, _)| path.exists()) {
             continue;
         }
-        if !write_new(&text_path, &text)? || !write_new(&json_path, &json)? {
-            continue;
+        let mut is_free = true;
+        for (path, content) in &files {
+            is_free = is_free && write_new(path, content)?;
         }
-        return Ok(format!(
-            "wrote {} and {}",
-            text_path.display(),
-            json_path.display()
-        ));
+        if is_free {
+            return Ok(format!(
+                "wrote {}.html, and the same as .txt and .json",
+                stem.display()
+            ));
+        }
     }
     anyhow::bail!(
         "find a free name: {} has {MAX_NUMBER} already",
@@ -48,7 +50,7 @@ pub(super) fn write(snapshot: &Snapshot) -> anyhow::Result<String> {
 }
 
 /// Whether the file was not there before.
-fn write_new(path: &PathBuf, text: &str) -> anyhow::Result<bool> {
+fn write_new(path: &Path, text: &str) -> anyhow::Result<bool> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     match file {
         Ok(mut file) => file
