@@ -80,7 +80,7 @@ pub struct Observation {
     pub begin: MonotonicNs,
     /// To.
     pub end: MonotonicNs,
-    /// Busy share of the CPUs' time.
+    /// Busy share of the CPUs' time that was neither stolen nor this tool's.
     pub busy: Option<f64>,
     /// `waste / busy`.
     pub omega: Option<f64>,
@@ -206,7 +206,7 @@ pub fn detect(
     let mut seen = Observation {
         begin: window.begin,
         end: window.end,
-        busy: books.and_then(TimeBooks::busy_share),
+        busy: books.and_then(TimeBooks::used_share),
         omega: books.and_then(TimeBooks::omega),
         stall_omega: books.and_then(|b| share(b.waste_ns() - b.ipi_ns, b.busy_ns())),
         waiter_omega: books.and_then(TimeBooks::waiter_omega),

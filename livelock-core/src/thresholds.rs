@@ -13,11 +13,16 @@ pub use attempts::*;
 pub use compare::*;
 pub use handoffs::*;
 
-/// Share of the CPUs' time that must be busy before a window can lack progress. Source: docs/detection.md.
+/// Share of the CPUs' time, as far as it is neither stolen nor this tool's, that must be busy before a window can lack progress.
+/// Source: docs/detection.md.
 pub const BUSY_FOR_LIVELOCK: f64 = 0.8;
 
 /// Share of the CPUs' time from which a host counts as busy. Half: below it, work can still be placed.
 pub const BUSY_FOR_STATUS: f64 = 0.5;
+
+/// Share of the CPUs' time, taken by a hypervisor and by this tool, from which the busy share is said to be that of the rest.
+/// A twentieth: below it the two shares look the same.
+pub const TAKEN_SHARE_WORTH_SAYING: f64 = 0.05;
 
 /// `omega` of a window without progress when a baseline is known: removing the waste would speed the
 /// host up 2.5 times. Source: docs/detection.md.

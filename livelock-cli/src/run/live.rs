@@ -17,6 +17,7 @@ use livelock_core::window::WindowBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep_until;
 
+use super::deadline::Closes;
 use super::desk::{Closed, Desk, Tape};
 use super::filter::wait_filter;
 use super::governor::Governor;
@@ -131,18 +132,16 @@ pub(super) async fn observe(
         )
     });
     log::info!("attached after {} ms", entered.elapsed().as_millis());
-    let deadline = session.duration.map(|duration| started + duration);
-
     let mut desk: Option<Desk> = None;
     let mut waiting: VecDeque<Closed> = VecDeque::new();
     let mut next_drain = started;
-    let mut next_close = close_after(started, session.window, deadline);
+    let mut closes = Closes::begin(started, session.window, session.duration);
     let ended_by = loop {
         tokio::select! {
             biased;
             _ = interrupt.recv() => break EndedBy::Interrupt,
             _ = terminate.recv() => break EndedBy::Terminate,
-            () = sleep_until(next_close.into()) => {
+            () = sleep_until(closes.next().into()) => {
                 let (window, events) = pipeline.close_window()?;
                 waiting.push_back(Closed {
                     window,
@@ -151,8 +150,7 @@ pub(super) async fn observe(
                     runqueues: pipeline.runqueues(),
                     ended_unix_ms: unix_ms(),
                 });
-                let is_last = deadline.is_some_and(|deadline| next_close >= deadline);
-                next_close = close_after(Instant::now(), session.window, deadline);
+                let is_last = closes.closed(Instant::now());
                 if let Some(desk) = &mut desk {
                     if desk.judge_all(&mut waiting, listener)? == Written::PipeClosed {
                         break EndedBy::ClosedPipe;
@@ -267,15 +265,6 @@ fn unix_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// When the window that begins at `begin` closes: a rest shorter than half a window joins the last one.
-fn close_after(begin: Instant, window: Duration, deadline: Option<Instant>) -> Instant {
-    let close = begin + window;
-    match deadline {
-        Some(deadline) if close + window / 2 > deadline => deadline,
-        _ => close,
-    }
 }
 
 /// Whether the kernel forbade it, as seccomp filters and security modules do beyond what was examined.

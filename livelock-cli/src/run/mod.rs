@@ -4,6 +4,7 @@
 //! on a host that cannot be observed, and to end without a summary.
 
 mod compare;
+mod deadline;
 mod desk;
 mod diagnose;
 mod doctor;

@@ -17,7 +17,7 @@ use crate::detectors::{self, Facts};
 use crate::filter::Filter;
 use crate::host::HostFacts;
 use crate::ids::MonotonicNs;
-use crate::ledger::time::share;
+use crate::ledger::time::{TimeBooks, share};
 use crate::locks;
 use crate::names::Names;
 use crate::probes::Probe;
@@ -301,7 +301,20 @@ impl Case<'_> {
     }
 
     pub(super) fn busy(&self) -> f64 {
-        self.span.books.busy_share().unwrap_or(0.0)
+        self.span.books.used_share().unwrap_or(0.0)
+    }
+
+    /// `busy`, the share of the time that was there to be used, in words.
+    pub(super) fn how_busy(&self, books: &TimeBooks, busy: f64) -> String {
+        let taken = share(books.steal_ns + books.own_ns, books.capacity_ns).unwrap_or(0.0);
+        let text = format!("{} {:.0} % busy, by clock", self.who(), 100.0 * busy);
+        if taken < at::TAKEN_SHARE_WORTH_SAYING {
+            return text;
+        }
+        format!(
+            "{text}, in the time left by the hypervisor and this tool, who take {:.0} %",
+            100.0 * taken
+        )
     }
 
     /// Whether the burn rests on samples, with no tracepoint or open wait to agree.

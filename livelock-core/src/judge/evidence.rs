@@ -137,7 +137,7 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
             ));
         }
         if let Some(busy) = books
-            .busy_share()
+            .used_share()
             .filter(|&busy| busy >= at::BUSY_FOR_LIVELOCK)
         {
             found.push(signal(
@@ -146,7 +146,7 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
                 "%",
                 Some(100.0 * at::BUSY_FOR_LIVELOCK),
                 EvidenceSource::ProcStat,
-                format!("{} {:.0} % busy, by clock", case.who(), 100.0 * busy),
+                case.how_busy(books, busy),
             ));
         }
     }
@@ -234,14 +234,14 @@ fn sampled_spin(case: &Case<'_>) -> Option<f64> {
 fn business(case: &Case<'_>) -> Vec<Evidence> {
     let mut found = Vec::new();
     let books = &case.span.books;
-    if let Some(busy) = books.busy_share() {
+    if let Some(busy) = books.used_share() {
         found.push(signal(
             "busy",
             100.0 * busy,
             "%",
             Some(100.0 * at::BUSY_FOR_STATUS),
             EvidenceSource::ProcStat,
-            format!("{} {:.0} % busy, by clock", case.who(), 100.0 * busy),
+            case.how_busy(books, busy),
         ));
     }
     if let Some(user) = books.user_share() {

@@ -72,7 +72,7 @@ fn reason(case: &Case<'_>, state: ProgressState) -> String {
             format!("no counter moved while {omega_pct:.0} % of busy time was {what}; {pace}")
         }
         ProgressState::Normal => {
-            let busy = span.books.busy_share().unwrap_or(0.0);
+            let busy = span.books.used_share().unwrap_or(0.0);
             let omega = span.books.omega().unwrap_or(0.0);
             if busy < at::BUSY_FOR_STATUS {
                 format!("{} not busy enough to lack progress", case.who())

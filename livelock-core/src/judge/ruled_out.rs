@@ -102,7 +102,7 @@ fn not_livelock(case: &Case<'_>) -> String {
     }
     let omega = books.omega().unwrap_or(0.0);
     let user = books.user_share().unwrap_or(0.0);
-    let busy = books.busy_share().unwrap_or(0.0);
+    let busy = books.used_share().unwrap_or(0.0);
     if busy < at::BUSY_FOR_LIVELOCK {
         format!("{} only {:.0} % busy", case.who(), 100.0 * busy)
     } else if case.level == Level::Quiet || omega < at::OMEGA_WITH_BASELINE {

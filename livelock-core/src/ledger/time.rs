@@ -139,6 +139,13 @@ impl TimeBooks {
         share(self.busy_ns(), self.capacity_ns)
     }
 
+    /// Busy share of the time that was there to be used: what a hypervisor took, or this tool, could be neither busy nor
+    /// idle. A full host is full however much of it is stolen.
+    #[must_use]
+    pub fn used_share(&self) -> Option<f64> {
+        share(self.busy_ns(), self.busy_ns() + self.idle_ns)
+    }
+
     /// Adds `other`.
     pub const fn merge(&mut self, other: &Self) {
         self.is_of_tasks |= other.is_of_tasks;
@@ -321,4 +328,31 @@ pub(super) fn take_busy(books: &mut TimeBooks, wanted_ns: u64) -> (u64, u64) {
 #[must_use]
 pub fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_is_neither_busy_nor_idle() {
+        let full = TimeBooks {
+            capacity_ns: 400,
+            steal_ns: 100,
+            own_ns: 50,
+            ..TimeBooks::default()
+        };
+        assert_eq!(full.busy_share(), Some(0.625));
+        assert_eq!(full.used_share(), Some(1.0));
+        let half = TimeBooks {
+            idle_ns: 125,
+            ..full
+        };
+        assert_eq!(half.used_share(), Some(0.5));
+        let all_taken = TimeBooks {
+            steal_ns: 350,
+            ..full
+        };
+        assert_eq!(all_taken.used_share(), None);
+    }
 }
