@@ -80,8 +80,10 @@ pub struct Observation {
     pub begin: MonotonicNs,
     /// To.
     pub end: MonotonicNs,
-    /// Busy share of the CPUs' time that was neither stolen nor this tool's.
+    /// Busy share of the CPUs' time.
     pub busy: Option<f64>,
+    /// Busy share of the time that was neither stolen nor this tool's: what decides whether the CPUs are full.
+    pub used: Option<f64>,
     /// `waste / busy`.
     pub omega: Option<f64>,
     /// The same without waits for other CPUs to answer, which end: what may show that nothing is achieved.
@@ -144,6 +146,12 @@ impl Observation {
             .is_some_and(|share| share >= at::SPIN_CONFLICT)
     }
 
+    /// Whether the CPUs have next to no time left; `false` as well where that is not known.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.used.is_some_and(|used| used >= at::BUSY_FOR_LIVELOCK)
+    }
+
     /// What rule (ii) compares: the share of waste, of all busy CPUs or of those that do not hold the one lock that
     /// stands still.
     #[must_use]
@@ -159,7 +167,7 @@ impl Observation {
         let reaches = |seen: Option<f64>, least: f64| seen.is_some_and(|seen| seen >= least);
         !self.is_capped()
             && !self.is_below_floor
-            && reaches(self.busy, at::BUSY_FOR_LIVELOCK)
+            && self.is_full()
             && reaches(self.vain_omega(), omega)
             && self
                 .user_share
@@ -206,7 +214,8 @@ pub fn detect(
     let mut seen = Observation {
         begin: window.begin,
         end: window.end,
-        busy: books.and_then(TimeBooks::used_share),
+        busy: books.and_then(TimeBooks::busy_share),
+        used: books.and_then(TimeBooks::used_share),
         omega: books.and_then(TimeBooks::omega),
         stall_omega: books.and_then(|b| share(b.waste_ns() - b.ipi_ns, b.busy_ns())),
         waiter_omega: books.and_then(TimeBooks::waiter_omega),
@@ -245,7 +254,7 @@ pub fn detect(
 /// a baseline as well, since the hand-offs of a contended lock are tokens that a quiet baseline lacks.
 fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
     let omega = seen.stall_omega?;
-    if seen.busy? < at::BUSY_FOR_LIVELOCK
+    if seen.used? < at::BUSY_FOR_LIVELOCK
         || seen.is_below_floor
         || !seen.is_corroborated()
         || seen.is_contradicted()
@@ -277,8 +286,8 @@ fn is_below_floor(books: &TimeBooks, wall_ns: u64) -> bool {
 }
 
 fn progress_state(seen: &Observation, tokens: &Tokens) -> ProgressState {
-    let (Some(busy), Some(omega)) = (seen.busy, seen.omega) else {
-        return match seen.busy {
+    let (Some(used), Some(omega)) = (seen.used, seen.omega) else {
+        return match seen.used {
             Some(_) => ProgressState::Normal,
             None => ProgressState::Unknown,
         };
@@ -299,7 +308,7 @@ fn progress_state(seen: &Observation, tokens: &Tokens) -> ProgressState {
     let computes = seen
         .user_share
         .is_some_and(|user| user >= at::USER_SHARE_COMPUTE);
-    if busy < at::BUSY_FOR_STATUS || omega < at::OMEGA_CONTENDED || keeps_pace || computes {
+    if used < at::BUSY_FOR_STATUS || omega < at::OMEGA_CONTENDED || keeps_pace || computes {
         ProgressState::Normal
     } else {
         ProgressState::Unknown

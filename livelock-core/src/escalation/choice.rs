@@ -118,8 +118,8 @@ fn is_suspicious(seen: &Observation) -> bool {
         }
         _ => false,
     };
-    let is_busy_elsewhere = seen.busy.is_some_and(|busy| busy >= at::BUSY_FOR_LIVELOCK)
-        && seen.user_share.is_none_or(|user| user < at::MAJORITY);
+    let is_busy_elsewhere =
+        seen.is_full() && seen.user_share.is_none_or(|user| user < at::MAJORITY);
     spins
         || is_busy_elsewhere
         || !seen.stuck.is_empty()

@@ -38,7 +38,7 @@ fn is_needed(group: ProbeGroup, window: &Window, seen: &Observation) -> bool {
             sampled.max(interrupt_share(window)) >= at::INTERRUPTS_NOTABLE
         }
         ProbeGroup::Scheduler => {
-            let is_full = seen.busy.is_some_and(|busy| busy >= at::BUSY_FOR_LIVELOCK);
+            let is_full = seen.is_full();
             let has_rt = seen
                 .sampled
                 .as_ref()

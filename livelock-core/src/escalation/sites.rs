@@ -126,7 +126,7 @@ pub fn functions_to_search(window: &Window, names: &dyn Names) -> Vec<CodeAddr> 
 /// Whether it is worth to ask what the kernel attempts.
 #[must_use]
 pub fn is_busy_with_kernel(seen: &Observation) -> bool {
-    seen.busy.is_some_and(|busy| busy >= at::BUSY_FOR_STATUS)
+    seen.used.is_some_and(|used| used >= at::BUSY_FOR_STATUS)
         && seen.user_share.is_none_or(|user| user < at::MAJORITY)
 }
 

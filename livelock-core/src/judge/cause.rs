@@ -77,7 +77,7 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
     } else {
         ("CPUs are", "spin")
     };
-    let busy_pct = 100.0 * case.busy();
+    let busy_pct = 100.0 * books.busy_share().unwrap_or(0.0);
     match class {
         CauseClass::UntracedSpin => format!(
             "{:.1} of {nr_cpus} CPUs spin, by samples only: no tracepoint shows on which lock, and whether \

@@ -77,11 +77,11 @@ fn apply(seen: &mut Observation, state: DeclaredState) {
         DeclaredState::Stalled => ProgressState::Stalled,
         DeclaredState::Collapsed => ProgressState::Collapsed,
     };
-    if !reaches(seen.busy, at::BUSY_FOR_STATUS) {
+    if !reaches(seen.used, at::BUSY_FOR_STATUS) {
         return;
     }
     seen.progress = failed;
-    let wastes = reaches(seen.busy, at::BUSY_FOR_LIVELOCK)
+    let wastes = reaches(seen.used, at::BUSY_FOR_LIVELOCK)
         && reaches(seen.omega, at::OMEGA_WITH_BASELINE)
         && seen.is_corroborated()
         && !seen.is_contradicted();

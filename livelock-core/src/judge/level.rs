@@ -37,8 +37,8 @@ impl Level {
         };
         let is_trifle = omega * busy < at::CONTENDED_MIN_BURN;
         // One signal, on a host that is not even full, is no reason to disturb anybody.
-        let is_doubtful = !seen.is_seen_twice()
-            && (omega < at::OMEGA_SAMPLED_ONLY || busy < at::BUSY_FOR_LIVELOCK);
+        let is_doubtful =
+            !seen.is_seen_twice() && (omega < at::OMEGA_SAMPLED_ONLY || !seen.is_full());
         if is_trifle || is_doubtful {
             Self::Quiet
         } else if omega >= at::OMEGA_DEGRADED {

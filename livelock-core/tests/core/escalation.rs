@@ -44,7 +44,7 @@ fn busy_window() -> (Window, Observation) {
     sim.run(1, kernel_bound());
     let (mut window, mut seen) = (sim.windows.remove(0), sim.seen.remove(0));
     // A full host would ask for the scheduler: 79 % is suspicious only as spinning is.
-    seen.busy = Some(0.79);
+    (seen.busy, seen.used) = (Some(0.79), Some(0.79));
     seen.omega = Some(0.2);
     seen.pi = Some(50_000.0);
     window.host.values = BTreeMap::from([
@@ -142,7 +142,7 @@ fn interrupts_are_timed_where_they_take_a_tenth() {
 fn the_scheduler_is_watched_where_the_host_is_full_and_switches_are_few() {
     let full = |nr_switches| {
         chosen(move |window, seen| {
-            seen.busy = Some(0.95);
+            (seen.busy, seen.used) = (Some(0.95), Some(0.95));
             window.progress.nr_context_switches = Some(nr_switches);
         })
     };

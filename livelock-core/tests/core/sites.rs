@@ -56,7 +56,7 @@ fn busy() -> (Window, Observation) {
     let (mut window, mut seen) = (sim.windows.remove(0), sim.seen.remove(0));
     window.samples = (0..90).map(|nr| sample(&[0x1000 + nr, 0x2010])).collect();
     window.samples.extend((0..5).map(|_| sample(&[0x9000])));
-    seen.busy = Some(0.95);
+    (seen.busy, seen.used) = (Some(0.95), Some(0.95));
     seen.user_share = Some(0.01);
     (window, seen)
 }
@@ -114,8 +114,8 @@ fn attempts_are_counted_where_a_kernel_is_busy() {
         change(&mut seen);
         SiteChoice::default().next(&window, &seen, &found)
     };
-    assert_eq!(with(&|seen| seen.busy = Some(0.3)), []);
-    assert_eq!(with(&|seen| seen.busy = None), []);
+    assert_eq!(with(&|seen| seen.used = Some(0.3)), []);
+    assert_eq!(with(&|seen| seen.used = None), []);
     assert_eq!(with(&|seen| seen.user_share = Some(0.6)), []);
 }
 
