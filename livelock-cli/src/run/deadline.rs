@@ -1,12 +1,12 @@
 //! When windows close, and when an observation of limited length is over.
 //!
 //! In: how long to look, how long a window is, how many closed. Out: the next close, and whether it is the last. Refuses: to end
-//! before there are windows enough to judge, if there would have been on a host that runs this process in time; but twice the
+//! before there are as many windows as the rule looks at, if there would have been on a host that runs this process in time; but twice the
 //! asked time is the end.
 
 use std::time::{Duration, Instant};
 
-use livelock_core::thresholds::NR_MIN_WINDOWS;
+use livelock_core::thresholds::NR_RULE_WINDOWS;
 
 /// The closes of one observation.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ impl Closes {
                 asked: started + duration,
                 latest: started + 2 * duration,
                 nr_needed: usize::try_from(nr_asked)
-                    .map_or(NR_MIN_WINDOWS, |nr| nr.min(NR_MIN_WINDOWS)),
+                    .map_or(NR_RULE_WINDOWS, |nr| nr.min(NR_RULE_WINDOWS)),
             }
         });
         let mut closes = Self {
@@ -112,8 +112,9 @@ mod tests {
 
     #[test]
     fn late_windows_are_waited_for_until_there_are_enough() {
-        // Three windows of two seconds: the third is past the asked end.
-        assert_eq!(ends(300, 5000, 2000), [2300, 4600, 7000]);
+        // Two seconds late each: six of them, or twice the asked time.
+        assert_eq!(ends(300, 5000, 2000), [2300, 4600, 7000, 9300, 11_600]);
+        assert_eq!(ends(300, 5000, 700), [1000, 2000, 3000, 4000, 5000, 6000]);
         // A host that grants nothing ends it all the same.
         assert_eq!(ends(300, 5000, 20_000), [20_300]);
         assert_eq!(ends(300, 5000, 6000), [6300, 12_600]);
