@@ -52,6 +52,8 @@ const FORK: (&str, &str) = ("sched_process_fork", "sched:sched_process_fork");
 struct CpuSums {
     nr_table_overflow: u64,
     nr_torn: u64,
+    /// Whether the last copy was.
+    is_torn: bool,
 }
 
 /// Attached probes. Dropping it detaches and frees everything; so does the end of the process.
@@ -204,7 +206,8 @@ impl Capture {
                 continue;
             };
             sums.nr_table_overflow += u64::from(nr_overflow);
-            sums.nr_torn += u64::from(is_torn || !is_quiet);
+            sums.is_torn = is_torn || !is_quiet;
+            sums.nr_torn += u64::from(sums.is_torn);
             let dropped = RingDrops {
                 nr_waits: self.waits.nr_dropped(cpu),
                 nr_stacks: self.stacks.nr_dropped(cpu),
@@ -221,6 +224,13 @@ impl Capture {
         snapshot::open_tasks(&self.tasks, sink);
         self.level1.snapshot(sink);
         sink.push(RawRecord::RecursionMisses(self.recursion_misses()));
+    }
+
+    /// Nothing of the last copy is used, so nothing is lost by it.
+    pub fn forget_snapshot(&mut self) {
+        for sums in &mut self.sums {
+            sums.nr_torn -= u64::from(std::mem::take(&mut sums.is_torn));
+        }
     }
 
     /// Where the run queue of each CPU is, of those that the sampler found so far.

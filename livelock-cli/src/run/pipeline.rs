@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use livelock_core::activity::StarvedTask;
 use livelock_core::attempts::Suspect;
 use livelock_core::event::Event;
 use livelock_core::ids::{CpuId, LockAddr, MonotonicNs, Pid};
@@ -36,6 +37,8 @@ pub(super) struct Pipeline {
     builder: WindowBuilder,
     governor: Governor,
     starvation: Starvation,
+    /// Who waits for a CPU, as the last copy says.
+    waiting: Vec<StarvedTask>,
     kept_out: KeptOut,
     /// If the scope is one of tasks.
     tasks: Option<TaskReader>,
@@ -72,6 +75,7 @@ impl Pipeline {
                 Governor::default()
             },
             starvation: Starvation::default(),
+            waiting: Vec::new(),
             kept_out: KeptOut::default(),
             tasks,
             said: None,
@@ -192,16 +196,31 @@ impl Pipeline {
             let at = self.copy_all()?;
             let took_ns = now().since(at);
             let limit_ns = MAX_SNAPSHOT_NS.max(at.since(self.window_begin) / MAX_SNAPSHOT_PART);
+            if took_ns > limit_ns {
+                let took = Duration::from_nanos(took_ns);
+                log::info!(
+                    "snapshot {nr_tried} of a close took {} ms",
+                    took.as_millis()
+                );
+            }
             if took_ns <= limit_ns || nr_tried == MAX_SNAPSHOTS {
                 break at;
             }
-            log::info!("a snapshot took {} ms", took_ns / 1_000_000);
             nr_tried += 1;
             self.builder.forget_moment();
+            self.capture.forget_snapshot();
+            self.waiting.clear();
             if let Some(folded) = &mut self.folded {
                 folded.retain(|event| !is_of_one_moment(event));
             }
         };
+        // Once a close: a candidate is confirmed by what it did since the last one.
+        let waiting = std::mem::take(&mut self.waiting);
+        if !waiting.is_empty() {
+            for task in self.starvation.confirm(waiting) {
+                self.book(Event::Starved(task));
+            }
+        }
         for task in self.kept_out.look(at) {
             if self.is_in_scope(task.pid) {
                 self.book(Event::Starved(task));
@@ -259,21 +278,15 @@ impl Pipeline {
                 self.nr_undecodable += 1;
             }
         }
-        let mut waiting = Vec::new();
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match event {
-                Event::Starved(task) if self.is_in_scope(task.pid) => waiting.push(task),
+                Event::Starved(task) if self.is_in_scope(task.pid) => self.waiting.push(task),
                 Event::Starved(_) => {}
                 event => self.book(event),
             }
         }
         self.events = events;
-        if !waiting.is_empty() {
-            for task in self.starvation.confirm(waiting) {
-                self.book(Event::Starved(task));
-            }
-        }
         if self.nr_undecodable > 0 {
             self.book(Event::Undecodable(self.nr_undecodable));
         }

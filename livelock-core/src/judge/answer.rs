@@ -306,15 +306,8 @@ impl Case<'_> {
 
     /// `busy`, the share of the time that was there to be used, in words.
     pub(super) fn how_busy(&self, books: &TimeBooks, busy: f64) -> String {
-        let taken = share(books.steal_ns + books.own_ns, books.capacity_ns).unwrap_or(0.0);
-        let text = format!("{} {:.0} % busy, by clock", self.who(), 100.0 * busy);
-        if taken < at::TAKEN_SHARE_WORTH_SAYING {
-            return text;
-        }
-        format!(
-            "{text}, in the time left by the hypervisor and this tool, who take {:.0} %",
-            100.0 * taken
-        )
+        let left = time_left(books);
+        format!("{} {:.0} % busy, by clock{left}", self.who(), 100.0 * busy)
     }
 
     /// Whether the burn rests on samples, with no tracepoint or open wait to agree.
@@ -337,4 +330,21 @@ impl Case<'_> {
             && (self.level == Level::Quiet
                 || (self.history.is_stuck_livelock() && self.span.nr_no_progress() == 0))
     }
+}
+
+/// Who took so much of the CPUs' time that the busy share is that of the rest; empty if nobody did.
+pub(super) fn time_left(books: &TimeBooks) -> String {
+    let takers: Vec<_> = [
+        ("the hypervisor", books.steal_ns),
+        ("this tool", books.own_ns),
+    ]
+    .into_iter()
+    .filter_map(|(who, ns)| Some((who, share(ns, books.capacity_ns)?)))
+    .filter(|(_, taken)| *taken >= at::TAKEN_SHARE_WORTH_SAYING)
+    .map(|(who, taken)| format!("{who} ({:.0} %)", 100.0 * taken))
+    .collect();
+    if takers.is_empty() {
+        return String::new();
+    }
+    format!(", in the time left by {}", takers.join(" and "))
 }

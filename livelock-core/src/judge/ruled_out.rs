@@ -3,7 +3,7 @@
 //! In: a span and its status. Out: candidates with the number that excludes them. Refuses: to exclude
 //! what could not be seen.
 
-use super::answer::Case;
+use super::answer::{Case, time_left};
 use super::level::Level;
 use crate::ledger::time::share;
 use crate::thresholds as at;
@@ -104,7 +104,12 @@ fn not_livelock(case: &Case<'_>) -> String {
     let user = books.user_share().unwrap_or(0.0);
     let busy = books.used_share().unwrap_or(0.0);
     if busy < at::BUSY_FOR_LIVELOCK {
-        format!("{} only {:.0} % busy", case.who(), 100.0 * busy)
+        format!(
+            "{} only {:.0} % busy{}",
+            case.who(),
+            100.0 * busy,
+            time_left(books)
+        )
     } else if case.level == Level::Quiet || omega < at::OMEGA_WITH_BASELINE {
         format!("only {:.1} % of busy time is spun away", 100.0 * omega)
     } else {

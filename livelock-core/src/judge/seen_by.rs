@@ -15,6 +15,8 @@ pub(super) enum SeenBy {
     SamplesAlone,
     /// Lock waits that were traced.
     Tracepoints,
+    /// Spinning that no lock event shows, of which samples and counters say the same.
+    SamplesThatAgree,
     /// Samples say where, counters of the host that it was in vain.
     Counters,
     /// Samples say where, counted attempts that it was in vain.
@@ -35,6 +37,10 @@ impl SeenBy {
             } else {
                 Self::Attempts
             }
+        } else if share(books.traced_spin_ns, books.spin_ns())
+            .is_some_and(|traced| traced < at::MAJORITY)
+        {
+            Self::SamplesThatAgree
         } else {
             Self::Tracepoints
         }
@@ -42,7 +48,7 @@ impl SeenBy {
 
     pub(super) const fn source(self) -> EvidenceSource {
         match self {
-            Self::SamplesAlone => EvidenceSource::Sampler,
+            Self::SamplesAlone | Self::SamplesThatAgree => EvidenceSource::Sampler,
             Self::Tracepoints => EvidenceSource::ContentionTracepoints,
             Self::Counters => EvidenceSource::ProgressCounters,
             Self::Attempts => EvidenceSource::Activity,
@@ -53,14 +59,14 @@ impl SeenBy {
         match self {
             Self::SamplesAlone => "samples alone see",
             Self::Tracepoints => "tracepoints see",
-            Self::Counters => "samples and counters see",
+            Self::SamplesThatAgree | Self::Counters => "samples and counters see",
             Self::Attempts => "samples and counted attempts see",
         }
     }
 
     pub(super) const fn what(self) -> &'static str {
         match self {
-            Self::SamplesAlone | Self::Tracepoints => "spun away",
+            Self::SamplesAlone | Self::SamplesThatAgree | Self::Tracepoints => "spun away",
             Self::Counters | Self::Attempts => "spent in vain",
         }
     }

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     record_dir: Option<PathBuf>,
     /// Boot no guest: score these earlier reports together, such as those of a matrix that was run in pieces; repeatable
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["kernels", "cpus", "only", "runs", "verdicts", "record_dir"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kernels", "cpus", "memory_mib", "only", "runs", "hypervisor_flag", "diagnose_duration", "delay", "max_level", "diagnose_args", "no_build", "verdicts", "record_dir"])]
     merge: Vec<PathBuf>,
     /// Compare with an earlier report; exit with 1 if something got worse
     #[arg(long, value_name = "FILE")]

@@ -30,7 +30,9 @@ pub(super) fn is_made(observation: &Observation) -> Option<bool> {
         Oracle::OneThread => has_collapsed(measured),
         Oracle::FailedTries => {
             let truth = measured.truth.as_ref()?;
-            Some(truth.failed_tries_per_sec >= FAILED_TRIES_PER_OP * truth.ops_per_sec)
+            // A module that did nothing shows nothing.
+            let has_run = truth.failed_tries_per_sec + truth.ops_per_sec > 0.0;
+            has_run.then_some(truth.failed_tries_per_sec >= FAILED_TRIES_PER_OP * truth.ops_per_sec)
         }
     }
 }
@@ -99,5 +101,7 @@ mod tests {
             edit(&mut seen).truth = Some(truth(ops, failed));
             assert_eq!(is_made(&seen), Some(wanted), "{failed} {ops}");
         }
+        edit(&mut seen).truth = Some(truth(0.0, 0.0));
+        assert_eq!(is_made(&seen), None);
     }
 }

@@ -3,7 +3,7 @@
 //! In: observations by kernel and number of CPUs. Out: `livelock.corpus/v1`. Refuses: to leave the
 //! observations out; a figure can be traced to its verdicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,11 @@ impl Report {
         let mut merged = Self::new(first.diagnose_secs, first.hypervisor_flag);
         merged.diagnose_args.clone_from(&first.diagnose_args);
         let mut cells: BTreeMap<(String, u32), Vec<Observation>> = BTreeMap::new();
+        let mut texts = BTreeSet::new();
         for part in parts {
+            let text =
+                serde_json::to_string(&part.cells).context("failed to compare the reports")?;
+            ensure!(texts.insert(text), "one of the reports is given twice");
             ensure!(part.schema == SCHEMA, "{} is not {SCHEMA}", part.schema);
             let is_alike = part.diagnose_secs == merged.diagnose_secs
                 && part.diagnose_args == merged.diagnose_args
@@ -170,5 +174,12 @@ mod tests {
         other.diagnose_args.push("--max-level=2".to_owned());
         assert!(Report::merged(vec![part("6.1", Vec::new()), other]).is_err());
         assert!(Report::merged(Vec::new()).is_err());
+        let twice = || {
+            part(
+                "7.3",
+                vec![observation(Kind::Positive, Status::Livelock, Status::Busy)],
+            )
+        };
+        assert!(Report::merged(vec![twice(), twice()]).is_err());
     }
 }
