@@ -3,7 +3,8 @@
 //! In: copies of kernel memory. Out: the input of `decode`. Refuses: interpretation.
 
 use livelock_common::{
-    CpuActivity, CpuState, LockAgg, RunnableSlot, SampleRecord, StackRecord, TaskSlot, WaitRecord,
+    CpuActivity, CpuState, LockAgg, ReleaseRecord, RunnableSlot, SampleRecord, StackRecord,
+    TaskSlot, WaitRecord,
 };
 use livelock_core::probes::ProbeSet;
 
@@ -26,6 +27,8 @@ pub enum RawRecord {
         /// Record.
         record: Box<SampleRecord>,
     },
+    /// The release of a lock.
+    Release(ReleaseRecord),
     /// A lock's sums on one CPU in the window just closed.
     Lock {
         /// CPU of the table.
@@ -74,6 +77,12 @@ pub struct RingDrops {
     pub nr_stacks: u64,
     /// Samples.
     pub nr_samples: u64,
+    /// Releases.
+    pub nr_releases: u64,
+    /// Waits that were not to be streamed, which is no loss.
+    pub nr_waits_left_out: u64,
+    /// The widest mask of moments that were not streamed, since some copy before.
+    pub slice_mask: u64,
 }
 
 /// Wire records: `repr(C)`, integers only, no padding.
@@ -98,6 +107,8 @@ unsafe impl Plain for TaskSlot {}
 unsafe impl Plain for CpuActivity {}
 // SAFETY: as above.
 unsafe impl Plain for RunnableSlot {}
+// SAFETY: as above.
+unsafe impl Plain for ReleaseRecord {}
 
 /// The first bytes of `bytes` as a record; `None` if they are too few.
 fn read<T: Plain>(bytes: &[u8]) -> Option<T> {
@@ -108,9 +119,9 @@ fn read<T: Plain>(bytes: &[u8]) -> Option<T> {
 
 impl RawRecord {
     /// Kinds that [`RawRecord::of_bytes`] tells apart.
-    pub const NR_KINDS: u8 = 8;
+    pub const NR_KINDS: u8 = 9;
 
-    /// A record of `kind` (0 to 7, in the order of the members) from the bytes of the wire; `None` if
+    /// A record of `kind` (0 to 8, releases last) from the bytes of the wire; `None` if
     /// they are too few or the kind is none.
     #[must_use]
     pub fn of_bytes(kind: u8, cpu: u32, bytes: &[u8]) -> Option<Self> {
@@ -143,6 +154,7 @@ impl RawRecord {
                 activity: Box::new(read(bytes)?),
             },
             7 => Self::Runnable(read(bytes)?),
+            8 => Self::Release(read(bytes)?),
             _ => return None,
         })
     }

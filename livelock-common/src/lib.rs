@@ -21,8 +21,8 @@ pub use activity::{
     NR_SYSCALLS, OpenPair, PairTimes, RUNNABLE_SLOTS, RunnableSlot, SyscallResults, group,
 };
 pub use declared::{DeclaredCounts, MAX_DECLARED};
-pub use record::{Ring, SampleRecord, StackRecord, WaitRecord};
-pub use state::{Control, CpuState, TaskSlot, WaitSlot};
+pub use record::{ReleaseRecord, Ring, SampleRecord, StackRecord, WaitRecord};
+pub use state::{Control, CpuState, HoldSlot, TaskSlot, WaitSlot};
 pub use table::{LockAgg, LockBank};
 
 /// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
@@ -64,6 +64,12 @@ pub const STACK_RING: usize = 128;
 /// Instruction-pointer samples in a CPU's ring.
 pub const SAMPLE_RING: usize = 128;
 
+/// Releases in a CPU's ring.
+pub const RELEASE_RING: usize = 256;
+
+/// Places for holds of sleeping locks whose release will be traced. A power of two.
+pub const HOLD_SLOTS: usize = 4096;
+
 /// Slots for tasks in a sleeping wait (or in the spin phase of one). A power of two.
 pub const TASK_SLOTS: usize = 16_384;
 
@@ -74,6 +80,10 @@ pub const TASK_PROBES: usize = 4;
 /// `end_ns >> SLICE_SHIFT & Control::slice_mask == 0`, so that all CPUs stream the same moments
 /// and hand-offs can be followed from CPU to CPU.
 pub const SLICE_SHIFT: u32 = 20;
+
+/// Records in a CPU's ring of waits up to which all waits are streamed, whatever the mask: a host with few waits, or one
+/// so starved that the mask is seldom looked after, is seen whole. Below what makes the mask narrower.
+pub const STREAMED_FREELY: u64 = 48;
 
 /// An offset or a size that the running kernel's BTF does not have: the feature is off.
 pub const ABSENT: u32 = u32::MAX;
@@ -140,6 +150,18 @@ pub mod object {
     pub const IPC: u32 = 11;
     /// `net`, the network namespace.
     pub const NET: u32 = 12;
+}
+
+/// Who has the lock that is waited for, in [`StackRecord::owner`].
+pub mod owner {
+    /// Not told: a lock without an owner word, or one that could not be read.
+    pub const UNKNOWN: u32 = 0;
+    /// Nobody at that moment.
+    pub const NOBODY: u32 = 1;
+    /// Readers; how many and which is not told.
+    pub const READERS: u32 = 2;
+    /// A task.
+    pub const TASK: u32 = 3;
 }
 
 /// 64-bit De Bruijn sequence B(2, 6); see H. S. Warren, "Hacker's Delight", 5-3.
@@ -214,8 +236,10 @@ mod tests {
         assert_eq!(size_of::<WaitRecord>(), 64);
         assert_eq!(size_of::<LockAgg>(), 56 + 4 * HIST_BUCKETS);
         assert_eq!(size_of::<CpuState>() % 64, 0);
-        assert_eq!(size_of::<StackRecord>(), 72 + 8 * STACK_FRAMES);
-        assert_eq!(size_of::<SampleRecord>(), 64 + 8 * SAMPLE_FRAMES);
+        assert_eq!(size_of::<StackRecord>(), 112 + 8 * STACK_FRAMES);
+        assert_eq!(size_of::<SampleRecord>(), 72 + 8 * SAMPLE_FRAMES);
+        assert_eq!(size_of::<ReleaseRecord>(), 48);
+        assert_eq!(size_of::<HoldSlot>(), 32);
         assert_eq!(size_of::<SyscallResults>(), 32);
         assert_eq!(size_of::<IrqTime>(), 24);
         assert_eq!(size_of::<RunnableSlot>(), 16);

@@ -17,8 +17,10 @@ pub struct Ring<T, const N: usize> {
     pub head: u64,
     /// Records dropped because the ring was full; written by the kernel side.
     pub nr_dropped: u64,
+    /// Waits that were left out because their moment was not to be streamed; written by the kernel side.
+    pub nr_left_out: u64,
     /// Keeps `tail` on a line of its own.
-    pub pad_head: [u64; 6],
+    pub pad_head: [u64; 5],
     /// Written by user space.
     pub tail: u64,
     /// Keeps the records off the line of `tail`.
@@ -57,6 +59,30 @@ pub struct WaitRecord {
     pub pad: u32,
 }
 
+/// The release of a lock by somebody who had waited for it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ReleaseRecord {
+    /// Address of the lock.
+    pub lock_addr: u64,
+    /// `CLOCK_MONOTONIC` at the end of the wait.
+    pub acquired_ns: u64,
+    /// `CLOCK_MONOTONIC` at the release.
+    pub released_ns: u64,
+    /// Thread id.
+    pub pid: u32,
+    /// Thread group id.
+    pub tgid: u32,
+    /// Stack of the begin of the wait on `stack_cpu`; 0 if none was taken.
+    pub stack_id: u32,
+    /// CPU that took the stack.
+    pub stack_cpu: u32,
+    /// CPU of the release.
+    pub cpu: u32,
+    /// Keeps the size a multiple of the alignment.
+    pub pad: u32,
+}
+
 /// A waiter's stack, taken at its begin.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -85,6 +111,21 @@ pub struct StackRecord {
     pub nr_frames: u32,
     /// `flags` of the begin.
     pub flags: u32,
+    /// Who had the lock ([`owner`](crate::owner)); what follows is of that task, [`ABSENT`](crate::ABSENT) where this
+    /// kernel does not tell.
+    pub owner: u32,
+    /// Thread id.
+    pub owner_pid: u32,
+    /// Thread group id.
+    pub owner_tgid: u32,
+    /// `task_struct.on_cpu`: not 0 if it ran.
+    pub owner_on_cpu: u32,
+    /// `task_struct.__state`: 0 if it wanted to run.
+    pub owner_state: u32,
+    /// CPU that it ran on, or last ran on.
+    pub owner_cpu: u32,
+    /// Command name, NUL-padded.
+    pub owner_comm: [u8; 16],
     /// Return addresses, innermost first.
     pub frames: [u64; STACK_FRAMES],
 }
@@ -116,6 +157,9 @@ pub struct SampleRecord {
     pub prio: u32,
     /// Interrupted instruction in user mode; 0 in kernel mode.
     pub user_ip: u64,
+    /// Register of the first argument in kernel mode, 0 in user mode: a lock, where a function that tries to take one
+    /// was interrupted.
+    pub first_arg: u64,
     /// Kernel addresses, innermost first.
     pub frames: [u64; SAMPLE_FRAMES],
 }

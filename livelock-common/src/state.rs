@@ -115,10 +115,34 @@ pub struct CpuState {
     /// Address of this CPU's `struct rq`, from which the addresses of all its per-CPU variables follow; 0 until the
     /// sampler found it, or if this kernel does not lead there.
     pub runqueue_addr: u64,
+    /// Releases of contended locks.
+    pub nr_releases: u64,
+    /// Those of holders that had not waited.
+    pub nr_release_unmatched: u64,
+    /// Releases refused because one of our programs was inside.
+    pub nr_release_refused: u64,
     /// Spin waits, outermost first.
     pub slots: [WaitSlot; MAX_NEST],
     /// Completed sleeping waits that wait to be folded.
     pub done: [WaitRecord; MAX_DONE],
+}
+
+/// The hold of a sleeping lock by a task that had to wait for it. Noted at the end of the wait, found again at the release.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HoldSlot {
+    /// Address of the lock; 0 if nobody is noted.
+    pub lock_addr: u64,
+    /// `CLOCK_MONOTONIC` at the acquisition.
+    pub acquired_ns: u64,
+    /// Thread id.
+    pub pid: u32,
+    /// Stack of the begin, as in [`WaitSlot::stack_id`].
+    pub stack_id: u32,
+    /// CPU that took the stack.
+    pub stack_cpu: u32,
+    /// Keeps the size a multiple of the alignment.
+    pub pad: u32,
 }
 
 /// A task's sleeping wait: mutex (its spin phase included), rwsem, per-CPU rwsem, rtmutex.

@@ -1,10 +1,13 @@
-//! Counters that `/proc` keeps anyway.
+//! Counters: those that `/proc` keeps anyway, and those of the programs.
 //!
-//! In: filled by `livelock-cli::procfs`. Out: snapshots, and their differences in a window. Refuses: 0 for what a
+//! In: filled by `livelock-cli::procfs` and `livelock-cli::decode`. Out: snapshots, and their differences in a window. Refuses: 0 for what a
 //! host does not show.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::{DetailLossCause, LossCause};
 use crate::ids::Tgid;
 
 /// Cumulative CPU times from `/proc/stat`.
@@ -93,4 +96,39 @@ pub(crate) fn zip_progress(
         nr_pages_scanned: f(a.nr_pages_scanned, b.nr_pages_scanned),
         nr_pages_reclaimed: f(a.nr_pages_reclaimed, b.nr_pages_reclaimed),
     }
+}
+
+/// Cumulative counters of one CPU's programs since attach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuCounters {
+    /// Waits begun, lost ones included.
+    pub nr_begun: u64,
+    /// Waits completed.
+    pub nr_completed: u64,
+    /// Spin waits open on this CPU now.
+    pub nr_open_spin: u64,
+    /// Waits lost, by cause.
+    pub lost: BTreeMap<LossCause, u64>,
+    /// Details lost, by cause.
+    pub detail_lost: BTreeMap<DetailLossCause, u64>,
+    /// Ends without a begin in the books.
+    pub nr_end_unmatched: u64,
+    /// Further phases of a wait already begun.
+    pub nr_phases: u64,
+    /// Closed traced spin on this CPU, each nanosecond once.
+    pub spin_ns: u64,
+    /// Sampler ticks.
+    pub nr_ticks: u64,
+    /// Ticks inside our own programs.
+    pub nr_ticks_in_self: u64,
+    /// Stacks taken.
+    pub nr_stacks: u64,
+    /// Waits that were not to be streamed; `None` in recordings that do not tell.
+    #[serde(default)]
+    pub nr_waits_left_out: Option<u64>,
+    /// Of the window: waits that ended in slices whose number has one of these bits may have been left out. `None` as above.
+    #[serde(default)]
+    pub slice_mask: Option<u64>,
+    /// Estimated time inside our programs.
+    pub self_ns: u64,
 }

@@ -6,14 +6,13 @@
 //! Cumulative events (`Cpu`, `CpuTimes`, `Progress`) are snapshots: the window builder subtracts the
 //! snapshot of the window before. All others belong to the window they are folded into.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, HostCounters, StarvedTask};
-pub use crate::counters::{CpuTimes, OwnProcess, ProgressCounters};
+pub use crate::counters::{CpuCounters, CpuTimes, OwnProcess, ProgressCounters};
 use crate::hist::WaitHistogram;
+pub use crate::hold_event::{LockOwner, OwnerTask, ReleaseEvent};
 use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 use crate::tasks::TaskCounters;
 
@@ -116,6 +115,14 @@ pub struct WaitEvent {
     pub acquired: bool,
 }
 
+impl WaitEvent {
+    /// Whether whoever waited stays on its CPU from the begin of the wait to the release of the lock.
+    #[must_use]
+    pub const fn stays_on_cpu(&self) -> bool {
+        matches!(self.kind, LockKind::Spinlock | LockKind::Rwlock)
+    }
+}
+
 /// Which structure of the waiting task the lock sits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -192,6 +199,9 @@ pub struct StackEvent {
     pub cgroup: CgroupId,
     /// Where the lock sits, if in a structure of the waiter.
     pub place: Option<ObjectPlace>,
+    /// Who had the lock at that moment; `None`: not told.
+    #[serde(default)]
+    pub owner: Option<LockOwner>,
     /// Kernel return addresses, innermost first.
     pub frames: Vec<CodeAddr>,
 }
@@ -225,6 +235,9 @@ pub struct SampleEvent {
     pub prio: Option<u32>,
     /// Interrupted instruction in user mode; `None` in kernel mode, or if it is not known.
     pub user_ip: Option<CodeAddr>,
+    /// Register of the first argument in kernel mode.
+    #[serde(default)]
+    pub first_arg: Option<u64>,
     /// Kernel addresses, innermost first; empty in user mode.
     pub frames: Vec<CodeAddr>,
 }
@@ -257,7 +270,7 @@ pub struct InFlightWait {
 
 /// A wait that is over, and counted as completed, but will only be in the [`LockTotals`] of a later
 /// window: its CPU has had no occasion to fold it yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnfoldedWait {
     /// The lock.
     pub lock: LockAddr,
@@ -267,6 +280,9 @@ pub struct UnfoldedWait {
     pub cpu: CpuId,
     /// Part that burned a CPU.
     pub spin_ns: u64,
+    /// The wait as it will be streamed; `None` in recordings that do not tell.
+    #[serde(default)]
+    pub wait: Option<WaitEvent>,
 }
 
 /// Why a begun wait has no end in the books, or a record did not arrive.
@@ -298,6 +314,8 @@ pub enum DetailLossCause {
     StackRingFull,
     /// The ring of samples was full.
     SampleRingFull,
+    /// The ring of releases was full.
+    ReleaseRingFull,
     /// A stack walk failed.
     StackFailed,
     /// More locks in one window on one CPU than the table holds.
@@ -312,35 +330,6 @@ pub enum DetailLossCause {
     UnattributedMiss,
 }
 
-/// Cumulative counters of one CPU's programs since attach.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CpuCounters {
-    /// Waits begun, lost ones included.
-    pub nr_begun: u64,
-    /// Waits completed.
-    pub nr_completed: u64,
-    /// Spin waits open on this CPU now.
-    pub nr_open_spin: u64,
-    /// Waits lost, by cause.
-    pub lost: BTreeMap<LossCause, u64>,
-    /// Details lost, by cause.
-    pub detail_lost: BTreeMap<DetailLossCause, u64>,
-    /// Ends without a begin in the books.
-    pub nr_end_unmatched: u64,
-    /// Further phases of a wait already begun.
-    pub nr_phases: u64,
-    /// Closed traced spin on this CPU, each nanosecond once.
-    pub spin_ns: u64,
-    /// Sampler ticks.
-    pub nr_ticks: u64,
-    /// Ticks inside our own programs.
-    pub nr_ticks_in_self: u64,
-    /// Stacks taken.
-    pub nr_stacks: u64,
-    /// Estimated time inside our programs.
-    pub self_ns: u64,
-}
-
 /// A decoded fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -353,6 +342,8 @@ pub enum Event {
     Stack(StackEvent),
     /// An instruction-pointer sample.
     Sample(SampleEvent),
+    /// A release.
+    Release(ReleaseEvent),
     /// A wait open at the close of the window.
     InFlight(InFlightWait),
     /// A wait over but not folded when the window closed.

@@ -16,11 +16,14 @@ pub use crate::activity_report::{ActivityReport, InterruptReport, SyscallReport}
 pub use crate::books::{Accounting, SelfCost, StackSampling};
 pub use crate::cause_class::CauseClass;
 use crate::declared::DeclaredProgress;
-use crate::event::LockKind;
 use crate::filter::Filter;
 pub use crate::handoff_report::{HandoffClass, HandoffPair, Handoffs};
+pub use crate::holder_report::{
+    ChainLink, ChainTask, Hindrance, HoldBound, HoldTimes, HolderSource, KnownBy, NotRunning,
+    WaitChain, Want, WantKind,
+};
 use crate::host::HostFacts;
-use crate::ids::{CpuId, Pid};
+pub use crate::lock_report::{GapTimes, LockReport, LockSide, WaitTimes};
 pub use crate::name_source::NameSource;
 use crate::scope::Scope;
 pub use crate::time_ledger::TimeLedger;
@@ -150,84 +153,6 @@ pub struct Progress {
     pub declared: Vec<DeclaredProgress>,
 }
 
-/// A duration distribution in nanoseconds. Percentiles are interpolated in histogram buckets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct WaitTimes {
-    /// Sum.
-    pub total: u64,
-    /// Median; `None` without a completed wait.
-    pub p50: Option<u64>,
-    /// 99th percentile.
-    pub p99: Option<u64>,
-    /// Longest, waits still open included.
-    pub max: u64,
-}
-
-/// Gap between successive acquisitions of a saturated lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct GapTimes {
-    /// Median.
-    pub p50: u64,
-    /// 99th percentile.
-    pub p99: u64,
-}
-
-/// One side of a lock: a path with the task seen most often on it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LockSide {
-    /// Share of this side's time, by sampled stacks.
-    pub share_pct: f64,
-    /// Function names, innermost first, as `name+0xoffset` or an address.
-    pub stack: Vec<String>,
-    /// Command name seen most often; `None` if unknown.
-    pub comm: Option<String>,
-    /// Its thread id.
-    pub pid: Option<Pid>,
-    /// cgroup path.
-    pub cgroup: Option<String>,
-    /// Samples behind the share.
-    pub nr_samples: u64,
-}
-
-/// A lock in a verdict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LockReport {
-    /// Name, e.g. `files_struct.file_lock`.
-    pub name: String,
-    /// Where the name came from.
-    pub name_source: NameSource,
-    /// Which of its like: whose, or of which CPU or node; `None` if that is not known.
-    #[serde(default)]
-    pub instance: Option<String>,
-    /// Address, `0x…`; `None` for the sum of locks that did not fit the table.
-    pub addr: Option<String>,
-    /// Family.
-    pub kind: LockKind,
-    /// Spin time in percent of all online CPUs.
-    pub burn_pct: f64,
-    /// The same in CPU-seconds per second.
-    pub burn_cpus: f64,
-    /// Waits completed in the span.
-    pub nr_waits: u64,
-    /// Their lengths.
-    pub wait_ns: WaitTimes,
-    /// Waits open at the end.
-    pub nr_in_flight: u64,
-    /// Age of the oldest of them.
-    pub oldest_in_flight_ns: Option<u64>,
-    /// Gaps between acquisitions; `None` if too few were streamed.
-    pub handoff_gap_ns: Option<GapTimes>,
-    /// Which CPU handed it to which; `None` if no hand-off was seen.
-    #[serde(default)]
-    pub handoffs: Option<Handoffs>,
-    /// Paths that wait, largest share first.
-    pub waiters: Vec<LockSide>,
-    /// Paths that hold (last-acquirer chain), largest share first.
-    pub holders: Vec<LockSide>,
-    /// CPUs that waited for it.
-    pub cpus: Vec<CpuId>,
-}
-
 /// What carries an evidence.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -339,6 +264,9 @@ pub struct Verdict {
     pub activity: Option<ActivityReport>,
     /// Locks by burn, largest first.
     pub locks: Vec<LockReport>,
+    /// Who waits for whom through several locks: waits that do not end first, then cycles.
+    #[serde(default)]
+    pub chains: Vec<WaitChain>,
     /// Share of the spin time on all locks that is on locks whose kind has a name; `None` if no lock burned anything.
     #[serde(default)]
     pub named_burn_pct: Option<f64>,

@@ -9,7 +9,7 @@ use core::ptr::read_volatile;
 use aya_ebpf::helpers::generated::bpf_loop;
 use livelock_common::{
     Control, CpuState, HIST_BUCKETS, LockAgg, LockBank, MAX_DONE, MAX_NEST, Ring, SLICE_SHIFT,
-    WAIT_RING, WaitRecord, WaitSlot, bucket_of,
+    STREAMED_FREELY, WAIT_RING, WaitRecord, WaitSlot, bucket_of,
 };
 
 use crate::filter;
@@ -195,10 +195,12 @@ unsafe fn fold_one_done(
         book(entry, wait_ns, (*record).spin_ns, (*record).flags);
         (*entry).nr_begun += 1;
         (*entry).nr_failed += u64::from((*record).ret != 0);
-        if filter::wants((*record).lock_addr, (*record).flags)
-            && streams(control, (*record).end_ns, (*record).stack_id)
-        {
-            stream(cpu, record);
+        if filter::wants((*record).lock_addr, (*record).flags) {
+            if streams(control, cpu, (*record).end_ns, (*record).stack_id) {
+                stream(cpu, record);
+            } else {
+                leave_out(cpu);
+            }
         }
     }
 }
@@ -215,10 +217,12 @@ unsafe fn fold_spin(slot: *mut WaitSlot, control: *const Control, cpu: u32, bank
         let wait_ns = (*slot).end_ns.wrapping_sub((*slot).begin_ns);
         let spin_ns = wait_ns.wrapping_sub((*slot).nested_ns);
         book(table::entry(bank, number), wait_ns, spin_ns, (*slot).flags);
-        if filter::wants((*slot).lock_addr, (*slot).flags)
-            && streams(control, (*slot).end_ns, (*slot).stack_id)
-        {
-            stream_slot(cpu, slot, spin_ns);
+        if filter::wants((*slot).lock_addr, (*slot).flags) {
+            if streams(control, cpu, (*slot).end_ns, (*slot).stack_id) {
+                stream_slot(cpu, slot, spin_ns);
+            } else {
+                leave_out(cpu);
+            }
         }
     }
 }
@@ -240,11 +244,32 @@ unsafe fn book(entry: *mut LockAgg, wait_ns: u64, spin_ns: u64, flags: u32) {
     }
 }
 
-/// Whether a wait is streamed: all that ended in an open slice, and all with a stack.
+/// Whether a wait is streamed: all that ended in an open slice, all with a stack, and all others while the ring is nearly
+/// empty.
 #[inline(always)]
-unsafe fn streams(control: *const Control, end_ns: u64, stack_id: u32) -> bool {
-    // SAFETY: `control` is the element of `CONTROL`.
-    unsafe { (end_ns >> SLICE_SHIFT) & (*control).slice_mask == 0 || stack_id != 0 }
+unsafe fn streams(control: *const Control, cpu: u32, end_ns: u64, stack_id: u32) -> bool {
+    // SAFETY: `control` is the element of `CONTROL`; the caller is inside.
+    unsafe {
+        (end_ns >> SLICE_SHIFT) & (*control).slice_mask == 0 || stack_id != 0 || has_few(cpu)
+    }
+}
+
+#[inline(always)]
+unsafe fn has_few(cpu: u32) -> bool {
+    // SAFETY: as `reserve`.
+    WAITS.get_ptr_mut(cpu).is_some_and(|ring| unsafe {
+        let tail = read_volatile(&raw const (*ring).tail);
+        (*ring).head.wrapping_sub(tail) < STREAMED_FREELY
+    })
+}
+
+/// Counts a wait that is not streamed, so that user space knows when it has them all.
+#[inline(always)]
+unsafe fn leave_out(cpu: u32) {
+    if let Some(ring) = WAITS.get_ptr_mut(cpu) {
+        // SAFETY: this CPU's ring, and the caller is inside.
+        unsafe { (*ring).nr_left_out += 1 };
+    }
 }
 
 /// Room for one more record in this CPU's ring; counts the drop if there is none.

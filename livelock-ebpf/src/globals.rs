@@ -162,3 +162,39 @@ offset!(
     /// `rq.cpu`.
     RQ_CPU
 );
+offset!(
+    /// `mutex.owner`.
+    MUTEX_OWNER
+);
+offset!(
+    /// `rw_semaphore.owner`.
+    RWSEM_OWNER
+);
+offset!(
+    /// `rt_mutex_base.owner`.
+    RT_MUTEX_OWNER
+);
+offset!(
+    /// `task_struct.comm`.
+    TASK_COMM
+);
+offset!(
+    /// `task_struct.on_cpu`.
+    TASK_ON_CPU
+);
+offset!(
+    /// `task_struct.__state`.
+    TASK_STATE
+);
+offset!(
+    /// Number of its CPU in `task_struct`, or in the `thread_info` inside of it.
+    TASK_CPU
+);
+offset!(
+    /// First argument in `bpf_user_pt_regs_t`; depends on the architecture alone.
+    REGS_FIRST_ARG
+);
+offset!(
+    /// 1 if `lock:contended_release` is attached.
+    HAS_CONTENDED_RELEASE
+);

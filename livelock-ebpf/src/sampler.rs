@@ -85,6 +85,7 @@ unsafe fn sample(ctx: *mut c_void, state: *mut CpuState, cpu: u32, now_ns: u64) 
         (*to).in_user = in_user;
         (*to).prio = prio();
         (*to).user_ip = if in_user != 0 { interrupted_ip(ctx) } else { 0 };
+        (*to).first_arg = if bytes > 0 { first_arg(ctx) } else { 0 };
         if bytes < 0 {
             count_nested(&raw mut (*state).nr_stack_failed);
         }
@@ -140,6 +141,21 @@ fn interrupted_ip(ctx: *mut c_void) -> u64 {
     ip
 }
 
+/// The register of the first argument, as [`interrupted_ip`].
+#[inline(always)]
+fn first_arg(ctx: *mut c_void) -> u64 {
+    let arg: u64;
+    // SAFETY: as above: `di` is the 15th word on x86-64, `regs[0]` the first on arm64.
+    unsafe {
+        match globals::REGS_FIRST_ARG.load() {
+            112 => core::arch::asm!("{0} = *(u64 *)({1} + 112)", out(reg) arg, in(reg) ctx),
+            0 => core::arch::asm!("{0} = *(u64 *)({1} + 0)", out(reg) arg, in(reg) ctx),
+            _ => arg = 0,
+        }
+    }
+    arg
+}
+
 /// Housekeeping of one tick.
 #[inline(never)]
 unsafe fn tick(state: *mut CpuState, cpu: u32, in_user: u32) {
@@ -177,7 +193,7 @@ unsafe fn drop_open(state: *mut CpuState, pid: u32) {
         let slot = tasks::find(pid);
         if !slot.is_null() && (*slot).lock_addr != 0 {
             (*state).lost[lost::END_MISSED] += 1;
-            tasks::release(slot);
+            tasks::free(slot);
         }
     }
 }

@@ -11,6 +11,7 @@ use aya_ebpf::helpers::generated::{
 use livelock_common::{Control, CpuState, SLICE_SHIFT, STACK_FRAMES, STACK_RING, StackRecord};
 
 use crate::mask::masked;
+use crate::owner;
 use crate::place;
 use crate::spin::Begin;
 use crate::state::STACKS;
@@ -100,6 +101,7 @@ pub unsafe fn take(ctx: *mut c_void, state: *mut CpuState, b: &Begin, now_ns: u6
         let (kind, offset) = place::of(b.lock_addr);
         (*record).object = kind;
         (*record).object_offset = offset;
+        owner::fill(record, b.lock_addr, b.flags);
         core::ptr::write_volatile(&raw mut (*ring).head, head + 1);
         id
     }

@@ -9,8 +9,8 @@ use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
 use livelock_common::{
-    Control, CpuActivity, CpuState, LockBank, RUNNABLE_SLOTS, Ring, RunnableSlot, SAMPLE_RING,
-    STACK_RING, SampleRecord, StackRecord, TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
+    Control, CpuActivity, CpuState, HoldSlot, LockBank, RELEASE_RING, RUNNABLE_SLOTS, ReleaseRecord,
+    Ring, RunnableSlot, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord, TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
 
 /// `BPF_F_MMAPABLE`: user space reads the element without a system call.
@@ -43,6 +43,15 @@ pub static STACKS: Array<Ring<StackRecord, STACK_RING>> = Array::with_max_entrie
 #[map]
 pub static SAMPLES: Array<Ring<SampleRecord, SAMPLE_RING>> =
     Array::with_max_entries(CPUS, MMAPABLE);
+
+/// Releases by CPU; written under [`enter`].
+#[map]
+pub static RELEASES: Array<Ring<ReleaseRecord, RELEASE_RING>> =
+    Array::with_max_entries(CPUS, MMAPABLE);
+
+/// Holds of sleeping locks, by hash of thread and lock; one element where no release is traced.
+#[map]
+pub static HOLDS: Array<HoldSlot> = Array::with_max_entries(1, MMAPABLE);
 
 /// Tasks in a sleeping wait, by hash of the thread id.
 #[map]

@@ -12,6 +12,7 @@ use livelock_common::{ABSENT, CpuState, MAX_DONE, TASK_PROBES, TASK_SLOTS, TaskS
 
 use crate::fold::done;
 use crate::globals;
+use crate::release;
 use crate::spin::Begin;
 use crate::state::{TASKS, claim_word};
 
@@ -215,7 +216,10 @@ pub unsafe fn end(
             (*state).nr_unattributed += 1;
         }
         (*state).nr_completed += 1;
-        release(slot);
+        if ret == 0 {
+            release::note(slot, pid, lock_addr, now_ns);
+        }
+        free(slot);
     }
     true
 }
@@ -236,7 +240,7 @@ pub fn spins(pid: u32) -> u32 {
 /// # Safety
 /// `slot` belongs to the current task.
 #[inline(always)]
-pub unsafe fn release(slot: *mut TaskSlot) {
+pub unsafe fn free(slot: *mut TaskSlot) {
     // SAFETY: by contract; `pid` last, because it gives the slot away.
     unsafe {
         core::ptr::write_volatile(&raw mut (*slot).lock_addr, 0);

@@ -12,8 +12,8 @@ use aya::programs::tp_btf::BtfTracePointLink;
 use aya::{Btf, Ebpf};
 use aya_log::EbpfLogger;
 use livelock_common::{
-    CpuState, LockBank, RUNNABLE_SLOTS, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
-    TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
+    CpuState, LockBank, RELEASE_RING, RUNNABLE_SLOTS, ReleaseRecord, SAMPLE_RING, STACK_RING,
+    SampleRecord, StackRecord, TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
 };
 use livelock_core::attempts::{SiteAttempts, Suspect};
 use livelock_core::host::SamplerSource;
@@ -44,6 +44,9 @@ const CONTENTION: [(&str, &str); 2] = [
     ("contention_begin", "lock:contention_begin"),
 ];
 
+/// Level 0 on kernels that have it; after the begins, whose ends it follows.
+const RELEASE: (&str, &str) = ("contended_release", "lock:contended_release");
+
 /// What follows a process tree.
 const FORK: (&str, &str) = ("sched_process_fork", "sched:sched_process_fork");
 
@@ -66,6 +69,7 @@ pub struct Capture {
     waits: Rings<WaitRecord, WAIT_RING>,
     stacks: Rings<StackRecord, STACK_RING>,
     samples: Rings<SampleRecord, SAMPLE_RING>,
+    releases: Rings<ReleaseRecord, RELEASE_RING>,
     sums: Vec<CpuSums>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
@@ -92,6 +96,10 @@ impl Capture {
         for (program, _) in CONTENTION {
             load_tracepoint(&mut ebpf, &btf, program)?;
         }
+        let has_release = config.offsets.has_contended_release;
+        if has_release {
+            load_tracepoint(&mut ebpf, &btf, RELEASE.0)?;
+        }
         if config.tasks == TaskFilter::Tree {
             load_tracepoint(&mut ebpf, &btf, FORK.0)?;
         }
@@ -107,6 +115,7 @@ impl Capture {
         let waits = Rings::new(map(&mut ebpf, "WAITS", nr)?);
         let stacks = Rings::new(map(&mut ebpf, "STACKS", nr)?);
         let samples = Rings::new(map(&mut ebpf, "SAMPLES", nr)?);
+        let releases = Rings::new(map(&mut ebpf, "RELEASES", nr)?);
 
         let (activity, activity_map) = kept_map(&mut ebpf, "ACTIVITY", nr)?;
         let (runnable, runnable_map) = kept_map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?;
@@ -125,6 +134,9 @@ impl Capture {
             fork_link = Some(attach_tracepoint(&mut ebpf, FORK)?);
         }
         let mut tracepoint_links = Vec::new();
+        if has_release {
+            tracepoint_links.push(attach_tracepoint(&mut ebpf, RELEASE)?);
+        }
         for each in CONTENTION {
             tracepoint_links.push(attach_tracepoint(&mut ebpf, each)?);
         }
@@ -137,6 +149,7 @@ impl Capture {
             waits,
             stacks,
             samples,
+            releases,
             sums: vec![CpuSums::default(); nr],
             logger,
             sampler,
@@ -182,6 +195,9 @@ impl Capture {
                 record: Box::new(record),
             });
         });
+        self.releases.drain(quiet, |_, record| {
+            sink.push(RawRecord::Release(record));
+        });
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
@@ -191,6 +207,7 @@ impl Capture {
     /// Closes the window: the tables since the last close, and the state of every CPU now.
     pub fn close_window(&mut self, sink: &mut Vec<RawRecord>) {
         let closed = self.control.flip_bank();
+        let slice_mask = self.control.take_widest_mask();
         for cpu in 0..self.states.len() {
             // A bank that may still be written to keeps its sums for a later window.
             let is_quiet = snapshot::quiesce(&self.states, cpu);
@@ -212,6 +229,9 @@ impl Capture {
                 nr_waits: self.waits.nr_dropped(cpu),
                 nr_stacks: self.stacks.nr_dropped(cpu),
                 nr_samples: self.samples.nr_dropped(cpu),
+                nr_releases: self.releases.nr_dropped(cpu),
+                nr_waits_left_out: self.waits.nr_left_out(cpu),
+                slice_mask,
             };
             sink.push(RawRecord::Cpu {
                 cpu: u32::try_from(cpu).unwrap_or(u32::MAX),
@@ -222,6 +242,8 @@ impl Capture {
             });
         }
         snapshot::open_tasks(&self.tasks, sink);
+        // Again: what ended before the flip is now either in the rings or among the waits left to be folded.
+        self.drain(sink);
         self.level1.snapshot(sink);
         sink.push(RawRecord::RecursionMisses(self.recursion_misses()));
     }

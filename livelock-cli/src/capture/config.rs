@@ -46,6 +46,29 @@ pub struct KernelOffsets {
     pub task_cfs_rq: Option<u32>,
     /// `cfs_rq.rq` and `rq.cpu`.
     pub runqueue: Option<(u32, u32)>,
+    /// Owner words of locks, and of their owners what tells who they are and whether they run.
+    pub owners: OwnerOffsets,
+    /// Whether `lock:contended_release` exists.
+    pub has_contended_release: bool,
+}
+
+/// Where the owner of a sleeping lock stands, and what to read of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnerOffsets {
+    /// `mutex.owner`.
+    pub mutex: Option<u32>,
+    /// `rw_semaphore.owner`.
+    pub rwsem: Option<u32>,
+    /// `rt_mutex_base.owner`.
+    pub rt_mutex: Option<u32>,
+    /// `task_struct.comm`.
+    pub comm: Option<u32>,
+    /// `task_struct.on_cpu`.
+    pub on_cpu: Option<u32>,
+    /// `task_struct.__state`.
+    pub state: Option<u32>,
+    /// Number of its CPU.
+    pub cpu: Option<u32>,
 }
 
 impl KernelOffsets {
@@ -63,6 +86,18 @@ impl KernelOffsets {
             ("TASK_IO_URING", self.task_io_uring),
             ("TASK_NSPROXY", self.task_nsproxy),
             ("TASK_CFS_RQ", self.task_cfs_rq),
+            ("REGS_FIRST_ARG", REGS_FIRST_ARG),
+            ("MUTEX_OWNER", self.owners.mutex),
+            ("RWSEM_OWNER", self.owners.rwsem),
+            ("RT_MUTEX_OWNER", self.owners.rt_mutex),
+            ("TASK_COMM", self.owners.comm),
+            ("TASK_ON_CPU", self.owners.on_cpu),
+            ("TASK_STATE", self.owners.state),
+            ("TASK_CPU", self.owners.cpu),
+            (
+                "HAS_CONTENDED_RELEASE",
+                self.has_contended_release.then_some(1),
+            ),
         ];
         out.extend(
             singles
@@ -92,9 +127,10 @@ impl KernelOffsets {
 }
 
 /// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
-pub const TRACEPOINT_TYPES: [&str; 24] = [
+pub const TRACEPOINT_TYPES: [&str; 25] = [
     "btf_trace_contention_begin",
     "btf_trace_contention_end",
+    "btf_trace_contended_release",
     "btf_trace_softirq_exit",
     "btf_trace_softirq_entry",
     "btf_trace_irq_handler_exit",
@@ -124,6 +160,15 @@ const REGS_IP: Option<u32> = if cfg!(target_arch = "x86_64") {
     Some(128)
 } else if cfg!(target_arch = "aarch64") {
     Some(256)
+} else {
+    None
+};
+
+/// First argument in `bpf_user_pt_regs_t`.
+const REGS_FIRST_ARG: Option<u32> = if cfg!(target_arch = "x86_64") {
+    Some(112)
+} else if cfg!(target_arch = "aarch64") {
+    Some(0)
 } else {
     None
 };

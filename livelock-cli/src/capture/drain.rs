@@ -64,6 +64,14 @@ impl<T: Copy, const N: usize> Rings<T, N> {
         nr_in_fullest
     }
 
+    /// Waits of `cpu` since attach that were not to be streamed.
+    pub(super) fn nr_left_out(&self, cpu: usize) -> u64 {
+        // SAFETY: as above.
+        self.map.get(cpu).map_or(0, |ring| unsafe {
+            read_volatile(&raw const (*ring).nr_left_out)
+        })
+    }
+
     /// Records dropped by the ring of `cpu` since attach.
     pub(super) fn nr_dropped(&self, cpu: usize) -> u64 {
         // SAFETY: as above.

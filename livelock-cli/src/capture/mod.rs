@@ -20,7 +20,9 @@ mod sampler;
 mod snapshot;
 
 pub use attach::Capture;
-pub use config::{CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter};
+pub use config::{
+    CaptureConfig, KernelOffsets, OwnerOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter,
+};
 pub use declared::{DeclaredProbes, ProbeSite};
 pub use error::CaptureError;
 pub use members::Members;

@@ -34,14 +34,17 @@ pub fn probe_programs(
 ) -> Result<Vec<ProgramProbe>, CaptureError> {
     let (mut ebpf, btf, _) = load_object(offsets, types, TaskFilter::All, WaitFilter::default())?;
     let mut probes = Vec::new();
-    for (program, hook) in [
+    let release = ("contended_release", "tp_btf lock:contended_release");
+    let always = [
         ("contention_begin", "tp_btf lock:contention_begin"),
         ("contention_end", "tp_btf lock:contention_end"),
         (
             "sched_process_fork",
             "tp_btf sched:sched_process_fork, for --pid",
         ),
-    ] {
+    ];
+    let releases = offsets.has_contended_release.then_some(release);
+    for (program, hook) in always.into_iter().chain(releases) {
         let tracepoint: &mut BtfTracePoint = ebpf
             .program_mut(program)
             .and_then(|p| p.try_into().ok())

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use livelock_common::{CpuState, MAX_NEST, lost};
 use livelock_core::event::{
-    CpuCounters, DetailLossCause, Event, InFlightWait, LossCause, UnfoldedWait,
+    CpuCounters, DetailLossCause, Event, InFlightWait, LossCause, UnfoldedWait, WaitEvent,
 };
 use livelock_core::ids::{CpuId, LockAddr, MonotonicNs, Pid, Tgid};
 
+use super::streamed::wait;
 use super::{DecodeError, kind, stack_id};
 use crate::raw::RingDrops;
 
@@ -56,11 +57,24 @@ pub(super) fn decode(
     open_spins(snapshot.cpu, state, depth, at, sink);
     for slot in state.slots.iter().take(high).skip(depth) {
         let wait_ns = slot.end_ns.saturating_sub(slot.begin_ns);
+        let spin_ns = wait_ns.saturating_sub(slot.nested_ns);
         sink.push(Event::Unfolded(UnfoldedWait {
             lock: LockAddr(slot.lock_addr),
             kind: kind(slot.flags),
             cpu,
-            spin_ns: wait_ns.saturating_sub(slot.nested_ns),
+            spin_ns,
+            wait: Some(WaitEvent {
+                lock: LockAddr(slot.lock_addr),
+                kind: kind(slot.flags),
+                begin: MonotonicNs(slot.begin_ns),
+                end: MonotonicNs(slot.end_ns),
+                spin_ns,
+                pid: Pid(slot.pid),
+                tgid: Tgid(slot.tgid),
+                cpu,
+                stack: stack_id(snapshot.cpu, slot.stack_id),
+                acquired: true,
+            }),
         }));
     }
     for record in state.done.iter().take(state.nr_done as usize) {
@@ -69,6 +83,7 @@ pub(super) fn decode(
             kind: kind(record.flags),
             cpu,
             spin_ns: record.spin_ns,
+            wait: wait(record).ok(),
         }));
     }
     Ok(())
@@ -111,6 +126,10 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
         (DetailLossCause::WaitRingFull, snapshot.dropped.nr_waits),
         (DetailLossCause::StackRingFull, snapshot.dropped.nr_stacks),
         (DetailLossCause::SampleRingFull, snapshot.dropped.nr_samples),
+        (
+            DetailLossCause::ReleaseRingFull,
+            snapshot.dropped.nr_releases,
+        ),
         (DetailLossCause::StackFailed, state.nr_stack_failed),
         (DetailLossCause::LockTableFull, snapshot.nr_table_overflow),
         (DetailLossCause::FoldBacklog, state.nr_unattributed),
@@ -122,7 +141,8 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
     let nr_runs = state
         .nr_begun
         .saturating_add(state.nr_completed)
-        .saturating_add(nr_outside);
+        .saturating_add(nr_outside)
+        .saturating_add(state.nr_releases);
     let run_ns = state
         .timed_self_ns
         .checked_div(state.nr_timed)
@@ -139,6 +159,8 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
         nr_ticks: state.nr_ticks,
         nr_ticks_in_self: state.nr_ticks_in_self,
         nr_stacks: state.nr_stacks,
+        nr_waits_left_out: Some(snapshot.dropped.nr_waits_left_out),
+        slice_mask: Some(snapshot.dropped.slice_mask),
         self_ns: nr_runs
             .saturating_mul(run_ns)
             .saturating_add(state.stacked_self_ns)

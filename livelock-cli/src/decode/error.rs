@@ -28,6 +28,12 @@ pub enum DecodeError {
         /// What it says.
         kind: u32,
     },
+    /// An owner that this version does not know.
+    #[error("decode owner kind {kind}")]
+    UnknownOwner {
+        /// What it says.
+        kind: u32,
+    },
     /// More open waits than a CPU has slots.
     #[error("decode a CPU with {depth} open waits")]
     TooDeep {

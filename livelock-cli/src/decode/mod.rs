@@ -29,6 +29,7 @@ pub fn decode(raw: &RawRecord, at: MonotonicNs, sink: &mut Vec<Event>) -> Result
         RawRecord::Sample { cpu, record } => {
             sink.push(Event::Sample(streamed::sample(*cpu, record)?));
         }
+        RawRecord::Release(record) => sink.push(Event::Release(streamed::release(record)?)),
         RawRecord::Lock {
             cpu,
             is_overflow,

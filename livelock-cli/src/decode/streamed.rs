@@ -2,9 +2,12 @@
 //!
 //! In: wire records. Out: waits, stacks and samples. Refuses: records that contradict themselves.
 
-use livelock_common::{ABSENT, SampleRecord, StackRecord, WaitRecord, object};
+use livelock_common::{
+    ABSENT, ReleaseRecord, SampleRecord, StackRecord, WaitRecord, object, owner,
+};
 use livelock_core::event::{
-    ObjectKind, ObjectPlace, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
+    LockOwner, ObjectKind, ObjectPlace, OwnerTask, ReleaseEvent, SampleEvent, SampleMode,
+    StackEvent, TaskRef, WaitEvent,
 };
 use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 
@@ -49,6 +52,7 @@ pub(super) fn stack(cpu: u32, record: &StackRecord) -> Result<StackEvent, Decode
         task: task(record.pid, record.tgid, &record.comm),
         cgroup: CgroupId(record.cgroup_id),
         place: place(record.object, record.object_offset)?,
+        owner: lock_owner(record)?,
         frames: frames(&record.frames, record.nr_frames)?,
     })
 }
@@ -67,8 +71,45 @@ pub(super) fn sample(cpu: u32, record: &SampleRecord) -> Result<SampleEvent, Dec
         in_self: record.in_self != 0,
         prio: (record.prio != ABSENT).then_some(record.prio),
         user_ip: (record.user_ip != 0).then_some(CodeAddr(record.user_ip)),
+        first_arg: (record.first_arg != 0).then_some(record.first_arg),
         frames: frames(&record.frames, record.nr_frames)?,
     })
+}
+
+pub(super) fn release(record: &ReleaseRecord) -> Result<ReleaseEvent, DecodeError> {
+    if record.lock_addr == 0 {
+        return Err(DecodeError::NoLock);
+    }
+    if record.released_ns < record.acquired_ns {
+        return Err(DecodeError::EndBeforeBegin {
+            by_ns: record.acquired_ns - record.released_ns,
+        });
+    }
+    Ok(ReleaseEvent {
+        lock: LockAddr(record.lock_addr),
+        acquired: MonotonicNs(record.acquired_ns),
+        released: MonotonicNs(record.released_ns),
+        pid: Pid(record.pid),
+        tgid: Tgid(record.tgid),
+        cpu: CpuId(record.cpu),
+        stack: stack_id(record.stack_cpu, record.stack_id),
+    })
+}
+
+fn lock_owner(record: &StackRecord) -> Result<Option<LockOwner>, DecodeError> {
+    let known = |word: u32| (word != ABSENT).then_some(word);
+    Ok(Some(match record.owner {
+        owner::UNKNOWN => return Ok(None),
+        owner::NOBODY => LockOwner::Nobody,
+        owner::READERS => LockOwner::Readers,
+        owner::TASK => LockOwner::Task(OwnerTask {
+            task: task(record.owner_pid, record.owner_tgid, &record.owner_comm),
+            is_on_cpu: known(record.owner_on_cpu).map(|on_cpu| on_cpu != 0),
+            wants_to_run: known(record.owner_state).map(|state| state == 0),
+            cpu: known(record.owner_cpu).map(CpuId),
+        }),
+        kind => return Err(DecodeError::UnknownOwner { kind }),
+    }))
 }
 
 fn place(object: u32, offset_bytes: u32) -> Result<Option<ObjectPlace>, DecodeError> {

@@ -77,8 +77,8 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
     if !facts.has_contended_release {
         spots.push(spot(
             "no-contended-release",
-            "the release of a lock is not traced: holders are told from who acquired last",
-            "right on a saturated lock, an upper bound elsewhere; kernels from 7.2 on trace it",
+            "the release of a lock is not traced: hold times are upper bounds, and holders of spinlocks are told from who acquired last",
+            "right on a saturated lock, and hold times are never told too short; kernels from 7.2 on trace it",
         ));
     }
     if facts.idle_by_clock != Some(true) {

@@ -323,7 +323,11 @@ fn spinlock_tracing(survey: &Survey) -> Check {
 
 fn contended_release(survey: &Survey) -> Check {
     let has = survey.facts.has_contended_release;
-    let found = if has { "in BTF" } else { "not in this kernel" };
+    let found = if has {
+        "in BTF, told of sleeping locks"
+    } else {
+        "not in this kernel"
+    };
     let state = ok_or(has, CheckState::Degraded);
     Check::new(
         CheckId::ContendedRelease,
@@ -332,7 +336,7 @@ fn contended_release(survey: &Survey) -> Check {
         found,
     )
     .or(
-        "holders are told from who acquired last; hold times are upper bounds",
+        "holders of spinlocks are told from who acquired last; hold times are upper bounds",
         "",
     )
 }

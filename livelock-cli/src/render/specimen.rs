@@ -6,7 +6,7 @@ use livelock_core::declared::{DeclaredProgress, DeclaredState};
 use livelock_core::event::LockKind;
 use livelock_core::filter::Filter;
 use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
-use livelock_core::ids::{CpuId, Pid};
+use livelock_core::ids::{CpuId, Pid, Tgid};
 use livelock_core::probes::ProbeGroup;
 use livelock_core::scope::Scope;
 use livelock_core::topology::Distance;
@@ -37,8 +37,45 @@ fn side(share_pct: f64, pid: u32, stack: &[&str]) -> LockSide {
         stack: stack.iter().map(|&frame| frame.to_owned()).collect(),
         comm: Some("wor\u{1b}[31mker".to_owned()),
         pid: Some(Pid(pid)),
+        tgid: Some(Tgid(pid)),
         cgroup: Some("/system.slice/a-service-with-a-long-name.service/workers".to_owned()),
+        container_id: None,
+        pod_uid: None,
         nr_samples: 412,
+        known_by: Vec::new(),
+        confidence: None,
+        doing: None,
+        not_running: None,
+    }
+}
+
+/// In a pod, with all that may be known of a holder.
+fn holder() -> LockSide {
+    let known = |source, nr, share_pct| KnownBy {
+        source,
+        nr,
+        share_pct,
+    };
+    LockSide {
+        cgroup: Some("/kubepods/burstable/pod0b5e0c57/4f2d1c3b5a69788796".to_owned()),
+        container_id: Some("4f2d1c3b5a69788796a5b4c3d2e1f00f".to_owned()),
+        pod_uid: Some("0b5e0c57-6f4d-4a8e-9d5f-1c2b3a4d5e6f".to_owned()),
+        known_by: vec![
+            known(HolderSource::SampledOnCpu, 61, 12.9),
+            known(HolderSource::LastAcquirer, 412, 87.1),
+        ],
+        confidence: Some(Confidence::High),
+        doing: Some("filp_flush".to_owned()),
+        not_running: Some(NotRunning {
+            why: Hindrance::Softirq,
+            share_pct: 23.0,
+            instead: Some("net_rx_action".to_owned()),
+        }),
+        ..side(
+            64.0,
+            4712,
+            &["close_fd+0x11", "__x64_sys_close+0x9", "do_syscall_64+0x5d"],
+        )
     }
 }
 
@@ -102,6 +139,14 @@ fn lock() -> LockReport {
             p99: 31_000_000,
         }),
         handoffs: Some(handoffs()),
+        hold_ns: Some(HoldTimes {
+            p50: Some(1_200_000),
+            p99: Some(9_800_000),
+            max: None,
+            bound: HoldBound::Upper,
+        }),
+        handover_pct: Some(71.0),
+        unknown_holder_pct: Some(12.4),
         waiters: vec![side(
             97.1,
             4711,
@@ -115,11 +160,7 @@ fn lock() -> LockReport {
             ],
         )],
         holders: vec![
-            side(
-                64.0,
-                4712,
-                &["close_fd+0x11", "__x64_sys_close+0x9", "do_syscall_64+0x5d"],
-            ),
+            holder(),
             side(
                 36.0,
                 4713,
@@ -127,6 +168,42 @@ fn lock() -> LockReport {
             ),
         ],
         cpus: (0..8).map(CpuId).collect(),
+    }
+}
+
+/// Two who want each other's lock.
+fn cycle() -> WaitChain {
+    let link = |lock: &str, addr: &str, pid, kind, nr, wait_ns| ChainLink {
+        lock: lock.to_owned(),
+        addr: addr.to_owned(),
+        held_by: Some(ChainTask {
+            comm: Some("wor\u{1b}[31mker".to_owned()),
+            pid: Pid(pid),
+        }),
+        wants: Some(Want { kind, nr, wait_ns }),
+    };
+    WaitChain {
+        is_cycle: true,
+        wait_ns: 1_900_000_000,
+        oldest_open_ns: Some(410_000_000),
+        links: vec![
+            link(
+                "files_struct.file_lock",
+                "0xffff888101234567",
+                4711,
+                WantKind::Waits,
+                17,
+                1_900_000_000,
+            ),
+            link(
+                "dentry.d_lock",
+                "0xffff888107654321",
+                4713,
+                WantKind::Tries,
+                3,
+                0,
+            ),
+        ],
     }
 }
 
@@ -234,6 +311,7 @@ pub(crate) fn livelock() -> Verdict {
         activity: Some(activity()),
         named_burn_pct: Some(100.0),
         locks: vec![lock()],
+        chains: vec![cycle()],
         evidence: vec![
             evidence("omega", 0.938, "", Some(0.8), "almost all busy time is spent waiting for locks"),
             evidence("user_share", 0.4, "%", Some(5.0), "next to no user code runs"),
@@ -293,6 +371,7 @@ pub(crate) fn healthy() -> Verdict {
         activity: None,
         named_burn_pct: None,
         locks: Vec::new(),
+        chains: Vec::new(),
         evidence: Vec::new(),
         against: Vec::new(),
         ruled_out: Vec::new(),

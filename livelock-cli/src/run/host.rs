@@ -8,7 +8,7 @@ use std::sync::Arc;
 use livelock_core::host::SamplerSource;
 
 use crate::btf::{Btf, BtfError, read_running};
-use crate::capture::{KernelOffsets, TRACEPOINT_TYPES};
+use crate::capture::{KernelOffsets, OwnerOffsets, TRACEPOINT_TYPES};
 use crate::host::{Check, Survey, fatal, requirements, survey};
 use crate::names::SymbolsError;
 
@@ -103,5 +103,17 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
         runqueue: btf
             .member_offset("cfs_rq", "rq")
             .zip(btf.member_offset("rq", "cpu")),
+        owners: OwnerOffsets {
+            mutex: btf.member_offset("mutex", "owner"),
+            rwsem: btf.member_offset("rw_semaphore", "owner"),
+            rt_mutex: btf.member_offset("rt_mutex_base", "owner"),
+            comm: btf.member_offset("task_struct", "comm"),
+            on_cpu: btf.member_offset("task_struct", "on_cpu"),
+            state: btf.member_offset("task_struct", "__state"),
+            cpu: btf
+                .member_offset("task_struct", "thread_info.cpu")
+                .or_else(|| btf.member_offset("task_struct", "cpu")),
+        },
+        has_contended_release: btf.has_tracepoint("contended_release"),
     }
 }

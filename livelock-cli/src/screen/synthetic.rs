@@ -215,6 +215,7 @@ impl Machine {
                 in_self: false,
                 prio: Some(120),
                 user_ip: None,
+                first_arg: None,
                 frames: if is_user(nr) || idles {
                     Vec::new()
                 } else {
@@ -242,6 +243,7 @@ impl Machine {
             task: task(cpu),
             cgroup: CgroupId(1),
             place: None,
+            owner: None,
             frames: frames(cpu),
         }));
         let mut hist = WaitHistogram::default();

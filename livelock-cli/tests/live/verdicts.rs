@@ -22,6 +22,7 @@ const V1: &[&str] = &[
     "/user_pct",
     "/progress",
     "/locks",
+    "/chains",
     "/evidence",
     "/against",
     "/ruled_out",
@@ -50,12 +51,27 @@ const V1_LOCK: &[&str] = &[
     "/nr_in_flight",
     "/oldest_in_flight_ns",
     "/handoff_gap_ns",
+    "/hold_ns",
+    "/handover_pct",
+    "/unknown_holder_pct",
     "/waiters",
     "/holders",
 ];
 
 /// The fields of each of `waiters` and `holders`.
-const V1_SIDE: &[&str] = &["/share_pct", "/stack", "/comm", "/pid", "/cgroup"];
+const V1_SIDE: &[&str] = &[
+    "/share_pct",
+    "/stack",
+    "/comm",
+    "/pid",
+    "/tgid",
+    "/cgroup",
+    "/container_id",
+    "/pod_uid",
+    "/known_by",
+    "/confidence",
+    "/not_running",
+];
 
 /// Status and the exit codes that it may come with.
 const EXIT_CODES: &[(&str, i32)] = &[

@@ -112,6 +112,7 @@ impl Case<'_> {
             evidence,
             accounting: span.accounting.clone(),
             self_cost: self.self_cost(),
+            chains: locks::chains(&span.locks, names),
             named_burn_pct: locks::named_burn_pct(&span.locks, names),
             filter: self.filter.clone(),
             locks: match self.filter.is_empty() {

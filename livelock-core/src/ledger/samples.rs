@@ -146,6 +146,7 @@ mod tests {
             in_self: false,
             prio: None,
             user_ip: None,
+            first_arg: None,
             frames: frames.iter().copied().map(CodeAddr).collect(),
         }
     }
@@ -165,6 +166,7 @@ mod tests {
             in_self: true,
             prio: None,
             user_ip: None,
+            first_arg: None,
             ..sample(9, &[1])
         };
         let idle = vec![sample(0, &[2]), sample(9, &[0, 3]), own];

@@ -1,15 +1,14 @@
 //! From a window to what is kept of its locks.
 //!
-//! In: a window, and the stacks of the windows before. Out: [`LocksTally`]. Refuses: to charge a
-//! holder that nobody saw acquire.
+//! In: a window, and the stacks of the windows before. Out: [`LocksTally`]. Refuses: to tie a stack to a wait for
+//! another lock.
 
-use std::collections::BTreeMap;
-
-use super::holders::gaps;
+use super::charge::charge_holders;
 use super::instance;
+use super::owners;
 use super::stacks::RecentStacks;
 use super::tally::{LockTally, LocksTally};
-use crate::event::{InFlightWait, LockKind, WaitEvent};
+use crate::event::LockKind;
 use crate::ids::{LockAddr, StackId};
 use crate::window::Window;
 
@@ -23,14 +22,17 @@ pub fn digest(window: &Window, recent: &mut RecentStacks, min_wait_ns: Option<u6
             .iter()
             .map(|lock| (lock.lock, LockTally::of_window(lock)))
             .collect(),
+        ..LocksTally::default()
     };
     recent.keep(&window.stacks);
+    let ran = owners::ran(&window.samples);
     for stack in &window.stacks {
         let lock = entry(&mut tally, stack.lock, stack.kind);
         lock.waiters.update(&stack.frames, |path| {
             path.sample(stack);
             path.untied_weight += i64::from(stack.weight);
         });
+        lock.word_owners.see(stack, &ran);
         if let Some(place) = stack.place {
             *lock.places.entry(place).or_default() += u64::from(stack.weight);
             instance::count(&mut lock.owners, place, stack);
@@ -125,71 +127,12 @@ fn tie_long(
         });
 }
 
-fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &mut RecentStacks) {
-    let mut by_lock: BTreeMap<LockAddr, Vec<&WaitEvent>> = BTreeMap::new();
-    for wait in &window.waits {
-        by_lock.entry(wait.lock).or_default().push(wait);
-    }
-    for (lock, mine) in &mut tally.by_lock {
-        let Some(lock) = *lock else { continue };
-        let waits = by_lock.remove(&lock).unwrap_or_default();
-        let complete = waits.len() as u64 == mine.nr_waits;
-        for gap in gaps(&waits, complete) {
-            mine.gaps.record(gap.gap_ns);
-            mine.handoffs.record(&gap);
-            charge(mine, gap.holder, gap.gap_ns, recent);
-        }
-        let last = waits.iter().rev().find(|wait| wait.acquired).copied();
-        follow_last(mine, lock, last.filter(|_| complete), window, recent);
-    }
-}
-
-/// Charges the time since the last acquisition to who made it, if somebody has waited ever since: the
-/// holder of a lock that is never handed on.
-fn follow_last(
-    mine: &mut LockTally,
-    lock: LockAddr,
-    last: Option<&WaitEvent>,
-    window: &Window,
-    recent: &mut RecentStacks,
-) {
-    if let Some(last) = last {
-        recent.last_acquirers.insert(lock, last.clone());
-    } else if mine.nr_waits > 0 {
-        // Somebody acquired it since, and was not streamed.
-        recent.last_acquirers.remove(&lock);
-    }
-    let Some(holder) = recent.last_acquirers.get(&lock).cloned() else {
-        return;
-    };
-    let is_waited_for =
-        |wait: &InFlightWait| wait.lock == lock && wait.spinning && wait.begin <= holder.end;
-    if window.in_flight.iter().any(is_waited_for) {
-        let held_ns = window.end.since(holder.end.max(window.begin));
-        charge(mine, &holder, held_ns, recent);
-    }
-}
-
-fn charge(mine: &mut LockTally, holder: &WaitEvent, held_ns: u64, recent: &mut RecentStacks) {
-    let Some(recent) = holder.stack.and_then(|id| recent.get_mut(id)) else {
-        return;
-    };
-    let stack = &recent.stack;
-    if stack.lock != holder.lock {
-        return;
-    }
-    mine.holders.update(&stack.frames, |path| {
-        path.sample(stack);
-        let weighted_ns = held_ns.saturating_mul(u64::from(stack.weight));
-        path.tied_ns = path.tied_ns.saturating_add(weighted_ns);
-        path.tied_weight += i64::from(stack.weight);
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, LockTotals, StackEvent, TaskRef};
+    use crate::event::{
+        Event, InFlightWait, LockTotals, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
+    };
     use crate::hist::WaitHistogram;
     use crate::ids::{CgroupId, CodeAddr, CpuId, MonotonicNs, Pid, Tgid};
     use crate::locks::path::Paths;
@@ -218,6 +161,7 @@ mod tests {
             },
             cgroup: CgroupId(1),
             place: None,
+            owner: None,
             frames: vec![CodeAddr(frame)],
         })
     }
@@ -253,9 +197,13 @@ mod tests {
     }
 
     fn totals(nr_waits: u64) -> Event {
+        totals_of(LOCK, nr_waits)
+    }
+
+    fn totals_of(lock: LockAddr, nr_waits: u64) -> Event {
         Event::LockTotals(LockTotals {
             cpu: CpuId(0),
-            lock: Some(LOCK),
+            lock: Some(lock),
             kind: LockKind::Spinlock,
             nr_begun: nr_waits,
             nr_waits,
@@ -322,6 +270,89 @@ mod tests {
             scores(&unstreamed.by_lock[&Some(LOCK)].holders),
             [(0xa, 600.0)]
         );
+    }
+
+    /// Waits of thread `pid` on its own CPU.
+    fn wait_of(pid: u32, lock: LockAddr, begin_ns: u64, end_ns: u64) -> WaitEvent {
+        WaitEvent {
+            lock,
+            kind: LockKind::Spinlock,
+            begin: MonotonicNs(begin_ns),
+            end: MonotonicNs(end_ns),
+            spin_ns: end_ns - begin_ns,
+            pid: Pid(pid),
+            tgid: Tgid(pid),
+            cpu: CpuId(pid),
+            stack: None,
+            acquired: true,
+        }
+    }
+
+    #[test]
+    fn who_waits_with_a_lock_held_is_a_link() {
+        let other = LockAddr(0x20);
+        // 1 has LOCK from 10 to 80 us at most, while 2 waits for it, and wants the other one from 20 to 30 us, just before the
+        // lock passes on, and afterwards.
+        let held = digests(vec![vec![
+            totals(2),
+            totals_of(other, 3),
+            Event::Wait(wait_of(1, LOCK, 0, 10_000)),
+            Event::Wait(wait_of(2, LOCK, 5_000, 80_000)),
+            Event::Wait(wait_of(1, other, 20_000, 30_000)),
+            Event::Wait(wait_of(1, other, 79_000, 81_000)),
+            Event::Wait(wait_of(1, other, 85_000, 90_000)),
+        ]]);
+        let links: Vec<_> = held.links.iter().collect();
+        assert_eq!(links.len(), 1);
+        let (pair, link) = links[0];
+        assert_eq!(*pair, (LOCK, other));
+        assert_eq!((link.nr_waits, link.wait_ns), (1, 10_000));
+    }
+
+    #[test]
+    fn a_sample_inside_a_hold_is_the_holders() {
+        let sample = |at_ns: u64, pid: u32, first_arg| {
+            Event::Sample(SampleEvent {
+                cpu: CpuId(1),
+                taken: MonotonicNs(at_ns),
+                task: TaskRef {
+                    pid: Pid(pid),
+                    tgid: Tgid(pid),
+                    comm: None,
+                },
+                mode: SampleMode::Kernel,
+                in_traced_spin: false,
+                in_self: false,
+                prio: None,
+                user_ip: None,
+                first_arg,
+                frames: vec![CodeAddr(0x99)],
+            })
+        };
+        let other = LockAddr(0x20);
+        let held = digests(vec![vec![
+            totals(2),
+            totals_of(other, 1),
+            Event::Wait(wait_of(1, LOCK, 0, 10_000)),
+            Event::Wait(wait_of(2, LOCK, 5_000, 80_000)),
+            Event::Wait(wait_of(3, other, 0, 90_000)),
+            // Before, inside, inside with another known lock for an argument, and of another task, who shows that it is over.
+            sample(9_000, 1, None),
+            sample(20_000, 1, None),
+            sample(30_000, 1, Some(other.0)),
+            sample(50_000, 7, None),
+            sample(60_000, 1, None),
+        ]]);
+        let inside = &held.by_lock[&Some(LOCK)].inside;
+        let nr: Vec<_> = inside
+            .scores()
+            .map(|(_, path, _)| path.nr_samples)
+            .collect();
+        assert_eq!(nr, [2]);
+        let links: Vec<_> = held.links.iter().collect();
+        assert_eq!(links.len(), 1);
+        assert_eq!(*links[0].0, (LOCK, other));
+        assert_eq!(links[0].1.sampled_at[&CodeAddr(0x99)], 1);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct FlamePath {
 
 /// Frame of time whose path was not sampled.
 const UNSEEN: &str = "[path not seen]";
+/// Frame of time in which nobody knows who held.
+const UNKNOWN: &str = "[holder not seen]";
 
 /// Both sides of a lock sum up to the time that was waited for it, by the shares of the sampled paths.
 #[must_use]
@@ -43,6 +45,17 @@ pub fn flame(locks: &LocksTally, side: FlameSide, names: &dyn Names) -> Vec<Flam
             FlameSide::Waiters => &tally.waiters,
             FlameSide::Holders => &tally.holders,
         };
+        let unknown_ns = match side {
+            FlameSide::Waiters => 0,
+            FlameSide::Holders => tally.unknown_of_ns(waited_ns),
+        };
+        if unknown_ns > 0 {
+            all.push(FlamePath {
+                frames: vec![root.clone(), UNKNOWN.to_owned()],
+                time_ns: unknown_ns,
+            });
+        }
+        let waited_ns = waited_ns - unknown_ns;
         let total: f64 = paths.scores().map(|(_, _, score)| score).sum();
         if total <= 0.0 {
             all.push(FlamePath {

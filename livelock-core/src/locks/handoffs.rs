@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::holders::Gap;
+use super::holders::Hold;
 use crate::event::LockKind;
 use crate::ids::CpuId;
 use crate::thresholds::{
@@ -38,13 +38,13 @@ pub(super) struct HandoffTally {
 }
 
 impl HandoffTally {
-    /// Counts the hand-off that `gap` ended with.
-    pub(super) fn record(&mut self, gap: &Gap<'_>) {
+    /// Counts the hand-off that followed `hold`.
+    pub(super) fn record(&mut self, hold: &Hold<'_>) {
         let pair = Pair {
             nr: 1,
-            gap_ns: gap.gap_ns,
+            gap_ns: hold.gap_ns(),
         };
-        self.add((gap.holder.cpu, gap.to), pair);
+        self.add((hold.holder.cpu, hold.to), pair);
     }
 
     /// Adds `other`.

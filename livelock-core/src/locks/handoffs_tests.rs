@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::holders::gaps;
+use super::super::holders::{Streamed, chain};
+use super::super::signs::Signs;
 use super::*;
 use crate::event::WaitEvent;
 use crate::ids::{LockAddr, MonotonicNs, Pid, Tgid};
@@ -56,8 +57,9 @@ fn tally(cpus: &[u32], gap_ns: u64) -> HandoffTally {
         .collect();
     let waits: Vec<_> = waits.iter().collect();
     let mut tally = HandoffTally::default();
-    for gap in gaps(&waits, true) {
-        tally.record(&gap);
+    let signs = Signs::default();
+    for hold in &chain(&waits, &signs, Streamed::All).holds {
+        tally.record(hold);
     }
     tally
 }

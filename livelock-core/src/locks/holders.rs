@@ -1,97 +1,137 @@
-//! The last-acquirer chain: who held a saturated lock.
+//! The last-acquirer chain: who held a lock, and for how long at most.
 //!
-//! In: the streamed waits of one lock. Out: gaps between acquisitions, each charged to the one who
-//! acquired last. Refuses: gaps in which the lock may have been free, or that span moments in which
-//! waits were not streamed.
+//! In: the acquisitions of one lock and the signs of release. Out: holds, each from its acquisition to the next one or to the
+//! first sign that it was over. Refuses: to charge a holder where the lock may have been free or in other hands, and a bound
+//! for a hold whose end may lie in moments in which waits were not streamed.
+//!
+//! The time from one acquisition to the next is hold plus hand-over, and on a host that is overcommitted the hand-over (the next
+//! in line is not running) may be a hundred times the hold. So whoever comes back, wanting the same lock again or seen where
+//! nobody goes with a lock held, is charged until then and no longer.
 
-use crate::event::WaitEvent;
-use crate::ids::CpuId;
+use std::collections::BTreeSet;
+
+use super::signs::Signs;
+use crate::event::{LockKind, WaitEvent};
+use crate::ids::{CpuId, MonotonicNs};
 use crate::thresholds::SLICE_SHIFT;
 
-/// Time from one acquisition to the next while somebody waited: hold plus hand-over.
+/// One acquisition and what followed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gap<'a> {
-    /// Who acquired at its start.
+pub(super) struct Hold<'a> {
+    /// Who acquired.
     pub(super) holder: &'a WaitEvent,
-    /// CPU of the acquisition at its end.
+    /// When it was over at the latest.
+    pub(super) until: MonotonicNs,
+    /// CPU of the next acquisition.
     pub(super) to: CpuId,
-    /// Length.
-    pub(super) gap_ns: u64,
+    /// When that was.
+    pub(super) next: MonotonicNs,
+    /// When the next one began to wait.
+    pub(super) next_began: MonotonicNs,
+    /// Whether `until` is the traced release.
+    pub(super) is_exact: bool,
 }
 
-/// The gaps of one lock. `waits` by end; `complete`: all of the lock's waits are among them.
-pub(super) fn gaps<'a>(waits: &[&'a WaitEvent], complete: bool) -> Vec<Gap<'a>> {
-    let acquired: Vec<&'a WaitEvent> = waits.iter().copied().filter(|w| w.acquired).collect();
-    acquired
-        .windows(2)
-        .filter_map(|pair| {
-            let &[holder, next] = pair else { return None };
-            let same_slice = holder.end.0 >> SLICE_SHIFT == next.end.0 >> SLICE_SHIFT;
-            // A next one that began to wait later may have found the lock taken by somebody who never
-            // waited, and so never was seen.
-            let saturated = next.begin <= holder.end;
-            (saturated && (complete || same_slice)).then(|| Gap {
-                holder,
-                to: next.cpu,
-                gap_ns: next.end.since(holder.end),
-            })
-        })
-        .collect()
+impl Hold<'_> {
+    /// Upper bound of the hold.
+    pub(super) const fn held_ns(&self) -> u64 {
+        self.until.since(self.holder.end)
+    }
+
+    /// Hold and hand-over.
+    pub(super) const fn gap_ns(&self) -> u64 {
+        self.next.since(self.holder.end)
+    }
+
+    /// Whether the next one waited from the acquisition on: the lock was never free. One that began to wait later may
+    /// have found it taken by somebody who never waited, and so never was seen.
+    pub(super) fn is_saturated(&self) -> bool {
+        self.next_began <= self.holder.end
+    }
+
+    /// Whether somebody who was never seen to acquire had it before the next one.
+    pub(super) fn has_unseen(&self) -> bool {
+        self.until <= self.next_began && !self.is_saturated()
+    }
+}
+
+/// Whether at most one task at a time has a lock of this kind.
+pub(super) const fn is_exclusive(kind: LockKind) -> bool {
+    matches!(
+        kind,
+        LockKind::Spinlock | LockKind::Mutex | LockKind::Rtmutex
+    )
+}
+
+/// Which waits of a window were streamed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Streamed<'a> {
+    /// All of this lock.
+    All,
+    /// Those that ended in these slices of time, and some more.
+    Slices(&'a BTreeSet<u64>),
+}
+
+/// The slice of time that `at` lies in.
+pub(super) const fn slice(at: MonotonicNs) -> u64 {
+    at.0 >> SLICE_SHIFT
+}
+
+/// What the acquisitions of one lock tell.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Chain<'a> {
+    /// Holds that somebody acquired after.
+    pub(super) holds: Vec<Hold<'a>>,
+    /// Other holds that were seen to be over, with the longest that they can have been.
+    pub(super) ended_ns: Vec<u64>,
+    /// Holds, at least, that may have been longer than anything that was seen.
+    pub(super) nr_unbounded: u64,
+}
+
+/// The holds of one lock, with the last acquirer's left out if all waits are known: it may go on. `waits` by end.
+pub(super) fn chain<'a>(
+    waits: &[&'a WaitEvent],
+    signs: &Signs,
+    streamed: Streamed<'_>,
+) -> Chain<'a> {
+    let mut chain = Chain::default();
+    let mut acquired = waits.iter().copied().filter(|w| w.acquired).peekable();
+    while let Some(holder) = acquired.next() {
+        let let_go = signs.let_go(holder);
+        let next = acquired.peek().copied().filter(|next| match streamed {
+            Streamed::All => true,
+            Streamed::Slices(open) => {
+                slice(holder.end) == slice(next.end) && open.contains(&slice(next.end))
+            }
+        });
+        let Some(next) = next else {
+            match (streamed, let_go) {
+                (Streamed::All, _) => {}
+                // Those with a stack are streamed at any time, and alone.
+                (Streamed::Slices(open), _) if !open.contains(&slice(holder.end)) => {}
+                (Streamed::Slices(_), Some(at)) => chain.ended_ns.push(at.since(holder.end)),
+                (Streamed::Slices(_), None) => chain.nr_unbounded += 1,
+            }
+            continue;
+        };
+        let hold = Hold {
+            holder,
+            // Where several share a lock, the next acquisition says nothing of the one before.
+            until: let_go.unwrap_or(next.end).min(next.end),
+            to: next.cpu,
+            next: next.end,
+            next_began: next.begin,
+            // Whoever acquired in between shows that the release is one of a later hold.
+            is_exact: signs.released(holder).is_some_and(|at| at <= next.end),
+        };
+        if hold.has_unseen() {
+            chain.nr_unbounded += 1;
+        }
+        chain.holds.push(hold);
+    }
+    chain
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::LockKind;
-    use crate::ids::{LockAddr, MonotonicNs, Pid, Tgid};
-
-    fn wait(begin_ns: u64, end_ns: u64) -> WaitEvent {
-        WaitEvent {
-            lock: LockAddr(1),
-            kind: LockKind::Spinlock,
-            begin: MonotonicNs(begin_ns),
-            end: MonotonicNs(end_ns),
-            spin_ns: end_ns - begin_ns,
-            pid: Pid(end_ns as u32),
-            tgid: Tgid(1),
-            cpu: CpuId(0),
-            stack: None,
-            acquired: true,
-        }
-    }
-
-    fn lengths(waits: &[WaitEvent], complete: bool) -> Vec<u64> {
-        let waits: Vec<_> = waits.iter().collect();
-        gaps(&waits, complete)
-            .iter()
-            .map(|gap| gap.gap_ns)
-            .collect()
-    }
-
-    #[test]
-    fn gaps_span_slices_only_if_complete() {
-        let waits = [wait(0, 100), wait(50, 300), wait(60, 5 << SLICE_SHIFT)];
-        assert_eq!(lengths(&waits, false), [200]);
-        assert_eq!(lengths(&waits, true), [200, (5 << SLICE_SHIFT) - 300]);
-    }
-
-    #[test]
-    fn a_lock_that_was_free_has_no_holder() {
-        assert_eq!(
-            lengths(&[wait(0, 100), wait(200, 300)], true),
-            Vec::<u64>::new()
-        );
-    }
-
-    #[test]
-    fn who_gave_up_held_nothing() {
-        let gave_up = WaitEvent {
-            acquired: false,
-            ..wait(0, 150)
-        };
-        assert_eq!(
-            lengths(&[wait(0, 100), gave_up, wait(50, 300)], true),
-            [200]
-        );
-    }
-}
+#[path = "holders_tests.rs"]
+mod tests;

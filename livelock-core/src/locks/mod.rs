@@ -3,19 +3,28 @@
 //! In: windows. Out: [`LocksTally`] and, from it, the lock reports of a verdict. Refuses: unbounded
 //! memory; a `watch` runs for days.
 
+mod chains;
+mod charge;
+mod cover;
 mod digest;
 mod flame;
 mod frames;
 mod handoffs;
+mod hold_sides;
 mod holders;
 mod instance;
 mod name;
+mod owners;
 mod path;
 mod report;
+mod sides;
+mod signs;
 mod spans;
 mod stacks;
 mod tally;
+mod witnesses;
 
+pub use chains::chains;
 pub use digest::digest;
 pub use flame::{FlamePath, FlameSide, flame};
 pub use frames::path_function;

@@ -5,12 +5,36 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::StackEvent;
-use crate::ids::{CgroupId, CodeAddr, Pid};
+use crate::event::{SampleEvent, StackEvent, TaskRef};
+use crate::hold_hist::HoldHistogram;
+use crate::ids::{CgroupId, CodeAddr, Pid, Tgid};
 use crate::thresholds::{NR_PATHS_KEPT, NR_TASKS_KEPT};
 
 /// Task as it is told apart on a path.
-pub(super) type Task = (Pid, Option<String>, CgroupId);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Task {
+    pub(super) pid: Pid,
+    pub(super) tgid: Tgid,
+    pub(super) comm: Option<String>,
+    /// `None`: not looked at.
+    pub(super) cgroup: Option<CgroupId>,
+}
+
+impl Task {
+    pub(super) fn new(task: &TaskRef, cgroup: Option<CgroupId>) -> Self {
+        Self {
+            pid: task.pid,
+            tgid: task.tgid,
+            comm: task.comm.clone(),
+            cgroup,
+        }
+    }
+
+    /// The task that was sampled.
+    pub(super) fn of_sample(sample: &SampleEvent) -> Self {
+        Self::new(&sample.task, None)
+    }
+}
 
 /// What of a path is one task's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,15 +63,26 @@ pub(super) struct PathTally {
     pub(super) untied_weight: i64,
     /// Stacks.
     pub(super) nr_samples: u64,
-    /// Tasks.
+    /// Of a holder: those whose release was traced.
+    pub(super) nr_released: u64,
+    /// Of a holder: upper bounds of holds.
+    pub(super) bounds: HoldHistogram,
+    /// Of a holder: time in which it was seen to run meanwhile.
+    pub(super) seen_ns: u64,
+    /// Tasks by weight.
     pub(super) tasks: BTreeMap<Task, TaskShare>,
 }
 
 impl PathTally {
     /// Counts `stack` with `weight` for its task.
     pub(super) fn sample(&mut self, stack: &StackEvent) {
+        let task = Task::new(&stack.task, Some(stack.cgroup));
+        self.count(task, u64::from(stack.weight));
+    }
+
+    /// Counts one observation with `weight` for `task`.
+    pub(super) fn count(&mut self, task: Task, weight: u64) {
         self.nr_samples += 1;
-        let task = (stack.task.pid, stack.task.comm.clone(), stack.cgroup);
         bounded_entry(
             &mut self.tasks,
             &task,
@@ -55,7 +90,7 @@ impl PathTally {
             |share| *share,
             |share| {
                 share.add(TaskShare {
-                    weight: u64::from(stack.weight),
+                    weight,
                     nr_samples: 1,
                 });
             },
@@ -68,6 +103,9 @@ impl PathTally {
         self.tied_weight += other.tied_weight;
         self.untied_weight += other.untied_weight;
         self.nr_samples += other.nr_samples;
+        self.nr_released += other.nr_released;
+        self.bounds.merge(&other.bounds);
+        self.seen_ns = self.seen_ns.saturating_add(other.seen_ns);
         for (task, share) in &other.tasks {
             bounded_entry(
                 &mut self.tasks,
@@ -127,7 +165,7 @@ impl Paths {
 }
 
 /// Changes the entry of `key`; a new one pushes out the lightest if the map is full.
-fn bounded_entry<K: Ord + Clone, V: Default, R: Ord>(
+pub(super) fn bounded_entry<K: Ord + Clone, V: Default, R: Ord>(
     map: &mut BTreeMap<K, V>,
     key: &K,
     nr_kept: usize,

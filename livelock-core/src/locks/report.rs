@@ -2,19 +2,17 @@
 //!
 //! In: tallies, names and a filter. Out: [`LockReport`]s by burn. Refuses: shares of paths that nobody sampled.
 
-use std::collections::BTreeMap;
-
-use super::frames::printed_stack;
 use super::name::name_lock;
-use super::path::{PathTally, Paths, Task, TaskShare};
 use super::tally::{LockTally, LocksTally};
+use super::{hold_sides, sides};
 use crate::filter::Filter;
-use crate::ids::{CodeAddr, LockAddr};
+use crate::holder_report::{HoldBound, HoldTimes};
+use crate::ids::LockAddr;
 use crate::ledger::time::share;
 use crate::names::Names;
-use crate::thresholds::{NR_LOCKS_NAMED, NR_LOCKS_REPORTED, NR_MIN_GAPS, NR_SIDES_REPORTED};
+use crate::thresholds::{NR_LOCKS_NAMED, NR_LOCKS_REPORTED, NR_MIN_GAPS};
 use crate::topology::Topology;
-use crate::verdict::{GapTimes, LockReport, LockSide, WaitTimes};
+use crate::verdict::{GapTimes, LockReport, WaitTimes};
 
 /// What a list of locks is made with.
 #[derive(Clone, Copy)]
@@ -79,8 +77,8 @@ fn report(lock: Option<LockAddr>, tally: &LockTally, of: &Listing<'_>) -> Option
         return None;
     }
     let waiters = match filter.min_wait_ns {
-        Some(_) => sides(&tally.long_waiters, filter, names),
-        None => sides(&tally.waiters, filter, names),
+        Some(_) => sides::waiters(&tally.long_waiters, filter, names),
+        None => sides::waiters(&tally.waiters, filter, names),
     };
     // Of a lock without a stack nobody knows who waits; long waits are known without.
     if waiters.is_empty() && (filter.caller.is_some() || filter.comm.is_some()) {
@@ -98,6 +96,7 @@ fn report(lock: Option<LockAddr>, tally: &LockTally, of: &Listing<'_>) -> Option
         (Some(p50), Some(p99)) if tally.gaps.count() >= NR_MIN_GAPS => Some(GapTimes { p50, p99 }),
         _ => None,
     };
+    let holders = hold_sides::holders(tally, names);
     Some(LockReport {
         name: named.name,
         name_source: named.source,
@@ -116,95 +115,40 @@ fn report(lock: Option<LockAddr>, tally: &LockTally, of: &Listing<'_>) -> Option
         nr_in_flight: tally.nr_in_flight,
         oldest_in_flight_ns: tally.oldest_in_flight_ns,
         handoff_gap_ns,
+        hold_ns: hold_times(tally),
+        handover_pct: share(tally.gap_ns.saturating_sub(tally.held_ns), tally.gap_ns)
+            .map(|part| 100.0 * part),
+        unknown_holder_pct: holders.unknown_pct,
         handoffs: tally.handoffs.report(tally.kind, topology),
         waiters,
         // Whoever holds the lock against the waits that are shown.
-        holders: sides(&tally.holders, &Filter::default(), names),
+        holders: holders.sides,
         cpus: tally.cpus.iter().copied().collect(),
     })
 }
 
-/// Whether the path goes through `function`.
-fn passes(frames: &[CodeAddr], function: &str, names: &dyn Names) -> bool {
-    let is_it = |&frame: &CodeAddr| {
-        let found = names.function(frame);
-        found.is_some_and(|found| found.name == function)
-    };
-    frames.iter().any(is_it)
-}
-
-/// What part of a path the tasks have that pass, and how many of its stacks; `None`: none.
-fn part_of(path: &PathTally, filter: &Filter) -> Option<(f64, u64)> {
-    if filter.comm.is_none() {
-        return Some((1.0, path.nr_samples));
-    }
-    let (mut all, mut passing) = (TaskShare::default(), TaskShare::default());
-    for ((_, comm, _), share) in &path.tasks {
-        all.add(*share);
-        if filter.has_comm(comm.as_deref()) {
-            passing.add(*share);
-        }
-    }
-    let part = share(passing.weight, all.weight)?;
-    (part > 0.0).then_some((part, passing.nr_samples))
-}
-
-#[derive(Default)]
-struct Side {
-    score: f64,
-    nr_samples: u64,
-    tasks: BTreeMap<Task, TaskShare>,
-}
-
-/// Paths by their printed stack: addresses that differ only in the frames trimmed off are one path. Shares are of
-/// what `filter` lets pass.
-fn sides(paths: &Paths, filter: &Filter, names: &dyn Names) -> Vec<LockSide> {
-    let mut by_stack: BTreeMap<Vec<String>, Side> = BTreeMap::new();
-    let mut total = 0.0;
-    for (frames, path, score) in paths.scores() {
-        let has_caller = filter
-            .caller
-            .as_ref()
-            .is_none_or(|caller| passes(frames, caller, names));
-        let Some((part, nr_samples)) = part_of(path, filter).filter(|_| has_caller) else {
-            continue;
-        };
-        let score = score * part;
-        let side = by_stack.entry(printed_stack(frames, names)).or_default();
-        side.score += score;
-        side.nr_samples += nr_samples;
-        for (task, share) in &path.tasks {
-            if filter.has_comm(task.1.as_deref()) {
-                side.tasks.entry(task.clone()).or_default().add(*share);
-            }
-        }
-        total += score;
-    }
-    let mut ranked: Vec<_> = by_stack
+/// Exact times, if enough releases were traced; upper bounds otherwise. A percentile among holds that may have been
+/// longer than any that was seen is not known.
+fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
+    // Releases of a sample of moments: the longest hold need not be among them.
+    let has_all = tally.holds.count() >= tally.nr_waits;
+    let bounds = [
+        (&tally.holds, 0, has_all, HoldBound::Exact),
+        (
+            &tally.holds_at_most,
+            tally.nr_unbounded,
+            tally.nr_unbounded == 0,
+            HoldBound::Upper,
+        ),
+    ];
+    let (holds, nr_unbounded, has_longest, bound) = bounds
         .into_iter()
-        .filter(|(_, side)| side.score > 0.0)
-        .collect();
-    ranked.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then_with(|| a.0.cmp(&b.0)));
-    ranked
-        .into_iter()
-        .take(NR_SIDES_REPORTED)
-        .map(|(stack, side)| {
-            let task = side
-                .tasks
-                .into_iter()
-                .max_by_key(|(_, share)| share.weight)
-                .map(|(task, _)| task);
-            let cgroup = task
-                .as_ref()
-                .and_then(|(_, _, cgroup)| names.cgroup_path(*cgroup));
-            LockSide {
-                share_pct: 100.0 * side.score / total,
-                stack,
-                comm: task.as_ref().and_then(|(_, comm, _)| comm.clone()),
-                pid: task.as_ref().map(|(pid, _, _)| *pid),
-                cgroup,
-                nr_samples: side.nr_samples,
-            }
-        })
-        .collect()
+        .find(|(holds, ..)| holds.count() >= NR_MIN_GAPS)?;
+    let percentile = |percent| holds.percentile_with_ns(percent, nr_unbounded);
+    Some(HoldTimes {
+        p50: percentile(50.0),
+        p99: percentile(99.0),
+        max: has_longest.then(|| holds.max_ns()),
+        bound,
+    })
 }

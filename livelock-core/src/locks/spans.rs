@@ -3,19 +3,21 @@
 //! In: a window. Out: for each lock that was handed on, who had it from when to when. Refuses: holds in which the lock
 //! may have been free.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::holders::gaps;
+use super::charge::open_slices;
+use super::holders::{Streamed, chain};
+use super::signs::Signs;
 use crate::event::WaitEvent;
 use crate::ids::{LockAddr, MonotonicNs};
 use crate::window::Window;
 
-/// One hold; its end is that of the next acquisition, so that it includes the hand-over.
+/// One hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldSpan<'a> {
     /// The wait that ended with the acquisition.
     pub holder: &'a WaitEvent,
-    /// When the next in line acquired it.
+    /// When it was let go, as far as that was traced or seen; else when the next in line acquired it.
     pub until: MonotonicNs,
 }
 
@@ -31,14 +33,32 @@ pub fn hold_spans(window: &Window) -> BTreeMap<LockAddr, Vec<HoldSpan<'_>>> {
         .iter()
         .filter_map(|lock| Some((lock.lock?, lock.nr_waits)))
         .collect();
+    let locks: BTreeSet<LockAddr> = by_lock.keys().copied().collect();
+    let signs = Signs::new(
+        window.waits.iter(),
+        &window.in_flight,
+        &window.samples,
+        &locks,
+    )
+    .with_releases(&window.releases);
+    let open_slices = open_slices(window.waits.iter(), window);
+    let has_all = window.has_all_waits();
     by_lock
         .into_iter()
         .map(|(lock, waits)| {
-            let is_complete = nr_waits.get(&lock) == Some(&(waits.len() as u64));
-            let spans = gaps(&waits, is_complete).into_iter().map(|gap| HoldSpan {
-                holder: gap.holder,
-                until: MonotonicNs(gap.holder.end.0 + gap.gap_ns),
-            });
+            let is_counted = || nr_waits.get(&lock) == Some(&(waits.len() as u64));
+            let streamed = match has_all.unwrap_or_else(is_counted) {
+                true => Streamed::All,
+                false => Streamed::Slices(&open_slices),
+            };
+            let spans = chain(&waits, &signs, streamed)
+                .holds
+                .into_iter()
+                .filter(|hold| hold.is_saturated())
+                .map(|hold| HoldSpan {
+                    holder: hold.holder,
+                    until: hold.until,
+                });
             (lock, spans.collect())
         })
         .collect()

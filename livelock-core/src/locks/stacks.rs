@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{InFlightWait, StackEvent, WaitEvent};
-use crate::ids::{LockAddr, StackId};
+use crate::ids::{LockAddr, MonotonicNs, StackId};
 use crate::thresholds::NR_STACKS_KEPT;
 
 /// A stack and whether a wait was tied to it.
@@ -18,12 +18,25 @@ pub(super) struct RecentStack {
     pub(super) long_tied: bool,
 }
 
+/// Who acquired a lock last.
+#[derive(Clone, Debug)]
+pub(super) struct LastAcquirer {
+    /// The wait that ended with it.
+    pub(super) wait: WaitEvent,
+    /// When it was seen to have let go.
+    pub(super) let_go: Option<MonotonicNs>,
+}
+
 /// The stacks of the recent windows.
 #[derive(Clone, Debug, Default)]
 pub struct RecentStacks {
     by_id: BTreeMap<StackId, RecentStack>,
     /// Who acquired last, of locks that are still waited for.
-    pub(super) last_acquirers: BTreeMap<LockAddr, WaitEvent>,
+    pub(super) last_acquirers: BTreeMap<LockAddr, LastAcquirer>,
+    /// Waits that ended after the window with which they were streamed.
+    pub(super) early: Vec<WaitEvent>,
+    /// Until when all waits were told; `None` if that is not known.
+    pub(super) told_until: Option<MonotonicNs>,
 }
 
 impl RecentStacks {
@@ -53,7 +66,10 @@ impl RecentStacks {
         if nr_over == 0 {
             return;
         }
-        let holding = self.last_acquirers.values().filter_map(|wait| wait.stack);
+        let holding = self
+            .last_acquirers
+            .values()
+            .filter_map(|last| last.wait.stack);
         let open: BTreeSet<StackId> = open
             .iter()
             .filter_map(|wait| wait.stack)
@@ -76,7 +92,7 @@ impl RecentStacks {
 mod tests {
     use super::*;
     use crate::event::{LockKind, TaskRef};
-    use crate::ids::{CgroupId, CpuId, MonotonicNs, Pid, Tgid};
+    use crate::ids::{CgroupId, CpuId, Pid, Tgid};
 
     fn id(number: u32) -> StackId {
         StackId {
@@ -103,6 +119,7 @@ mod tests {
                 },
                 cgroup: CgroupId(1),
                 place: None,
+                owner: None,
                 frames: Vec::new(),
             })
             .collect();

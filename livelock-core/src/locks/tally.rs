@@ -5,13 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::chains::{Links, commonest};
 use super::handoffs::HandoffTally;
 use super::instance::{self, Owners};
+use super::owners::WordOwners;
 use super::path::Paths;
 use crate::event::{LockKind, ObjectPlace};
 use crate::hist::WaitHistogram;
+use crate::hold_hist::HoldHistogram;
+use crate::holder_report::ChainTask;
 use crate::ids::{CpuId, LockAddr};
-use crate::thresholds::NR_LOCKS_KEPT;
+use crate::thresholds::{NR_LOCKS_KEPT, SLOW_HANDOVER_SHARE};
 use crate::window::LockWindow;
 
 /// One lock.
@@ -31,7 +35,29 @@ pub struct LockTally {
     /// Waits that lasted as long as somebody asked for; empty if nobody did.
     pub(super) long_waiters: Paths,
     pub(super) holders: Paths,
+    /// Kernel code that holders were sampled in while they held.
+    pub(super) inside: Paths,
+    /// Kernel code that was sampled while it was waited for and nobody was known to have it.
+    pub(super) suspects: Paths,
+    /// The same where nobody else can have had it.
+    pub(super) alone: Paths,
     pub(super) gaps: WaitHistogram,
+    /// Holds whose release was traced.
+    pub(super) holds: HoldHistogram,
+    /// Who had it by its owner word when somebody began to wait.
+    pub(super) word_owners: WordOwners,
+    /// Upper bounds of holds.
+    pub(super) holds_at_most: HoldHistogram,
+    /// Holds, at least, that may have been longer than any of them.
+    pub(super) nr_unbounded: u64,
+    /// Time that somebody who is known had the lock, or it was on its way, while others waited.
+    pub(super) gap_ns: u64,
+    /// Part of it before the holder had let go.
+    pub(super) held_ns: u64,
+    /// Time that somebody waited for it.
+    pub(super) waited_ns: u64,
+    /// Part of it in which nobody who had waited is known to have had it.
+    pub(super) unseen_ns: u64,
     pub(super) handoffs: HandoffTally,
     pub(super) places: BTreeMap<ObjectPlace, u64>,
     pub(super) owners: Owners,
@@ -53,7 +79,18 @@ impl LockTally {
             waiters: Paths::default(),
             long_waiters: Paths::default(),
             holders: Paths::default(),
+            inside: Paths::default(),
+            suspects: Paths::default(),
+            alone: Paths::default(),
             gaps: WaitHistogram::default(),
+            holds: HoldHistogram::default(),
+            word_owners: WordOwners::default(),
+            holds_at_most: HoldHistogram::default(),
+            nr_unbounded: 0,
+            gap_ns: 0,
+            held_ns: 0,
+            waited_ns: 0,
+            unseen_ns: 0,
             handoffs: HandoffTally::default(),
             places: BTreeMap::new(),
             owners: Owners::new(),
@@ -101,6 +138,34 @@ impl LockTally {
             .flatten()
     }
 
+    /// Whether the holder had provably let go in much of the time between acquisitions: CPUs stand still, and until when
+    /// somebody held can be told only roughly.
+    pub(super) fn is_handover_slow(&self) -> bool {
+        let handover_ns = self.gap_ns.saturating_sub(self.held_ns);
+        self.gap_ns > 0 && handover_ns as f64 >= SLOW_HANDOVER_SHARE * self.gap_ns as f64
+    }
+
+    /// What of `time_ns` nobody who had waited is known to have held it for.
+    pub(super) fn unknown_of_ns(&self, time_ns: u64) -> u64 {
+        let held_ns = self.held_ns.saturating_add(self.unseen_ns);
+        if held_ns == 0 {
+            return 0;
+        }
+        let part = self.unseen_ns as f64 / held_ns as f64;
+        ((time_ns as f64 * part) as u64).min(time_ns)
+    }
+
+    /// The task that held it most often, by samples of holders and acquisitions with a stack.
+    pub(super) fn commonest_holder(&self) -> Option<ChainTask> {
+        let mut tasks = BTreeMap::new();
+        for (_, path, _) in self.holders.scores().chain(self.inside.scores()) {
+            for (task, nr) in &path.tasks {
+                *tasks.entry(task.clone()).or_default() += nr.weight;
+            }
+        }
+        commonest(&tasks)
+    }
+
     pub(super) const fn rank(&self) -> (u64, u64, u64) {
         (self.spin_ns, self.wait_ns, self.nr_in_flight)
     }
@@ -126,7 +191,18 @@ impl LockTally {
         self.waiters.merge(&later.waiters);
         self.long_waiters.merge(&later.long_waiters);
         self.holders.merge(&later.holders);
+        self.inside.merge(&later.inside);
+        self.suspects.merge(&later.suspects);
+        self.alone.merge(&later.alone);
         self.gaps.merge(&later.gaps);
+        self.holds.merge(&later.holds);
+        self.word_owners.merge(&later.word_owners);
+        self.holds_at_most.merge(&later.holds_at_most);
+        self.gap_ns = self.gap_ns.saturating_add(later.gap_ns);
+        self.held_ns = self.held_ns.saturating_add(later.held_ns);
+        self.nr_unbounded += later.nr_unbounded;
+        self.waited_ns = self.waited_ns.saturating_add(later.waited_ns);
+        self.unseen_ns = self.unseen_ns.saturating_add(later.unseen_ns);
         self.handoffs.merge(&later.handoffs);
         for (place, nr) in &later.places {
             *self.places.entry(*place).or_default() += nr;
@@ -141,11 +217,14 @@ impl LockTally {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocksTally {
     pub(super) by_lock: BTreeMap<Option<LockAddr>, LockTally>,
+    /// What holders of one lock wanted of others.
+    pub(super) links: Links,
 }
 
 impl LocksTally {
     /// Adds what happened later.
     pub fn merge(&mut self, later: &Self) {
+        self.links.merge(&later.links);
         for (lock, mine) in &mut self.by_lock {
             if !later.by_lock.contains_key(lock) {
                 mine.nr_in_flight = 0;
@@ -229,6 +308,7 @@ mod tests {
             };
             sum.merge(&LocksTally {
                 by_lock: BTreeMap::from([(Some(LockAddr(i + 1)), tally)]),
+                ..LocksTally::default()
             });
         }
         assert!(sum.by_lock.len() <= NR_LOCKS_KEPT);

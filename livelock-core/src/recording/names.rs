@@ -92,6 +92,7 @@ impl NameTable {
                 Event::Sample(sample) => frames.extend(&sample.frames),
                 Event::LockTotals(totals) => locks.extend(totals.lock),
                 Event::Wait(wait) => drop(locks.insert(wait.lock)),
+                Event::Release(release) => drop(locks.insert(release.lock)),
                 Event::InFlight(wait) => drop(locks.insert(wait.lock)),
                 Event::Unfolded(wait) => drop(locks.insert(wait.lock)),
                 _ => {}

@@ -184,6 +184,7 @@ pub const fn carries_over(event: &Event) -> bool {
         | Event::Wait(_)
         | Event::Stack(_)
         | Event::Sample(_)
+        | Event::Release(_)
         | Event::Starved(_) => false,
     }
 }

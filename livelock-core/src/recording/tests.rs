@@ -127,6 +127,7 @@ fn records_come_back_as_they_went() {
                 in_self: false,
                 prio: Some(120),
                 user_ip: Some(CodeAddr(0x4000)),
+                first_arg: None,
                 frames: Vec::new(),
             }),
         ]),

@@ -12,8 +12,8 @@ use crate::accounting;
 use crate::activity::{Activity, HostCounter, HostCounters, StarvedTask};
 use crate::counters::{zip_progress, zip_times};
 use crate::event::{
-    DetailLossCause, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters, SampleEvent,
-    SampleMode, StackEvent, UnfoldedWait, WaitEvent,
+    DetailLossCause, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters, ReleaseEvent,
+    SampleEvent, SampleMode, StackEvent, UnfoldedWait, WaitEvent,
 };
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
 use crate::probes::Probe;
@@ -44,6 +44,7 @@ pub struct WindowBuilder {
     waits: Vec<WaitEvent>,
     stacks: Vec<StackEvent>,
     samples: Vec<SampleEvent>,
+    releases: Vec<ReleaseEvent>,
     starved: Vec<StarvedTask>,
 }
 
@@ -80,6 +81,7 @@ impl WindowBuilder {
             Event::Wait(wait) => self.waits.push(wait),
             Event::Stack(stack) => self.stacks.push(stack),
             Event::Sample(sample) => self.samples.push(sample),
+            Event::Release(release) => self.releases.push(release),
             Event::InFlight(wait) => self.in_flight.push(wait),
             Event::Unfolded(wait) => self.unfolded.push(wait),
             Event::Cpu { cpu, counters } => {
@@ -117,6 +119,7 @@ impl WindowBuilder {
             Event::Wait(wait) => wait.cpu,
             Event::Stack(stack) => stack.id.cpu,
             Event::Sample(sample) => sample.cpu,
+            Event::Release(release) => release.cpu,
             Event::InFlight(wait) => wait.cpu,
             Event::Unfolded(wait) => wait.cpu,
             Event::CpuTimes { cpu, .. } | Event::Activity { cpu, .. } => *cpu,
@@ -148,18 +151,24 @@ impl WindowBuilder {
         let mut waits = std::mem::take(&mut self.waits);
         let mut stacks = std::mem::take(&mut self.stacks);
         let mut samples = std::mem::take(&mut self.samples);
+        let mut releases = std::mem::take(&mut self.releases);
+        releases.sort_by_key(|r| {
+            (
+                r.released, r.lock, r.acquired, r.cpu, r.pid, r.tgid, r.stack,
+            )
+        });
         in_flight.sort_by_key(|w| {
             let rest = (w.spinning, w.kind, w.stack);
             (w.lock, w.begin, w.cpu, w.pid, w.tgid, w.spin_ns, rest)
         });
-        waits.sort_by_key(|w| {
-            let rest = (w.spin_ns, w.acquired, w.kind, w.stack);
-            (w.end, w.lock, w.begin, w.cpu, w.pid, w.tgid, rest)
-        });
+        waits.sort_by_key(wait_order);
         stacks.sort_by(|a, b| {
             (a.id, a.taken, a.lock, a.kind, a.weight, &a.task)
                 .cmp(&(b.id, b.taken, b.lock, b.kind, b.weight, &b.task))
-                .then_with(|| (a.cgroup, a.place, &a.frames).cmp(&(b.cgroup, b.place, &b.frames)))
+                .then_with(|| {
+                    (a.cgroup, a.place, &a.owner, &a.frames)
+                        .cmp(&(b.cgroup, b.place, &b.owner, &b.frames))
+                })
         });
         samples.sort_by(|a, b| {
             let user = |s: &SampleEvent| matches!(s.mode, SampleMode::User);
@@ -169,7 +178,7 @@ impl WindowBuilder {
                 &a.task,
                 user(a),
                 a.in_traced_spin,
-                (a.in_self, a.prio, a.user_ip),
+                (a.in_self, a.prio, a.user_ip, a.first_arg),
                 &a.frames,
             )
                 .cmp(&(
@@ -178,7 +187,7 @@ impl WindowBuilder {
                     &b.task,
                     user(b),
                     b.in_traced_spin,
-                    (b.in_self, b.prio, b.user_ip),
+                    (b.in_self, b.prio, b.user_ip, b.first_arg),
                     &b.frames,
                 ))
         });
@@ -186,6 +195,8 @@ impl WindowBuilder {
         let mut starved = std::mem::take(&mut self.starved);
         starved.sort_by_key(|task| (std::cmp::Reverse(task.age_ns), task.pid));
         let unfolded = std::mem::take(&mut self.unfolded);
+        let mut ended: Vec<WaitEvent> = unfolded.iter().filter_map(|u| u.wait.clone()).collect();
+        ended.sort_by_key(wait_order);
         let open = open_spin(&in_flight, &unfolded);
         let locks = merge_locks(
             std::mem::take(&mut self.totals),
@@ -275,8 +286,10 @@ impl WindowBuilder {
             locks,
             in_flight,
             waits,
+            ended,
             stacks,
             samples,
+            releases,
             progress,
             nr_recursion_misses,
             accounting,
@@ -345,6 +358,14 @@ pub const fn is_of_one_moment(event: &Event) -> bool {
     matches!(
         event,
         Event::Cpu { .. } | Event::InFlight(_) | Event::Unfolded(_)
+    )
+}
+
+/// Streamed waits by end; the rest only makes the order the same however they came.
+fn wait_order(wait: &WaitEvent) -> impl Ord + use<> {
+    let rest = (wait.spin_ns, wait.acquired, wait.kind, wait.stack);
+    (
+        wait.end, wait.lock, wait.begin, wait.cpu, wait.pid, wait.tgid, rest,
     )
 }
 

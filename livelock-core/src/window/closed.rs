@@ -11,8 +11,8 @@ use crate::activity::{Activity, HostCounters, StarvedTask};
 use crate::attempts::SiteAttempts;
 use crate::code::{CodeFacts, CodeSpace};
 use crate::event::{
-    CpuCounters, CpuTimes, InFlightWait, LockKind, OwnProcess, ProgressCounters, SampleEvent,
-    SampleMode, StackEvent, WaitEvent,
+    CpuCounters, CpuTimes, DetailLossCause, InFlightWait, LockKind, OwnProcess, ProgressCounters,
+    ReleaseEvent, SampleEvent, SampleMode, StackEvent, WaitEvent,
 };
 use crate::hist::WaitHistogram;
 use crate::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs};
@@ -78,10 +78,16 @@ pub struct Window {
     pub in_flight: Vec<InFlightWait>,
     /// Streamed waits by end.
     pub waits: Vec<WaitEvent>,
+    /// Waits that were over at the close and will be streamed with a later window.
+    #[serde(default)]
+    pub ended: Vec<WaitEvent>,
     /// Sampled stacks by id.
     pub stacks: Vec<StackEvent>,
     /// Samples by time.
     pub samples: Vec<SampleEvent>,
+    /// Releases by time.
+    #[serde(default)]
+    pub releases: Vec<ReleaseEvent>,
     /// Host counters, differences.
     pub progress: ProgressCounters,
     /// Begins that the kernel skipped in this window; `None`: not counted, or not known to be of the scope.
@@ -137,6 +143,32 @@ impl Window {
         hot.into_iter()
             .map(|(key, (_, space))| (space, key.addr))
             .collect()
+    }
+
+    /// Whether every wait that ended in this window is in `waits` or in `ended`; `None` if that is not told.
+    #[must_use]
+    pub fn has_all_waits(&self) -> Option<bool> {
+        let lost = [DetailLossCause::WaitRingFull, DetailLossCause::FoldBacklog];
+        let mut nr_absent = 0_u64;
+        for counters in self.cpu_counters.values() {
+            let nr_lost = lost
+                .iter()
+                .filter_map(|cause| counters.detail_lost.get(cause));
+            nr_absent = nr_absent
+                .saturating_add(counters.nr_waits_left_out?)
+                .saturating_add(nr_lost.sum());
+        }
+        (!self.cpu_counters.is_empty()).then_some(nr_absent == 0)
+    }
+
+    /// Moments that were not streamed on all CPUs: slices whose number has one of these bits; `None` if that is not told.
+    #[must_use]
+    pub fn slice_mask(&self) -> Option<u64> {
+        let masks = self
+            .cpu_counters
+            .values()
+            .map(|counters| counters.slice_mask);
+        masks.collect::<Option<Vec<u64>>>()?.into_iter().max()
     }
 
     /// CPU time of our own process.

@@ -36,6 +36,7 @@ fn a_snapshot_that_is_taken_again_counts_once() {
         kind: LockKind::Spinlock,
         cpu: CPU,
         spin_ns: 70,
+        wait: None,
     });
     let mut builder = WindowBuilder::new(1);
     builder.fold(cpu(0));
@@ -67,6 +68,7 @@ fn a_wait_over_but_not_folded_burns_in_the_window_in_which_it_ended() {
         kind: LockKind::Spinlock,
         cpu: CPU,
         spin_ns: 70,
+        wait: None,
     }));
     let first = builder.close(MonotonicNs(0), MonotonicNs(100));
     // The table of the second window holds them, with 20 ns of another wait.
@@ -119,6 +121,7 @@ fn our_own_process_is_not_what_the_host_is_busy_with() {
             in_self: false,
             prio: None,
             user_ip: None,
+            first_arg: None,
             frames: Vec::new(),
         })
     };

@@ -45,6 +45,7 @@ fn sample(frames: &[u64]) -> SampleEvent {
         in_self: false,
         prio: None,
         user_ip: None,
+        first_arg: None,
         frames: frames.iter().copied().map(CodeAddr).collect(),
     }
 }

@@ -122,6 +122,7 @@ fn events(load: &Load, second: u64) -> Vec<Event> {
                 in_self: false,
                 prio: None,
                 user_ip: None,
+                first_arg: None,
                 frames: frames.iter().map(|frame| at(frame)).collect(),
             }));
         }

@@ -100,6 +100,7 @@ fn event() -> impl Strategy<Value = Event> {
                 },
                 cgroup: CgroupId(1),
                 place: None,
+                owner: None,
                 frames: frames.into_iter().map(CodeAddr).collect(),
             })
         });
@@ -128,6 +129,7 @@ fn event() -> impl Strategy<Value = Event> {
                 in_self,
                 prio: None,
                 user_ip: None,
+                first_arg: None,
                 frames: Vec::new(),
             })
         });
@@ -240,6 +242,7 @@ proptest! {
                 in_self: false,
                 prio: None,
                 user_ip: None,
+                first_arg: None,
                 frames: if spins { vec![crate::scenario::at("native_queued_spin_lock_slowpath")] } else { Vec::new() },
             }));
         }

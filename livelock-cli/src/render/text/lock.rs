@@ -7,7 +7,7 @@ use std::iter;
 use livelock_core::scope::Scope;
 use livelock_core::verdict::{LockReport, LockSide, NameSource, Verdict};
 
-use super::{Page, handoffs};
+use super::{Page, handoffs, holder};
 use crate::render::Tint;
 use crate::render::filter::filter_text;
 use crate::render::units::{clean, count, cut_end, cut_front, duration};
@@ -134,6 +134,9 @@ fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str, mo
         let (p50, p99) = (duration(gap.p50), duration(gap.p99));
         page.item("     ", &format!("handed on every {p50} (p99 {p99})"));
     }
+    if let Some(held) = holder::held(lock) {
+        page.item("     ", &held);
+    }
     if let Some(seen) = &lock.handoffs {
         handoffs::write(page, seen);
     }
@@ -181,6 +184,14 @@ fn side(title: &str, sides: &[LockSide], width: usize, most: Most) -> Vec<String
         if let Some(cgroup) = side.cgroup.as_ref().filter(|path| *path != "/") {
             let room = width.saturating_sub(4);
             lines.push(format!("    {}", cut_front(&clean(cgroup), room)));
+        }
+        lines.extend(
+            holder::known(side)
+                .iter()
+                .map(|line| cut_end(&format!("    {line}"), width)),
+        );
+        if side.stack.is_empty() {
+            lines.push(cut_end("      its path was not seen", width));
         }
         let frames = side.stack.iter().take(most.frames);
         lines.extend(frames.map(|frame| cut_end(&format!("      {}", clean(frame)), width)));

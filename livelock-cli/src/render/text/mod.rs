@@ -3,8 +3,10 @@
 //! In: a verdict. Out: text whose first three lines say what is wrong, where, and what to do. Refuses: to hide
 //! what speaks against the verdict.
 
+mod chain;
 mod handoffs;
 mod head;
+mod holder;
 mod ledger;
 mod lock;
 mod page;
@@ -25,6 +27,7 @@ pub fn verdict_text(verdict: &Verdict, style: Style) -> String {
     let mut page = Page::new(style);
     head::write(&mut page, verdict);
     lock::write(&mut page, verdict);
+    chain::write(&mut page, verdict);
     ledger::write(&mut page, verdict);
     reasons::write(&mut page, verdict);
     page.finish()

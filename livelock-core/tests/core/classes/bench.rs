@@ -253,6 +253,7 @@ fn samples(second: &Second, end: MonotonicNs, events: &mut Vec<Event>) {
                     in_self: false,
                     prio: Some(place.prio),
                     user_ip: is_user.then_some(first),
+                    first_arg: None,
                     frames,
                 }));
             }

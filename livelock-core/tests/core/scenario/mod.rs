@@ -232,6 +232,7 @@ impl Sim {
                     },
                     cgroup: CgroupId(7),
                     place,
+                    owner: None,
                     frames: frames.map(at).to_vec(),
                 }));
             }
@@ -365,6 +366,7 @@ impl Sim {
                         in_self: false,
                         prio: None,
                         user_ip: None,
+                        first_arg: None,
                         frames: frames.iter().map(|f| at(f)).collect(),
                     }));
                 }

@@ -1,0 +1,99 @@
+//! How long a lock is held, and what is known of its holders.
+//!
+//! Refuses: to call a holder's path what nobody saw.
+
+use livelock_core::verdict::{
+    Confidence, Hindrance, HoldBound, HoldTimes, HolderSource, LockReport, LockSide, NotRunning,
+};
+
+use crate::render::units::{clean, duration};
+
+/// Digits of a container's id, as its runtimes print it.
+const SHORT_ID: usize = 12;
+/// Least share of gaps, or of waits, that is worth a word.
+const MIN_TOLD_PCT: f64 = 10.0;
+
+/// How long it is held, and what else the waiters wait for.
+pub(super) fn held(lock: &LockReport) -> Option<String> {
+    let mut parts: Vec<String> = lock.hold_ns.as_ref().and_then(times).into_iter().collect();
+    let told = |pct: Option<f64>| pct.filter(|pct| *pct >= MIN_TOLD_PCT);
+    if let Some(pct) = told(lock.handover_pct) {
+        parts.push(format!(
+            "in {pct:.0} % of the time between two acquisitions it was free already, and the next in line did not take it"
+        ));
+    }
+    if let Some(pct) = told(lock.unknown_holder_pct) {
+        parts.push(format!(
+            "who held it for {pct:.0} % of the time could not be seen"
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn times(hold: &HoldTimes) -> Option<String> {
+    let at_most = match hold.bound {
+        HoldBound::Exact => "",
+        HoldBound::Upper => "at most ",
+    };
+    let known = [("p50", hold.p50), ("p99", hold.p99), ("longest", hold.max)];
+    let told: Vec<String> = known
+        .into_iter()
+        .filter_map(|(word, ns)| Some(format!("{word} {}", duration(ns?))))
+        .collect();
+    (!told.is_empty()).then(|| format!("held for {at_most}{}", told.join(", ")))
+}
+
+/// How a holder is known beyond its acquisition, what it did and what kept it.
+pub(super) fn known(side: &LockSide) -> Vec<String> {
+    let nr = |source: HolderSource| {
+        let of_source = side.known_by.iter().find(|known| known.source == source);
+        of_source.map(|known| known.nr)
+    };
+    let mut lines = Vec::new();
+    if let Some(container) = &side.container_id {
+        let id: String = clean(container).chars().take(SHORT_ID).collect();
+        let pod = side
+            .pod_uid
+            .as_deref()
+            .map_or_else(String::new, |pod| format!(", pod {}", clean(pod)));
+        lines.push(format!("container {id}{pod}"));
+    }
+    if let Some(nr) = nr(HolderSource::ContendedRelease) {
+        lines.push(format!("seen to let go {nr} times"));
+    }
+    if let Some(nr) = nr(HolderSource::OwnerWord) {
+        lines.push(format!("named by the lock {nr} times"));
+    }
+    if let Some(nr) = nr(HolderSource::SampledOnCpu) {
+        let place = side.doing.as_ref().map_or_else(String::new, |function| {
+            format!(", most in {}", clean(function))
+        });
+        lines.push(format!("sampled holding it {nr} times{place}"));
+    }
+    if let Some(nr) = nr(HolderSource::LastAcquirer) {
+        lines.push(format!("acquired it last, others waiting, {nr} times"));
+    }
+    lines.extend(side.not_running.as_ref().map(not_running));
+    lines.extend(side.confidence.map(|confidence| {
+        let how_sure = match confidence {
+            Confidence::High => "sure",
+            Confidence::Medium => "likely",
+            Confidence::Low => "may be",
+        };
+        format!("the holder: {how_sure}")
+    }));
+    lines
+}
+
+fn not_running(not: &NotRunning) -> String {
+    let why = match not.why {
+        Hindrance::Preempted => "not running, though runnable,",
+        Hindrance::Asleep => "asleep",
+        Hindrance::Hardirq => "interrupted",
+        Hindrance::Softirq => "interrupted by softirq",
+    };
+    let instead = not.instead.as_ref().map_or_else(String::new, |instead| {
+        format!(": {} ran instead", clean(instead))
+    });
+    format!("{why} in {:.0} % of them{instead}", not.share_pct)
+}
