@@ -249,9 +249,7 @@ unsafe fn book(entry: *mut LockAgg, wait_ns: u64, spin_ns: u64, flags: u32) {
 #[inline(always)]
 unsafe fn streams(control: *const Control, cpu: u32, end_ns: u64, stack_id: u32) -> bool {
     // SAFETY: `control` is the element of `CONTROL`; the caller is inside.
-    unsafe {
-        (end_ns >> SLICE_SHIFT) & (*control).slice_mask == 0 || stack_id != 0 || has_few(cpu)
-    }
+    unsafe { (end_ns >> SLICE_SHIFT) & (*control).slice_mask == 0 || stack_id != 0 || has_few(cpu) }
 }
 
 #[inline(always)]

@@ -53,18 +53,19 @@ pub unsafe fn fill(record: *mut StackRecord, lock_addr: u64, flags: u32) {
     // SAFETY: by contract.
     unsafe {
         (*record).owner = owner::UNKNOWN;
-        let (offset, mask) = if flags & (lcb::SPIN | lcb::MUTEX) == lcb::SPIN || flags & lcb::PERCPU != 0 {
-            return;
-        } else if flags & lcb::RT != 0 {
-            if flags & (lcb::READ | lcb::WRITE) != 0 {
+        let (offset, mask) =
+            if flags & (lcb::SPIN | lcb::MUTEX) == lcb::SPIN || flags & lcb::PERCPU != 0 {
                 return;
-            }
-            (globals::RT_MUTEX_OWNER.load(), RT_MUTEX_FLAGS)
-        } else if flags & (lcb::READ | lcb::WRITE) != 0 {
-            (globals::RWSEM_OWNER.load(), RWSEM_FLAGS)
-        } else {
-            (globals::MUTEX_OWNER.load(), MUTEX_FLAGS)
-        };
+            } else if flags & lcb::RT != 0 {
+                if flags & (lcb::READ | lcb::WRITE) != 0 {
+                    return;
+                }
+                (globals::RT_MUTEX_OWNER.load(), RT_MUTEX_FLAGS)
+            } else if flags & (lcb::READ | lcb::WRITE) != 0 {
+                (globals::RWSEM_OWNER.load(), RWSEM_FLAGS)
+            } else {
+                (globals::MUTEX_OWNER.load(), MUTEX_FLAGS)
+            };
         let mut held = 0u64;
         if offset == ABSENT || !read(&raw mut held, 8, lock_addr + u64::from(offset)) {
             return;

@@ -10,6 +10,8 @@ mod plain;
 mod schema;
 #[cfg(test)]
 pub(crate) mod specimen;
+#[cfg(test)]
+mod specimen_lock;
 mod stream;
 mod style;
 #[cfg(test)]

@@ -116,6 +116,17 @@ fn sampled_in(side: &mut Side, path: &PathTally, sampled: &[String], depth: usiz
     }
 }
 
+/// Samples of a holder that was not seen to acquire.
+struct Found<'a> {
+    /// The path that it is charged to.
+    stack: Vec<String>,
+    path: &'a PathTally,
+    /// Where it was sampled, and how deep below the function that acquired.
+    sampled: Vec<String>,
+    depth: usize,
+    sure: Confidence,
+}
+
 /// Adds those that were sampled while nobody who had waited held it; gives their time.
 fn add_unseen(
     sides: &mut Sides,
@@ -123,7 +134,7 @@ fn add_unseen(
     acquirers: &[Vec<String>],
     names: &dyn Names,
 ) -> f64 {
-    let mut found: Vec<(Vec<String>, &PathTally, Vec<String>, usize, Confidence)> = Vec::new();
+    let mut found: Vec<Found<'_>> = Vec::new();
     let candidates = [(&tally.alone, true), (&tally.suspects, false)];
     for (paths, is_alone) in candidates {
         for (frames, path, _) in paths.scores() {
@@ -142,10 +153,16 @@ fn add_unseen(
             } else {
                 Confidence::Low
             };
-            found.push((stack, path, sampled, depth, sure));
+            found.push(Found {
+                stack,
+                path,
+                sampled,
+                depth,
+                sure,
+            });
         }
     }
-    let total_ns: f64 = found.iter().map(|(_, path, ..)| path.tied_ns as f64).sum();
+    let total_ns: f64 = found.iter().map(|found| found.path.tied_ns as f64).sum();
     let unseen_ns = tally.unseen_ns as f64;
     // Two that were sampled at the same time did not both have it.
     let scale = if total_ns > unseen_ns {
@@ -153,10 +170,10 @@ fn add_unseen(
     } else {
         1.0
     };
-    for (stack, path, sampled, depth, sure) in found {
-        let side = sides.entry(stack).or_default();
-        side.score(path.tied_ns as f64 * scale, sure);
-        sampled_in(side, path, &sampled, depth);
+    for each in found {
+        let side = sides.entry(each.stack).or_default();
+        side.score(each.path.tied_ns as f64 * scale, each.sure);
+        sampled_in(side, each.path, &each.sampled, each.depth);
     }
     total_ns * scale
 }
