@@ -49,6 +49,7 @@ fn whole(document: &Document) -> Markup {
                     (reasons::evidence(verdict))
                     (reasons::remedies(verdict))
                     (reasons::progress_section(verdict))
+                    (reasons::activity(verdict))
                     (host::section(document))
                 }
             }

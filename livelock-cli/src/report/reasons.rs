@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::words::{measured, plain, progress, sentence, source};
 use crate::render::units::amount;
+use crate::render::{Style, activity_text};
 
 pub(super) fn evidence(verdict: &Verdict) -> Markup {
     html! {
@@ -99,6 +100,23 @@ pub(super) fn progress_section(verdict: &Verdict) -> Markup {
                     "."
                 }
             }
+        }
+    }
+}
+
+/// What probe level 1 saw, in the words of the text.
+pub(super) fn activity(verdict: &Verdict) -> Markup {
+    // A sentence is a line, however long: the browser wraps it.
+    let style = Style::new(false, None).with_columns(usize::MAX >> 1);
+    let text = activity_text(verdict, style);
+    let lines: Vec<&str> = text.trim().lines().skip(1).collect();
+    if lines.is_empty() {
+        return html! {};
+    }
+    html! {
+        section id="activity" {
+            h2 { "Activity" }
+            ul { @for line in lines { li { (sentence(line)) } } }
         }
     }
 }

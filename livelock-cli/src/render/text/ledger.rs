@@ -141,7 +141,7 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
 }
 
 /// What probe level 1 saw, in a few lines.
-fn write_activity(page: &mut Page, verdict: &Verdict) {
+pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
     let Some(activity) = &verdict.activity else {
         return;
     };

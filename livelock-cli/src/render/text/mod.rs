@@ -54,6 +54,13 @@ pub(crate) fn reasons_text(verdict: &Verdict, style: Style) -> String {
     page.finish()
 }
 
+/// What probe level 1 saw, a line for each kind; empty if it was not attached.
+pub(crate) fn activity_text(verdict: &Verdict, style: Style) -> String {
+    let mut page = Page::new(style);
+    ledger::write_activity(&mut page, verdict);
+    page.finish()
+}
+
 /// The books, and what they cost.
 pub(crate) fn cost_text(verdict: &Verdict, style: Style) -> String {
     let mut page = Page::new(style);
