@@ -10,7 +10,7 @@ use super::document::{Document, Histograms};
 use super::words::{plain, sentence};
 use super::{histogram, matrix, paths};
 use crate::render::units::{count, duration};
-use crate::render::{filter_text, name_source_text};
+use crate::render::{filter_text, held, name_source_text};
 
 const MAX_LOCKS: usize = 5;
 /// In percent of all CPUs. A lock that burns less, and that nobody waits for, is not why anybody reads this.
@@ -67,6 +67,9 @@ fn article(number: usize, lock: &LockReport, verdict: &Verdict, histograms: &His
                 }
                 @if let Some(gap) = &lock.handoff_gap_ns {
                     dt { "handed on" } dd { "every " (duration(gap.p50)) " (p99 " (duration(gap.p99)) ")" }
+                }
+                @if let Some(held) = held(lock) {
+                    dt { "held" } dd { (sentence(&held)) }
                 }
                 dt { "address" } dd { code { (lock.addr.as_deref().map_or_else(|| "many".to_owned(), plain)) } }
                 dt { "name by" } dd {

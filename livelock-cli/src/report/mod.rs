@@ -4,6 +4,7 @@
 //! to grow with the length of a session (what was left out is told), and to let names of the host's tasks be read as
 //! markup.
 
+mod chains;
 mod chart;
 mod cpus;
 mod document;

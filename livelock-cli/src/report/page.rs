@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::document::Document;
 use super::words::plain;
-use super::{chart, cpus, flame, head, host, locks, reasons, svg};
+use super::{chains, chart, cpus, flame, head, host, locks, reasons, svg};
 use crate::screen::status_title;
 
 const STYLE: &str = include_str!("page.css");
@@ -45,6 +45,7 @@ fn whole(document: &Document) -> Markup {
                     (chart::section(document))
                     (cpus::section(document))
                     (locks::section(document))
+                    (chains::section(verdict))
                     (flame::section(document))
                     (reasons::evidence(verdict))
                     (reasons::remedies(verdict))

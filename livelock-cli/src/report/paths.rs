@@ -6,7 +6,8 @@
 use livelock_core::verdict::LockSide;
 use maud::{Markup, html};
 
-use super::words::plain;
+use super::words::{plain, sentence};
+use crate::render::known;
 use crate::render::units::count;
 
 const MAX_PATHS: usize = 4;
@@ -45,6 +46,9 @@ fn path(side: &LockSide) -> Markup {
                     br;
                     code class="faint" { (plain(cgroup)) }
                 }
+            }
+            @for known in known(side) {
+                p class="faint" { (sentence(&known)) }
             }
             ol class="stack" {
                 @for frame in side.stack.iter().take(MAX_FRAMES) {

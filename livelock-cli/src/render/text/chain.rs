@@ -24,22 +24,30 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
 }
 
 fn write_chain(page: &mut Page, chain: &WaitChain) {
+    page.item("  ", &chain_title(chain));
+    for link in chain_links(chain) {
+        page.item("    ", &link);
+    }
+}
+
+/// What it is, and how long was waited along it.
+pub(crate) fn chain_title(chain: &WaitChain) -> String {
     let kind = if chain.is_cycle { "cycle" } else { "chain" };
     let oldest = chain.oldest_open_ns.map_or_else(String::new, |ns| {
         format!(", the oldest wait still open after {}", duration(ns))
     });
-    page.item(
-        "  ",
-        &format!(
-            "{kind}: {} waited along it{oldest}",
-            duration(chain.wait_ns)
-        ),
-    );
+    format!(
+        "{kind}: {} waited along it{oldest}",
+        duration(chain.wait_ns)
+    )
+}
+
+/// Who holds each lock of it, and wants the next.
+pub(crate) fn chain_links(chain: &WaitChain) -> Vec<String> {
     let first = chain.links.first();
-    for (i, link) in chain.links.iter().enumerate() {
-        let next = chain.links.get(i + 1).or(first.filter(|_| chain.is_cycle));
-        page.item("    ", &told(link, next));
-    }
+    let next = |i: usize| chain.links.get(i + 1).or(first.filter(|_| chain.is_cycle));
+    let links = chain.links.iter().enumerate();
+    links.map(|(i, link)| told(link, next(i))).collect()
 }
 
 fn told(link: &ChainLink, next: Option<&ChainLink>) -> String {

@@ -14,7 +14,7 @@ const SHORT_ID: usize = 12;
 const MIN_TOLD_PCT: f64 = 10.0;
 
 /// How long it is held, and what else the waiters wait for.
-pub(super) fn held(lock: &LockReport) -> Option<String> {
+pub(crate) fn held(lock: &LockReport) -> Option<String> {
     let mut parts: Vec<String> = lock.hold_ns.as_ref().and_then(times).into_iter().collect();
     let told = |pct: Option<f64>| pct.filter(|pct| *pct >= MIN_TOLD_PCT);
     if let Some(pct) = told(lock.handover_pct) {
@@ -44,7 +44,7 @@ fn times(hold: &HoldTimes) -> Option<String> {
 }
 
 /// How a holder is known beyond its acquisition, what it did and what kept it.
-pub(super) fn known(side: &LockSide) -> Vec<String> {
+pub(crate) fn known(side: &LockSide) -> Vec<String> {
     let nr = |source: HolderSource| {
         let of_source = side.known_by.iter().find(|known| known.source == source);
         of_source.map(|known| known.nr)
