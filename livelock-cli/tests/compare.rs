@@ -168,6 +168,70 @@ mod tests {
         std::fs::remove_dir_all(&scratch).expect("the folder");
     }
 
+    /// A recording, a symbolic and a hard link to it, and a recording of another name.
+    fn linked(name: &str) -> (PathBuf, [PathBuf; 3], PathBuf) {
+        let scratch = std::env::temp_dir().join(format!("livelock-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&scratch).expect("a folder");
+        let [one, symbolic, hard, other] =
+            ["one.llrec", "symbolic", "hard", "other.llrec"].map(|name| scratch.join(name));
+        std::fs::copy(folder().join("6.1-6-fd-table-1.llrec"), &one).expect("a copy");
+        std::fs::copy(folder().join("6.18-2-idle.llrec"), &other).expect("a copy");
+        std::os::unix::fs::symlink(&one, &symbolic).expect("a link");
+        std::fs::hard_link(&one, &hard).expect("a link");
+        (scratch, [one, symbolic, hard], other)
+    }
+
+    #[test]
+    fn no_output_destroys_what_it_is_made_of() {
+        let (scratch, names, other) = linked("destroys");
+        let one = &names[0];
+        let before = std::fs::read(one).expect("a recording");
+        let other_name = other.to_str().expect("UTF-8");
+        for name in &names {
+            for words in [
+                vec!["report", "ONE"],
+                vec!["report", "-"],
+                vec!["replay", "ONE", "report"],
+                vec!["replay", "ONE", "diagnose"],
+                vec!["replay", "-", "diagnose"],
+                vec!["replay", "ONE", "export"],
+                vec!["replay", "ONE", "export", "--format", "csv"],
+                vec!["compare", "ONE", other_name],
+                vec!["compare", other_name, "ONE"],
+            ] {
+                let words = words.into_iter().map(|word| match word {
+                    "ONE" => one.as_os_str(),
+                    _ => word.as_ref(),
+                });
+                let output = Command::new(env!("CARGO_BIN_EXE_livelock"))
+                    .args(words.clone())
+                    .arg("-o")
+                    .arg(name)
+                    .stdin(std::fs::File::open(one).expect("a recording"))
+                    .output()
+                    .expect("the program");
+                let words: Vec<_> = words.collect();
+                assert_eq!(output.status.code(), Some(2), "{words:?}");
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(said.contains("type another name"), "{words:?}: {said}");
+                let now = std::fs::read(one).expect("a recording");
+                assert!(now == before, "{words:?} wrote to it");
+            }
+        }
+        // A name that is there and is nobody's input is replaced as before.
+        let output = Command::new(env!("CARGO_BIN_EXE_livelock"))
+            .arg("report")
+            .arg(one)
+            .arg("-o")
+            .arg(&other)
+            .output()
+            .expect("the program");
+        assert_eq!(output.status.code(), Some(11));
+        let page = std::fs::read(&other).expect("a page");
+        assert!(page.starts_with(b"<!DOCTYPE html>") || page.starts_with(b"<!doctype html>"));
+        std::fs::remove_dir_all(&scratch).expect("the folder");
+    }
+
     #[test]
     fn the_first_line_is_the_answer() {
         let recording = folder().join("6.1-6-fd-table-1.llrec");

@@ -16,6 +16,7 @@ mod live;
 mod log;
 mod manual;
 mod output;
+mod overwritten;
 mod pipeline;
 mod prepare;
 mod progress;
@@ -40,6 +41,10 @@ use crate::manual::{completions, first_page};
 /// Whatever stops the job; reads after "failed to".
 pub fn main(config: Config) -> anyhow::Result<ExitCode> {
     log::init(config.verbosity);
+    if let Some(refusal) = overwritten::refusal(&config.job) {
+        eprintln!("livelock: {refusal}");
+        return Ok(Exit::Usage.into());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
