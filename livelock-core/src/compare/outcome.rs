@@ -6,7 +6,7 @@
 use super::report::{Change, Comparison, Direction, Measure, Outcome, SCHEMA, Session};
 use super::series::Side;
 use super::{caveats, measures, names};
-use crate::thresholds::OMEGA_CONTENDED;
+use crate::thresholds::COMPARE_MIN_WASTE;
 use crate::verdict::Status;
 
 /// Compares `b` with `a`. The same sides give the same document.
@@ -18,6 +18,9 @@ pub fn compare(a: &Side, b: &Side) -> Comparison {
         .collect();
     if !wastes(&changes) {
         without_waste(&mut changes);
+    }
+    if [a, b].iter().all(|side| is_well(side.verdict.status)) {
+        without_witness(&mut changes);
     }
     let outcome = outcome(a.verdict.status, b.verdict.status, &changes);
     let (first, second) = (&a.verdict, &b.verdict);
@@ -42,7 +45,7 @@ fn wastes(changes: &[Change]) -> bool {
         .filter(|change| change.measure == Measure::WastePct);
     waste
         .flat_map(|change| [change.a, change.b])
-        .any(|side| side.is_none_or(|side| side.median >= 100.0 * OMEGA_CONTENDED))
+        .any(|side| side.is_none_or(|side| side.median >= 100.0 * COMPARE_MIN_WASTE))
 }
 
 /// Where next to nothing is in vain, tokens per CPU-second tell what kind of work was done, not how well.
@@ -53,6 +56,30 @@ fn without_waste(changes: &mut [Change]) {
             change.direction = Direction::Differs;
         }
     }
+}
+
+/// Of two hosts that are well, waste alone tells no better from worse: it is a share of busy time, which may be little.
+fn without_witness(changes: &mut [Change]) {
+    let told = |of: &Change| {
+        let is_told = matches!(of.direction, Direction::Better | Direction::Worse);
+        is_told.then_some(of.direction)
+    };
+    let others: Vec<Direction> = changes
+        .iter()
+        .filter(|change| change.measure != Measure::WastePct)
+        .filter_map(told)
+        .collect();
+    for change in changes {
+        if change.measure == Measure::WastePct
+            && told(change).is_some_and(|direction| !others.contains(&direction))
+        {
+            change.direction = Direction::Differs;
+        }
+    }
+}
+
+fn is_well(status: Status) -> bool {
+    matches!(status, Status::Healthy | Status::Busy)
 }
 
 fn session(side: &Side) -> Session {

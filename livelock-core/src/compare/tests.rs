@@ -150,8 +150,40 @@ fn without_waste_another_rate_is_another_load() {
             .summary
             .ends_with("differs: progress per CPU-second")
     );
-    let comparison = compare(&rate(5000.0, 40.0), &rate(900.0, 40.0));
+    // What the rules of one session call contended is not yet what two are judged by.
+    let comparison = compare(&rate(5000.0, 29.0), &rate(900.0, 29.0));
+    assert_eq!(comparison.outcome, Outcome::Different);
+    let comparison = compare(&rate(5000.0, 31.0), &rate(900.0, 31.0));
     assert_eq!(comparison.outcome, Outcome::Worse);
+}
+
+#[test]
+fn waste_alone_makes_nobody_worse_who_is_well() {
+    let wasteful = |status, waste_pct, burn_pct| {
+        let mut side = side(status, burn_pct, 5000.0, 0);
+        side.verdict.window.nr_windows = 15;
+        if let Some(series) = &mut side.series {
+            for _ in 0..15 {
+                series.push_values(burn_pct, Some(waste_pct), 5000.0);
+            }
+        }
+        side
+    };
+    let little = wasteful(Status::Healthy, 1.0, 0.5);
+    for (much, outcome) in [
+        (wasteful(Status::Busy, 15.0, 0.5), Outcome::Different),
+        (wasteful(Status::Healthy, 45.0, 0.5), Outcome::Different),
+        (wasteful(Status::Busy, 45.0, 30.0), Outcome::Worse),
+        (wasteful(Status::Contended, 45.0, 0.5), Outcome::Worse),
+    ] {
+        let comparison = compare(&little, &much);
+        assert_eq!(comparison.outcome, outcome, "{}", comparison.summary);
+    }
+    let back = compare(&wasteful(Status::Healthy, 45.0, 0.5), &little);
+    assert_eq!(back.outcome, Outcome::Different);
+    let contended = wasteful(Status::Contended, 60.0, 0.5);
+    let both = compare(&wasteful(Status::Contended, 40.0, 0.5), &contended);
+    assert_eq!(direction(&both, Measure::WastePct), Direction::Worse);
 }
 
 #[test]

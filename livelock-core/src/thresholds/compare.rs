@@ -32,6 +32,11 @@ pub const COMPARE_MIN_FACTOR_UNSPREAD: f64 = 2.25;
 /// The same for shares, in points of percent: twice [`COMPARE_MIN_POINTS`].
 pub const COMPARE_MIN_POINTS_UNSPREAD: f64 = 20.0;
 
+/// Share of busy time (0 to 1) that is in vain, from which on either side progress per CPU-second tells how well work is
+/// done, and not only which. Runs of one load that waste less differed in it by up to a factor of 50. Source:
+/// docs/compare.md.
+pub const COMPARE_MIN_WASTE: f64 = 0.3;
+
 /// Burn in percent of all CPUs from which a lock or a caller that only one side has is worth a line. Our choice: a lock
 /// below it is not why anybody compares.
 pub const COMPARE_MIN_BURN_PCT: f64 = 1.0;
