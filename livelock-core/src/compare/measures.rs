@@ -5,7 +5,7 @@
 
 use super::ranks::{effect, p_value, quartiles};
 use super::report::{Change, Direction, Measure, Spread};
-use super::series::{Side, picked};
+use super::series::{Side, common_gap_lock, picked};
 use crate::thresholds as at;
 use crate::verdict::Verdict;
 
@@ -38,10 +38,8 @@ impl Measure {
             Self::BurnPct => verdict.burn_pct,
             Self::WastePct => verdict.omega.map(|omega| 100.0 * omega),
             Self::TokensPerBusySec => verdict.progress.tokens_per_busy_sec,
-            Self::HandoffGapNs => {
-                let gap = verdict.locks.first()?.handoff_gap_ns?;
-                Some(gap.p50 as f64)
-            }
+            // Of a lock, not of a session.
+            Self::HandoffGapNs => None,
             Self::BusyPct => verdict.busy_pct,
         }
     }
@@ -75,28 +73,66 @@ fn spread(values: &[f64]) -> Option<Spread> {
 
 /// Compares `measure`.
 pub(super) fn compare(measure: Measure, a: &Side, b: &Side) -> Change {
+    if measure == Measure::HandoffGapNs {
+        return gaps(a, b);
+    }
     match (&a.series, &b.series) {
         (Some(first), Some(second)) => by_windows(measure, &first.of(measure), &second.of(measure)),
         _ => by_sums(measure, a, b),
     }
 }
 
-fn by_windows(measure: Measure, a: &[f64], b: &[f64]) -> Change {
-    let mut change = Change {
+/// Gaps of one lock tell nothing of those of another.
+fn gaps(a: &Side, b: &Side) -> Change {
+    let measure = Measure::HandoffGapNs;
+    let Some(lock) = common_gap_lock(a, b) else {
+        let own = |side: &Side| spread_of(side, &side.gaps_of(side.gap_lock()?));
+        return unknown(measure, own(a), own(b));
+    };
+    let (first, second) = (a.gaps_of(lock), b.gaps_of(lock));
+    if a.series.is_some() && b.series.is_some() {
+        by_windows(measure, &first, &second)
+    } else {
+        by_medians(measure, spread_of(a, &first), spread_of(b, &second))
+    }
+}
+
+/// Of a verdict document the value is all there is.
+fn spread_of(side: &Side, values: &[f64]) -> Option<Spread> {
+    if side.series.is_some() {
+        return spread(values);
+    }
+    sum(side, *values.first()?)
+}
+
+fn sum(side: &Side, value: f64) -> Option<Spread> {
+    Some(Spread {
+        median: value,
+        quartiles: None,
+        nr_windows: side.verdict.window.nr_windows as usize,
+    })
+}
+
+const fn unknown(measure: Measure, a: Option<Spread>, b: Option<Spread>) -> Change {
+    Change {
         measure,
         direction: Direction::CannotTell,
-        a: spread(a),
-        b: spread(b),
+        a,
+        b,
         p_value: None,
         effect: None,
-    };
+    }
+}
+
+fn by_windows(measure: Measure, a: &[f64], b: &[f64]) -> Change {
+    let mut change = unknown(measure, spread(a), spread(b));
     let (Some(first), Some(second)) = (change.a, change.b) else {
         return change;
     };
     if a.len().min(b.len()) < at::COMPARE_MIN_WINDOWS {
         return change;
     }
-    let [a, b] = [a, b].map(|values| picked(values, at::COMPARE_NR_PICKED));
+    let [a, b] = [a, b].map(picked);
     let p = p_value(&a, &b);
     change.p_value = Some(p);
     change.effect = effect(&a, &b);
@@ -126,16 +162,12 @@ fn by_sums(measure: Measure, a: &Side, b: &Side) -> Change {
         side.series
             .as_ref()
             .and_then(|series| spread(&series.of(measure)))
-            .or_else(|| {
-                let median = measure.of_verdict(&side.verdict)?;
-                Some(Spread {
-                    median,
-                    quartiles: None,
-                    nr_windows: side.verdict.window.nr_windows as usize,
-                })
-            })
+            .or_else(|| sum(side, measure.of_verdict(&side.verdict)?))
     };
-    let (a, b) = (of(a), of(b));
+    by_medians(measure, of(a), of(b))
+}
+
+fn by_medians(measure: Measure, a: Option<Spread>, b: Option<Spread>) -> Change {
     let direction = match (a, b) {
         (Some(a), Some(b)) => {
             let (a, b) = (a.median, b.median);
@@ -152,11 +184,7 @@ fn by_sums(measure: Measure, a: &Side, b: &Side) -> Change {
         _ => Direction::CannotTell,
     };
     Change {
-        measure,
         direction,
-        a,
-        b,
-        p_value: None,
-        effect: None,
+        ..unknown(measure, a, b)
     }
 }

@@ -7,7 +7,7 @@ use super::report::{Change, Comparison, Direction, Measure, Outcome, SCHEMA, Ses
 use super::series::Side;
 use super::{caveats, measures, names};
 use crate::thresholds::COMPARE_MIN_WASTE;
-use crate::verdict::Status;
+use crate::verdict::{Status, Verdict};
 
 /// Compares `b` with `a`. The same sides give the same document.
 #[must_use]
@@ -22,12 +22,12 @@ pub fn compare(a: &Side, b: &Side) -> Comparison {
     if [a, b].iter().all(|side| is_well(side.verdict.status)) {
         without_witness(&mut changes);
     }
-    let outcome = outcome(a.verdict.status, b.verdict.status, &changes);
     let (first, second) = (&a.verdict, &b.verdict);
+    let outcome = outcome(first, second, &changes);
     Comparison {
         schema: SCHEMA.to_owned(),
         outcome,
-        summary: summary(outcome, first.status, second.status, &changes),
+        summary: summary(outcome, first, second, &changes),
         a: session(a),
         b: session(b),
         classes: names::classes(first, second),
@@ -108,7 +108,19 @@ fn by_status(a: Status, b: Status) -> Direction {
     }
 }
 
-fn outcome(a: Status, b: Status, changes: &[Change]) -> Outcome {
+/// Whether both suffer, of different causes. The cause of a host that is well is what it happens to do.
+fn has_other_cause(a: &Verdict, b: &Verdict) -> bool {
+    let suffers = |verdict: &Verdict| {
+        matches!(
+            verdict.status,
+            Status::Livelock | Status::Contended | Status::Starved
+        )
+    };
+    suffers(a) && suffers(b) && a.cause.class != b.cause.class
+}
+
+fn outcome(first: &Verdict, second: &Verdict, changes: &[Change]) -> Outcome {
+    let (a, b) = (first.status, second.status);
     if a == Status::CannotTell || b == Status::CannotTell {
         return Outcome::CannotTell;
     }
@@ -124,7 +136,9 @@ fn outcome(a: Status, b: Status, changes: &[Change]) -> Outcome {
             (true, true) => Outcome::Mixed,
             (true, false) => Outcome::Worse,
             (false, true) => Outcome::Better,
-            (false, false) if says(Direction::Differs) => Outcome::Different,
+            (false, false) if says(Direction::Differs) || has_other_cause(first, second) => {
+                Outcome::Different
+            }
             (false, false) if is_known => Outcome::NoDifference,
             (false, false) => Outcome::CannotTell,
         },
@@ -153,7 +167,8 @@ const fn measure_word(measure: Measure) -> &'static str {
     }
 }
 
-fn summary(outcome: Outcome, a: Status, b: Status, changes: &[Change]) -> String {
+fn summary(outcome: Outcome, first: &Verdict, second: &Verdict, changes: &[Change]) -> String {
+    let (a, b) = (first.status, second.status);
     let list = |direction| {
         let words: Vec<_> = changes
             .iter()
@@ -186,10 +201,18 @@ fn summary(outcome: Outcome, a: Status, b: Status, changes: &[Change]) -> String
             measured("better", Direction::Better),
             measured("worse", Direction::Worse),
         ]),
-        Outcome::Different => format!(
-            "neither better nor worse, but another load; differs: {}",
-            list(Direction::Differs)
-        ),
+        Outcome::Different if has_other_cause(first, second) => join([
+            format!(
+                "neither better nor worse, but another cause: {} in A, {} in B",
+                names::class_word(first.cause.class),
+                names::class_word(second.cause.class)
+            ),
+            measured("differs", Direction::Differs),
+        ]),
+        Outcome::Different => join([
+            "neither better nor worse, but another load".to_owned(),
+            measured("differs", Direction::Differs),
+        ]),
         Outcome::NoDifference => "no difference that this data can show".to_owned(),
         Outcome::CannotTell if a == Status::CannotTell => "A could not be judged".to_owned(),
         Outcome::CannotTell if b == Status::CannotTell => "B could not be judged".to_owned(),

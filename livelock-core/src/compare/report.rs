@@ -63,7 +63,7 @@ pub enum Measure {
     WastePct,
     /// Progress: tokens per busy CPU-second.
     TokensPerBusySec,
-    /// Median time between two acquisitions of the lock that burned most, in nanoseconds.
+    /// Median time between two acquisitions of a lock, in nanoseconds: the one that burned most in windows of both sides.
     HandoffGapNs,
     /// Busy time, in percent of all CPU time.
     BusyPct,

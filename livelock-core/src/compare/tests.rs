@@ -4,7 +4,7 @@ use super::*;
 use crate::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use crate::judge::Judge;
 use crate::names::{FunctionName, Names};
-use crate::verdict::{Status, Verdict};
+use crate::verdict::{CauseClass, Status, Verdict};
 
 struct Nobody;
 
@@ -235,6 +235,82 @@ fn other_hosts_are_told() {
             CaveatId::OtherHypervisor
         ]
     );
+}
+
+#[test]
+fn gaps_are_those_of_one_lock() {
+    let with = |lock: &str, gap_ns| {
+        let mut side = side(Status::Contended, 20.0, 5000.0, 15);
+        side.series = side.series.map(|series| series.with_gaps(lock, gap_ns));
+        side
+    };
+    let gap = |a: &Side, b: &Side| direction(&compare(a, b), Measure::HandoffGapNs);
+    let (mine, slow, other) = (
+        with("mine", 1000.0),
+        with("mine", 9000.0),
+        with("other", 9000.0),
+    );
+    assert_eq!(gap(&mine, &slow), Direction::Worse);
+    assert_eq!(gap(&mine, &other), Direction::CannotTell);
+    let comparison = compare(&mine, &other);
+    let change = comparison
+        .changes
+        .iter()
+        .find(|change| change.measure == Measure::HandoffGapNs);
+    let medians =
+        change.map(|change| [change.a, change.b].map(|side| side.map(|side| side.median)));
+    assert_eq!(medians, Some([Some(1000.0), Some(9000.0)]));
+}
+
+#[test]
+fn another_cause_is_a_difference_where_both_suffer() {
+    let of = |status, class| {
+        let mut side = side(status, 20.0, 5000.0, 15);
+        side.verdict.cause.class = class;
+        side
+    };
+    let (one, two) = (CauseClass::SpinCollapse, CauseClass::ReclaimThrash);
+    for (status, outcome) in [
+        (Status::Livelock, Outcome::Different),
+        (Status::Contended, Outcome::Different),
+        (Status::Busy, Outcome::NoDifference),
+    ] {
+        let comparison = compare(&of(status, one), &of(status, two));
+        assert_eq!(comparison.outcome, outcome, "{status:?}");
+        let same = compare(&of(status, one), &of(status, one));
+        assert_eq!(same.outcome, Outcome::NoDifference, "{status:?}");
+    }
+    let comparison = compare(&of(Status::Livelock, one), &of(Status::Livelock, two));
+    assert_eq!(
+        comparison.summary,
+        "neither better nor worse, but another cause: spin_collapse in A, reclaim_thrash in B"
+    );
+}
+
+#[test]
+fn as_many_windows_as_there_are_up_to_thirty_are_picked_evenly() {
+    for (nr, picked) in [
+        (5, 5),
+        (29, 29),
+        (30, 30),
+        (31, 30),
+        (59, 30),
+        (60, 30),
+        (9999, 30),
+    ] {
+        let all: Vec<f64> = (0..nr).map(f64::from).collect();
+        let some = series::picked(&all);
+        assert_eq!(some.len(), picked, "of {nr}");
+        let steps = some.windows(2).map(|pair| pair[1] - pair[0]);
+        let (least, most) = steps.fold((f64::MAX, 0.0_f64), |(least, most), step| {
+            (least.min(step), most.max(step))
+        });
+        assert!(
+            least >= 1.0 && most <= least + 1.0,
+            "of {nr}: {least} to {most}"
+        );
+    }
+    assert!(series::picked(&[]).is_empty());
 }
 
 #[test]

@@ -41,5 +41,9 @@ pub const COMPARE_MIN_WASTE: f64 = 0.3;
 /// below it is not why anybody compares.
 pub const COMPARE_MIN_BURN_PCT: f64 = 1.0;
 
+/// CPU-seconds per second that a window must have burned on a lock for the gap between its acquisitions to be compared.
+/// A tenth of a CPU: below, the lock that happens to be first changes from window to window. Our choice.
+pub const COMPARE_MIN_GAP_BURN_CPUS: f64 = 0.1;
+
 /// Names listed of each kind.
 pub const COMPARE_NR_NAMES: usize = 10;
