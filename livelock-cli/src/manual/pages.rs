@@ -14,7 +14,7 @@ use crate::args::command;
 /// Section for programs.
 const SECTION: &str = "1";
 
-/// What each page says of exit codes; `docs/output.md` and `exit.rs` say the same.
+/// What pages of commands that judge say of exit codes; `docs/output.md` and `exit.rs` say the same.
 const EXIT_CODES: [(&str, &str); 8] = [
     ("0", "healthy, or busy and progressing"),
     ("1", "error at run time"),
@@ -24,6 +24,27 @@ const EXIT_CODES: [(&str, &str); 8] = [
     ("10", "contended or starved"),
     ("11", "live lock"),
     ("130, 143", "ended by SIGINT or SIGTERM"),
+];
+
+/// The same of comparisons; `docs/compare.md` says it, too.
+const EXIT_CODES_OF_COMPARISONS: [(&str, &str); 7] = [
+    (
+        "0",
+        "better, another load, or no difference that this data can show",
+    ),
+    ("1", "error at run time"),
+    ("2", "wrong arguments, or a setting that cannot hold"),
+    ("3", "this host cannot be observed"),
+    ("4", "it cannot be told"),
+    ("10", "worse, or worse in part"),
+    ("130, 143", "ended by SIGINT or SIGTERM"),
+];
+
+/// The same of commands that print what they know.
+const EXIT_CODES_OF_TEXTS: [(&str, &str); 3] = [
+    ("0", "it was printed or written"),
+    ("1", "error at run time"),
+    ("2", "wrong arguments, or a setting that cannot hold"),
 ];
 
 /// What is read without being named.
@@ -119,7 +140,7 @@ fn rest(command: &Command, name: &str) -> io::Result<Roff> {
         page.control("fi", []);
     }
     page.control("SH", ["EXIT STATUS"]);
-    table(&mut page, &EXIT_CODES);
+    table(&mut page, exit_codes(name));
     page.control("SH", ["FILES AND ENVIRONMENT"]);
     table(&mut page, &FILES);
     if name != "livelock" {
@@ -127,6 +148,16 @@ fn rest(command: &Command, name: &str) -> io::Result<Roff> {
         page.text([bold("livelock"), roman("(1)")]);
     }
     Ok(page)
+}
+
+fn exit_codes(page_name: &str) -> &'static [(&'static str, &'static str)] {
+    match page_name {
+        "livelock-compare" => &EXIT_CODES_OF_COMPARISONS,
+        "livelock-config" | "livelock-man" | "livelock-schema" | "livelock-completions" => {
+            &EXIT_CODES_OF_TEXTS
+        }
+        _ => &EXIT_CODES,
+    }
 }
 
 fn table(page: &mut Roff, rows: &[(&str, &str)]) {
