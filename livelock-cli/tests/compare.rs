@@ -157,14 +157,26 @@ mod tests {
         assert!(compared["changes"][0]["p_value"].is_null());
 
         let text = scratch.join("text.txt");
-        std::fs::write(&text, "neither").expect("a file");
-        let output = compare(&recording, &text, &[]);
-        assert_eq!(output.status.code(), Some(1));
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            said.contains("neither a recording nor a verdict document"),
-            "{said}"
-        );
+        for (content, words) in [
+            ("neither", "neither a recording nor a verdict document"),
+            ("\u{1}\u{5}5", "neither a recording nor a verdict document"),
+            (
+                "{\"record\": \"header\"}\n{\"record\": \"summary\"}\n",
+                "a stream of `export`",
+            ),
+            (
+                "{\"schema\": \"livelock.verdict/v9\"}",
+                "it is livelock.verdict/v9",
+            ),
+            ("{\"schema\": \"livelock.verdict/v1\"}", "missing field"),
+            ("{}", "no verdict document"),
+        ] {
+            std::fs::write(&text, content).expect("a file");
+            let output = compare(&recording, &text, &[]);
+            assert_eq!(output.status.code(), Some(1));
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(said.contains(words), "{said}");
+        }
         std::fs::remove_dir_all(&scratch).expect("the folder");
     }
 

@@ -6,10 +6,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use livelock_core::compare::{Series, SessionKind, Side, compare};
 use livelock_core::recording::{EndedBy, Opening, Player, RecordingError};
 use livelock_core::verdict::{SCHEMA, Verdict};
+use serde_json::Value;
 
 use super::diagnose::style;
 use super::output::{Sink, Written};
@@ -59,14 +60,27 @@ fn document(input: &Input) -> anyhow::Result<Option<Verdict>> {
         Err(RecordingError::Foreign) => {}
         _ => return Ok(None),
     }
-    let what = || {
-        format!(
-            "compare {}: it is neither a recording nor a verdict document of `diagnose --format json`",
-            input.path().display()
-        )
+    let path = input.path();
+    let file = path.display();
+    // A stream is many documents; the first says what the file is.
+    let mut values = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
+    let Some(Ok(Value::Object(first))) = values.next() else {
+        bail!(
+            "compare {file}: it is neither a recording nor a verdict document of `diagnose --format json`"
+        );
     };
-    let verdict: Verdict = serde_json::from_slice(&bytes).with_context(what)?;
-    anyhow::ensure!(verdict.schema == SCHEMA, "{}", what());
+    if first.contains_key("record") {
+        bail!(
+            "compare {file}: it is a stream of `export`; give a recording, or a document of `diagnose --format json`"
+        );
+    }
+    match first.get("schema").and_then(Value::as_str) {
+        Some(SCHEMA) => {}
+        Some(other) => bail!("compare {file}: it is {other}, and this is a livelock of {SCHEMA}"),
+        None => bail!("compare {file}: it is no verdict document, which has a `schema`"),
+    }
+    let verdict = serde_json::from_slice(&bytes)
+        .with_context(|| format!("compare {file}: it is not all that a verdict document is"))?;
     Ok(Some(verdict))
 }
 

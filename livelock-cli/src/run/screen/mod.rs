@@ -161,8 +161,8 @@ impl Show {
             Effect::Write(snapshot) => {
                 let origin = self.origin.clone();
                 let page = origin.and_then(|origin| self.screen.document(origin));
-                let page = page.map_or_else(String::new, |document| html(&document));
-                let notice = match report::write(&snapshot, &page) {
+                let page = page.map(|document| html(&document));
+                let notice = match report::write(&snapshot, page.as_deref()) {
                     Ok(notice) => notice,
                     Err(error) => format!("failed to {error:#}"),
                 };

@@ -1,9 +1,9 @@
 //! Reports of a moment on the screen.
 //!
-//! In: a snapshot, and the page of it. Out: a text, a JSON document and an HTML page in the current folder, named by the
-//! time. Refuses: to replace a file.
+//! In: a snapshot, and the page of it if there is one. Out: a text, a JSON document and an HTML page in the current folder,
+//! named by the time. Refuses: to replace a file, and to write a page that is empty.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::screen::Snapshot;
 const MAX_NUMBER: u32 = 99;
 
 /// Writes all of them, and says where.
-pub(super) fn write(snapshot: &Snapshot, page: &str) -> anyhow::Result<String> {
+pub(super) fn write(snapshot: &Snapshot, page: Option<&str>) -> anyhow::Result<String> {
     let verdict = snapshot.verdict();
     let text = verdict_text(verdict, Style::new(false, None));
     let json = verdict_json(verdict)?;
@@ -27,20 +27,36 @@ pub(super) fn write(snapshot: &Snapshot, page: &str) -> anyhow::Result<String> {
             1 => stem.clone(),
             _ => numbered(&stem, number),
         };
-        let files = [("html", page), ("txt", &text), ("json", &json)]
-            .map(|(extension, content)| (stem.with_extension(extension), content));
+        let contents = [
+            ("html", page),
+            ("txt", Some(text.as_str())),
+            ("json", Some(json.as_str())),
+        ];
+        let files: Vec<_> = contents
+            .into_iter()
+            .filter_map(|(extension, content)| Some((stem.with_extension(extension), content?)))
+            .collect();
         if files.iter().any(|(path, _)| path.exists()) {
             continue;
         }
-        let mut is_free = true;
+        let mut written = Vec::new();
         for (path, content) in &files {
-            is_free = is_free && write_new(path, content)?;
+            if !write_new(path, content)? {
+                break;
+            }
+            written.push(path);
         }
-        if is_free {
-            return Ok(format!(
-                "wrote {}.html, and the same as .txt and .json",
-                stem.display()
-            ));
+        if written.len() == files.len() {
+            let file = stem.display();
+            return Ok(if page.is_some() {
+                format!("wrote {file}.html, and the same as .txt and .json")
+            } else {
+                format!("wrote {file}.txt, and the same as .json; a page needs a window")
+            });
+        }
+        // Somebody took a name meanwhile; what is there of this one would be a report that is not whole.
+        for path in written {
+            fs::remove_file(path).with_context(|| format!("remove {}", path.display()))?;
         }
     }
     anyhow::bail!(
