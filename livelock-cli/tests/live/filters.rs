@@ -65,13 +65,21 @@ fn callers_names_and_lengths_of_waits_choose_what_is_listed() {
         return;
     };
     let _storm = Running::lab(&lab, "pipe-shared --duration 30s");
-    let seen = document(&run(
-        "diagnose --format json --duration 1500ms --comm pipe-shared --min-wait 2us",
-    ));
+    // Half of its waits last 380 ns. Only those with a stack can be listed by name and length, one in hundreds or thousands.
+    // A machine that runs its threads in turn makes no waits for a while: then it is looked at again.
+    let look = || {
+        document(&run(
+            "diagnose --format json --duration 1500ms --comm pipe-shared --min-wait 300ns",
+        ))
+    };
+    let seen = (0..8)
+        .map(|_| look())
+        .find(|seen| number(seen, "/accounting/nr_begun") > 1000)
+        .expect("the load is contended");
     assert_accounting_closes(&seen);
     assert!(!locks(&seen).is_empty(), "{seen}");
     for lock in locks(&seen) {
-        assert!(number(lock, "/wait_ns/max") >= 2000, "{lock}");
+        assert!(number(lock, "/wait_ns/max") >= 300, "{lock}");
         for side in lock["waiters"].as_array().expect("waiters") {
             assert_eq!(side["comm"], "pipe-shared", "{lock}");
         }
