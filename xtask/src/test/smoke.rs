@@ -45,6 +45,7 @@ pub(super) fn run(
         .args(["vm", "scenario", "--kernel", kernel, "--cpus", NR_CPUS])
         .args(["--diagnose-duration", DIAGNOSE_DURATION])
         .args(["--diagnose-arg=--max-level=0"])
+        .args(["--timeout", TIMEOUT_SECS])
         .args(is_built.then_some("--no-build"))
         .arg(scenario)
         .stdin(Stdio::null())
@@ -63,6 +64,9 @@ pub(super) fn run(
 /// Of the guest. On two real CPUs the collapse of four emulated ones comes and goes: one holds and works, so that at most
 /// three spin, and it takes both signals to be over their thresholds. Of six it was whole in each of five runs (burn 95 %).
 const NR_CPUS: &str = "6";
+
+/// A guest takes 40 s on two CPUs of its own. A machine of tests may be much slower.
+const TIMEOUT_SECS: &str = "240";
 
 /// Twice the default: on emulated CPUs that share two, the depth of a collapse comes and goes, and
 /// five windows of six in a row may take a while.

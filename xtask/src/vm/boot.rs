@@ -7,18 +7,16 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
 
 use super::disk::Image;
+use super::emulator::Emulator;
 use crate::paths;
 use crate::tools;
-
-/// The emulator.
-const QEMU: &str = "qemu-system-x86_64";
 
 /// How often to look whether QEMU has ended.
 const POLL_PERIOD: Duration = Duration::from_millis(50);
@@ -70,12 +68,17 @@ pub(crate) fn boot(machine: &Machine, vmlinuz: &Path, initramfs: &[u8]) -> anyho
     let mut go_on = |_: &Path| Ok(begin.elapsed() < limit);
     match boot_while(machine, vmlinuz, initramfs, &mut go_on)? {
         (log, End::PoweredOff) => Ok(log),
-        (log, End::GivenUp) => bail!(
-            "the guest did not end within {} s; see {}, or allow more with --timeout",
-            limit.as_secs(),
-            log.display()
-        ),
+        (log, End::GivenUp) => bail!("{}", overdue(limit, &log)),
     }
+}
+
+/// Complaint about a guest that took longer than `limit`.
+pub(crate) fn overdue(limit: Duration, log: &Path) -> String {
+    format!(
+        "the guest did not end within {} s; see {}, or allow more with --timeout",
+        limit.as_secs(),
+        log.display()
+    )
 }
 
 /// As [`boot`], for as long as `go_on` says so. It is called all the time, with the console log.
@@ -121,7 +124,7 @@ fn start(
     let errors = log.with_extension("qemu");
     let errors =
         File::create(&errors).with_context(|| format!("failed to make {}", errors.display()))?;
-    let mut command = Command::new(QEMU);
+    let mut command = Emulator::find()?.command();
     command
         .args(["-accel", "tcg,thread=multi", "-cpu", cpu])
         .args([
@@ -166,7 +169,9 @@ fn start(
             }
         });
     }
-    command.spawn().map_err(|err| tools::start_error(QEMU, err))
+    command
+        .spawn()
+        .map_err(|err| tools::start_error("QEMU", err))
 }
 
 fn wait(
@@ -178,7 +183,7 @@ fn wait(
         if let Some(status) = qemu.try_wait().context("failed to wait for QEMU")? {
             if !status.success() {
                 let errors = fs::read_to_string(log.with_extension("qemu")).unwrap_or_default();
-                bail!("{QEMU} ended with {status}: {}", errors.trim());
+                bail!("QEMU ended with {status}: {}", errors.trim());
             }
             return Ok(End::PoweredOff);
         }

@@ -8,6 +8,7 @@ pub(crate) mod console;
 mod cpio;
 mod diagnosis;
 pub(crate) mod disk;
+mod emulator;
 pub(crate) mod fetch;
 pub(crate) mod guest;
 mod headers;
