@@ -16,6 +16,7 @@ mod oracle;
 mod outfit;
 mod place;
 mod plan;
+mod replayed;
 mod report;
 mod run;
 mod runs_table;

@@ -4,6 +4,7 @@
 //! for one on a scenario that had ended, or never begun.
 
 use std::fs;
+use std::path::Path;
 
 use livelock_core::verdict::{CauseClass, Confidence, Status, Verdict};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use super::catalogue::{Kind, Maker, Oracle};
 use super::plan::Task;
+use super::replayed;
 use super::truth::{self, Truth};
 use crate::vm::console::Results;
 
@@ -90,11 +92,20 @@ pub(super) struct Measured {
     pub(super) machine_load: Option<f64>,
     /// The lab's threads began to work only during the diagnosis.
     pub(super) is_late: bool,
+    /// Whether the recording, replayed on this machine, gave the same verdict to the byte; null where nothing was recorded.
+    #[serde(default)]
+    pub(super) replays_alike: Option<bool>,
 }
 
 /// Reads the files of one scenario.
-pub(super) fn observe(task: &Task, nr_cpus: u32, is_control: bool, files: &Results) -> Observation {
-    let outcome = measure(task, nr_cpus, files).map_or_else(
+pub(super) fn observe(
+    task: &Task,
+    nr_cpus: u32,
+    is_control: bool,
+    files: &Results,
+    program: Option<&Path>,
+) -> Observation {
+    let outcome = measure(task, nr_cpus, files, program).map_or_else(
         |reason| Outcome::NotMeasured { reason },
         |measured| Outcome::Measured(Box::new(measured)),
     );
@@ -121,7 +132,12 @@ fn with_outcome(task: &Task, is_control: bool, outcome: Outcome) -> Observation 
     }
 }
 
-fn measure(task: &Task, nr_cpus: u32, files: &Results) -> Result<Measured, String> {
+fn measure(
+    task: &Task,
+    nr_cpus: u32,
+    files: &Results,
+    program: Option<&Path>,
+) -> Result<Measured, String> {
     let (load, words) = match task.scenario.made_by {
         Maker::Lab => ("lab", "lab_stderr"),
         Maker::Module(_) => ("module", "insmod_stderr"),
@@ -160,6 +176,7 @@ fn measure(task: &Task, nr_cpus: u32, files: &Results) -> Result<Measured, Strin
     };
     measured.guest_secs = between(files, "started", "finished");
     measured.machine_load = machine_load();
+    measured.replays_alike = program.and_then(|program| replayed::is_alike(program, files));
     Ok(measured)
 }
 
@@ -217,6 +234,7 @@ fn from_verdict(verdict: Verdict) -> Measured {
         guest_secs: None,
         machine_load: None,
         is_late: false,
+        replays_alike: None,
         summary: verdict.cause.summary,
     }
 }
@@ -264,7 +282,7 @@ pub(super) mod tests {
                 Kind::Positive,
             )),
         };
-        observe(&task, 4, false, &files(entries)).outcome
+        observe(&task, 4, false, &files(entries), None).outcome
     }
 
     fn reason(entries: &[(&str, &[u8])]) -> String {

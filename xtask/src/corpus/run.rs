@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::catalogue::{Kind, Scenario, word};
@@ -100,6 +100,10 @@ pub(super) fn run(
     let mut progress = Progress {
         cell,
         tasks: &tasks,
+        program: programs
+            .iter()
+            .map(PathBuf::as_path)
+            .find(|path| path.ends_with("livelock")),
         done: BTreeMap::new(),
         nr_deaths: BTreeMap::new(),
         last_result: Instant::now(),
@@ -154,6 +158,8 @@ enum Ending {
 struct Progress<'a> {
     cell: &'a Cell,
     tasks: &'a [Task],
+    /// The tool, to replay what a guest recorded.
+    program: Option<&'a Path>,
     done: BTreeMap<usize, Observation>,
     /// Guests that died during a task.
     nr_deaths: BTreeMap<usize, u32>,
@@ -220,8 +226,13 @@ impl Progress<'_> {
         if let Some(task) = self.tasks.get(index) {
             self.cell.keep(task, files);
             let nr_cpus = self.cell.nr_cpus;
-            let observation =
-                observation::observe(task, nr_cpus, self.cell.is_control(task), files);
+            let observation = observation::observe(
+                task,
+                nr_cpus,
+                self.cell.is_control(task),
+                files,
+                self.program,
+            );
             self.finish(index, observation);
         }
     }
@@ -330,6 +341,7 @@ mod tests {
         let mut progress = Progress {
             cell: &cell,
             tasks: &tasks,
+            program: None,
             done: BTreeMap::new(),
             nr_deaths: BTreeMap::new(),
             last_result: Instant::now(),

@@ -195,6 +195,9 @@ pub(super) struct Score {
     pub(super) machine_load_max: Option<f64>,
     /// Observations whose books close.
     pub(super) books_closed: Share,
+    /// Recordings whose replay on this machine gave the guest's verdict to the byte.
+    #[serde(default)]
+    pub(super) replays_alike: Share,
 }
 
 /// Scores observations; those that were not measured count nowhere else.
@@ -309,6 +312,11 @@ pub(super) fn score(observations: &[Observation]) -> Score {
             measured
                 .iter()
                 .map(|(_, measured, _)| measured.unaccounted == 0),
+        ),
+        replays_alike: Share::count(
+            measured
+                .iter()
+                .filter_map(|(_, measured, _)| measured.replays_alike),
         ),
     }
 }

@@ -32,6 +32,7 @@ pub(in crate::corpus) fn measured(status: Status) -> Measured {
         guest_secs: None,
         machine_load: None,
         is_late: false,
+        replays_alike: None,
     }
 }
 

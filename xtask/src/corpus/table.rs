@@ -105,6 +105,9 @@ const ROWS: &[(&str, Figure)] = &[
     ("own cost, median", |score| pct(score.own_cost_median_pct)),
     ("own cost, largest", |score| pct(score.own_cost_max_pct)),
     ("books closed", |score| share(score.books_closed)),
+    ("replayed here: the same verdict to the byte", |score| {
+        share(score.replays_alike)
+    }),
     ("time in the guest for one scenario, median", |score| {
         score
             .guest_secs_median
