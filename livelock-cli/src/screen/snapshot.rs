@@ -3,7 +3,7 @@
 //! In: a window, its observation, the verdict over the recent windows, names. Out: [`Snapshot`], plain data. Refuses:
 //! to keep events; of samples the few heaviest tasks and functions of each CPU remain.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use livelock_core::detect::Observation;
 use livelock_core::event::{SampleEvent, SampleMode};
@@ -74,8 +74,6 @@ pub(super) struct LockNow {
 pub struct Snapshot {
     pub(super) summary: WindowSummary,
     pub(super) verdict: Verdict,
-    /// The time ledger of the window alone; `None`: not known.
-    pub(super) time: Option<TimeLedger>,
     /// Tokens per busy second, and what is usual.
     pub(super) tokens_per_busy_sec: Option<f64>,
     pub(super) baseline_per_busy_sec: Option<f64>,
@@ -98,7 +96,6 @@ impl Snapshot {
         Self {
             summary,
             verdict,
-            time: seen.time,
             tokens_per_busy_sec: seen.pi,
             baseline_per_busy_sec: seen.pi0,
             cpus: cpus(window, &seen.cpus, names),
@@ -167,55 +164,75 @@ fn locks(window: &Window) -> Vec<LockNow> {
     .collect()
 }
 
-#[derive(Default)]
-struct Counts<'w> {
-    nr: u64,
-    tasks: HashMap<Pid, (u64, Option<&'w str>)>,
-    instructions: HashMap<CodeAddr, u64>,
+/// What is counted of a sample.
+struct Ran<'w> {
+    cpu: CpuId,
+    /// `None`: idle.
+    task: Option<(Pid, &'w str)>,
+    /// In kernel mode.
+    ip: Option<CodeAddr>,
 }
 
 fn cpus(window: &Window, times: &BTreeMap<CpuId, TimeLedger>, names: &dyn Names) -> Vec<CpuNow> {
     let own = window.own.map(|own| own.tgid);
-    let mut counts: BTreeMap<CpuId, Counts<'_>> = BTreeMap::new();
     let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
-    for sample in window.samples.iter().filter(|&sample| !is_own(sample)) {
-        let mine = counts.entry(sample.cpu).or_default();
-        mine.nr += 1;
-        if sample.task.pid == Pid(0) {
-            continue;
-        }
-        let task = mine.tasks.entry(sample.task.pid).or_default();
-        *task = (task.0 + 1, sample.task.comm.as_deref());
-        if let (SampleMode::Kernel, Some(&ip)) = (sample.mode, sample.frames.first()) {
-            *mine.instructions.entry(ip).or_default() += 1;
+    let samples = window.samples.iter().filter(|&sample| !is_own(sample));
+    let mut ran: Vec<Ran<'_>> = samples
+        .map(|sample| {
+            let is_idle = sample.task.pid == Pid(0);
+            let comm = sample.task.comm.as_deref().unwrap_or("unknown");
+            Ran {
+                cpu: sample.cpu,
+                task: (!is_idle).then_some((sample.task.pid, comm)),
+                ip: (!is_idle && sample.mode == SampleMode::Kernel)
+                    .then(|| sample.frames.first().copied())
+                    .flatten(),
+            }
+        })
+        .collect();
+    // Sorted runs are counted without a table for each CPU.
+    ran.sort_by_key(|ran| (ran.cpu, ran.ip));
+    let mut by_cpu: BTreeMap<CpuId, &[Ran<'_>]> = BTreeMap::new();
+    for of_cpu in ran.chunk_by(|a, b| a.cpu == b.cpu) {
+        if let Some(first) = of_cpu.first() {
+            by_cpu.insert(first.cpu, of_cpu);
         }
     }
     let now = |(&cpu, &time): (&CpuId, &TimeLedger)| {
-        let mine = counts.remove(&cpu).unwrap_or_default();
+        let mine = by_cpu.get(&cpu).copied().unwrap_or_default();
         CpuNow {
             cpu,
             time,
-            nr_samples: mine.nr,
-            tasks: heaviest(mine.tasks.into_iter().map(|(pid, (nr, comm))| {
-                (format!("{} ({})", comm.unwrap_or("unknown"), pid.0), nr)
-            })),
-            functions: heaviest(by_function(mine.instructions, names)),
+            nr_samples: mine.len() as u64,
+            tasks: heaviest(tasks(mine)),
+            functions: heaviest(by_function(mine, names)),
             open: open_on(window, cpu),
         }
     };
     times.iter().map(now).collect()
 }
 
-fn by_function(
-    instructions: HashMap<CodeAddr, u64>,
-    names: &dyn Names,
-) -> impl Iterator<Item = (String, u64)> {
+fn tasks(ran: &[Ran<'_>]) -> impl Iterator<Item = (String, u64)> {
+    let mut sums: BTreeMap<Pid, (u64, &str)> = BTreeMap::new();
+    for (pid, comm) in ran.iter().filter_map(|ran| ran.task) {
+        let sum = sums.entry(pid).or_default();
+        *sum = (sum.0 + 1, comm);
+    }
+    sums.into_iter()
+        .map(|(pid, (nr, comm))| (format!("{comm} ({})", pid.0), nr))
+}
+
+/// Of samples in the order of their instructions.
+fn by_function(ran: &[Ran<'_>], names: &dyn Names) -> impl Iterator<Item = (String, u64)> {
     let mut sums: BTreeMap<String, u64> = BTreeMap::new();
-    for (ip, nr) in instructions {
+    for same in ran.chunk_by(|a, b| a.ip == b.ip) {
+        let Some(ip) = same.first().and_then(|ran| ran.ip) else {
+            continue;
+        };
         let name = names
             .function(ip)
             .map_or_else(|| ip.to_string(), |function| function.name);
-        *sums.entry(name).or_default() += nr;
+        *sums.entry(name).or_default() += same.len() as u64;
     }
     sums.into_iter()
 }

@@ -1,10 +1,9 @@
 //! What kernel functions mean to a sample, remembered by address.
 //!
 //! In: addresses and [`Names`]. Out: names with their roles. Refuses: to look an address up twice, and to
-//! remember more than [`MAX_KNOWN`].
+//! remember more than [`MAX_KNOWN`] and those of one window.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::cause_class::CauseClass;
 use crate::detectors;
@@ -19,7 +18,7 @@ const MAX_KNOWN: usize = 32_768;
 #[derive(Clone, Debug)]
 pub struct Function {
     /// Symbol without compiler suffixes.
-    pub name: Arc<str>,
+    pub name: Box<str>,
     /// A CPU in it spins.
     pub is_spin: bool,
     /// A CPU in it idles.
@@ -32,31 +31,50 @@ pub struct Function {
     pub class: Option<CauseClass>,
 }
 
+/// A function in [`Functions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionIndex(u32);
+
 /// Functions met so far.
 #[derive(Clone, Debug, Default)]
 pub struct Functions {
-    known: HashMap<CodeAddr, Option<Function>>,
+    known: HashMap<CodeAddr, Option<FunctionIndex>>,
+    functions: Vec<Function>,
 }
 
 impl Functions {
-    /// The function that contains `addr`.
-    pub fn at(&mut self, addr: CodeAddr, names: &dyn Names) -> Option<&Function> {
-        if self.known.len() >= MAX_KNOWN && !self.known.contains_key(&addr) {
-            self.known.clear();
+    /// Makes room, if there is little, for the addresses of a window. Indices given before mean nothing after it.
+    pub fn make_room(&mut self) {
+        if self.known.len() >= MAX_KNOWN {
+            *self = Self::default();
         }
-        self.known
-            .entry(addr)
-            .or_insert_with(|| {
-                let name = names.function(addr)?.name;
-                Some(Function {
-                    is_spin: is_spin(&name),
-                    is_idle: is_idle(&name),
-                    is_polling_idle: is_polling_idle(&name),
-                    is_halted_waiter: is_halted_waiter(&name),
-                    class: detectors::class_of_function(&name),
-                    name: name.into(),
-                })
-            })
-            .as_ref()
+    }
+
+    /// The function that contains `addr`.
+    pub fn at(&mut self, addr: CodeAddr, names: &dyn Names) -> Option<FunctionIndex> {
+        if let Some(known) = self.known.get(&addr) {
+            return *known;
+        }
+        let index = names.function(addr).and_then(|function| {
+            let name = function.name;
+            let index = u32::try_from(self.functions.len()).ok()?;
+            self.functions.push(Function {
+                is_spin: is_spin(&name),
+                is_idle: is_idle(&name),
+                is_polling_idle: is_polling_idle(&name),
+                is_halted_waiter: is_halted_waiter(&name),
+                class: detectors::class_of_function(&name),
+                name: name.into(),
+            });
+            Some(FunctionIndex(index))
+        });
+        self.known.insert(addr, index);
+        index
+    }
+
+    /// The function of an index that [`Self::at`] gave.
+    #[must_use]
+    pub fn get(&self, index: FunctionIndex) -> Option<&Function> {
+        self.functions.get(index.0 as usize)
     }
 }

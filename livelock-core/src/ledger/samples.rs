@@ -4,7 +4,7 @@
 
 use crate::event::{SampleEvent, SampleMode};
 use crate::ids::{Pid, Tgid};
-use crate::ledger::functions::{Function, Functions};
+use crate::ledger::functions::{Function, FunctionIndex, Functions};
 use crate::ledger::profile::{Profile, Read};
 use crate::ledger::tried::Failing;
 use crate::names::Names;
@@ -53,13 +53,22 @@ pub fn read(
     let mut profile = Profile::default();
     let mut failing = Failing::of(window);
     let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
+    functions.make_room();
+    // A window of a large host has tens of thousands of stacks: one vector serves all.
+    let mut indices = Vec::new();
     for sample in window.samples.iter().filter(|&sample| !is_own(sample)) {
         profile.nr += 1;
-        let stack: Vec<Option<Function>> = sample
-            .frames
-            .iter()
-            .map(|&frame| functions.at(frame, names).cloned())
-            .collect();
+        indices.clear();
+        indices.extend(
+            sample
+                .frames
+                .iter()
+                .map(|&frame| functions.at(frame, names)),
+        );
+        let stack = Stack {
+            indices: &indices,
+            functions: &*functions,
+        };
         let known = || stack.iter().flatten();
         let innermost = || stack.iter().take(NR_SPIN_FRAMES).flatten();
         let is_user = matches!(sample.mode, SampleMode::User);
@@ -81,12 +90,11 @@ pub fn read(
             sample,
             class: known().find_map(|f| Some((f.class?, &*f.name))),
             is_untraced_spin,
-            innermost: stack.first().and_then(Option::as_ref).map(|f| &*f.name),
-            work: work_function(&stack),
+            innermost: stack.get(0).map(|f| &*f.name),
+            work: work_function(stack),
         });
         failing.book(sample, is_user || spins || sample.in_traced_spin, |frame| {
-            let function = stack.get(frame)?.as_ref()?;
-            Some(&*function.name)
+            Some(&*stack.get(frame)?.name)
         });
     }
     profile.tried = failing.into_tried();
@@ -94,13 +102,31 @@ pub fn read(
     (counts, profile)
 }
 
+/// Functions of a stack, innermost first; `None` where nobody knows.
+#[derive(Clone, Copy)]
+struct Stack<'a> {
+    indices: &'a [Option<FunctionIndex>],
+    functions: &'a Functions,
+}
+
+impl<'a> Stack<'a> {
+    fn iter(self) -> impl Iterator<Item = Option<&'a Function>> {
+        self.indices
+            .iter()
+            .map(move |index| self.functions.get((*index)?))
+    }
+
+    fn get(self, frame: usize) -> Option<&'a Function> {
+        self.functions.get((*self.indices.get(frame)?)?)
+    }
+}
+
 /// What a workqueue's thread works on: the function that `process_one_work` called.
-fn work_function(stack: &[Option<Function>]) -> Option<&str> {
+fn work_function(stack: Stack<'_>) -> Option<&str> {
     let at = stack
         .iter()
-        .position(|f| f.as_ref().is_some_and(|f| &*f.name == "process_one_work"))?;
-    let called = stack.get(at.checked_sub(1)?)?.as_ref()?;
-    Some(&called.name)
+        .position(|f| f.is_some_and(|f| &*f.name == "process_one_work"))?;
+    Some(&stack.get(at.checked_sub(1)?)?.name)
 }
 
 #[cfg(test)]
