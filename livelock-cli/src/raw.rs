@@ -3,7 +3,8 @@
 //! In: copies of kernel memory. Out: the input of `decode`. Refuses: interpretation.
 
 use livelock_common::{
-    CpuActivity, CpuState, LockAgg, RunnableSlot, SampleRecord, StackRecord, TaskSlot, WaitRecord,
+    CpuActivity, CpuState, LockAgg, RunnableSlot, SampleRecord, StackRecord, TaskSlot,
+    UserStackRecord, WaitRecord,
 };
 use livelock_core::probes::ProbeSet;
 
@@ -18,6 +19,8 @@ pub enum RawRecord {
         cpu: u32,
         /// Record.
         record: Box<StackRecord>,
+        /// Its user side, if it was asked for and there is one.
+        user: Option<Box<UserStackRecord>>,
     },
     /// A sample from a CPU's ring.
     Sample {
@@ -87,6 +90,8 @@ unsafe impl Plain for WaitRecord {}
 // SAFETY: as above.
 unsafe impl Plain for StackRecord {}
 // SAFETY: as above.
+unsafe impl Plain for UserStackRecord {}
+// SAFETY: as above.
 unsafe impl Plain for SampleRecord {}
 // SAFETY: as above.
 unsafe impl Plain for LockAgg {}
@@ -119,6 +124,9 @@ impl RawRecord {
             1 => Self::Stack {
                 cpu,
                 record: Box::new(read(bytes)?),
+                user: bytes
+                    .get(size_of::<StackRecord>()..)
+                    .and_then(|rest| Some(Box::new(read(rest)?))),
             },
             2 => Self::Sample {
                 cpu,

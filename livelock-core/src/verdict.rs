@@ -24,6 +24,7 @@ use crate::ids::{CpuId, Pid};
 pub use crate::name_source::NameSource;
 use crate::scope::Scope;
 pub use crate::time_ledger::TimeLedger;
+pub use crate::user_stack::UserStack;
 
 /// Value of [`Verdict::schema`].
 pub const SCHEMA: &str = "livelock.verdict/v1";
@@ -187,6 +188,9 @@ pub struct LockSide {
     pub cgroup: Option<String>,
     /// Samples behind the share.
     pub nr_samples: u64,
+    /// User code that led there, heaviest first; absent unless asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_stacks: Vec<UserStack>,
 }
 
 /// A lock in a verdict.

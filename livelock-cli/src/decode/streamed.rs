@@ -2,7 +2,7 @@
 //!
 //! In: wire records. Out: waits, stacks and samples. Refuses: records that contradict themselves.
 
-use livelock_common::{ABSENT, SampleRecord, StackRecord, WaitRecord, object};
+use livelock_common::{ABSENT, SampleRecord, StackRecord, UserStackRecord, WaitRecord, object};
 use livelock_core::event::{
     ObjectKind, ObjectPlace, SampleEvent, SampleMode, StackEvent, TaskRef, WaitEvent,
 };
@@ -33,7 +33,11 @@ pub(super) fn wait(record: &WaitRecord) -> Result<WaitEvent, DecodeError> {
     })
 }
 
-pub(super) fn stack(cpu: u32, record: &StackRecord) -> Result<StackEvent, DecodeError> {
+pub(super) fn stack(
+    cpu: u32,
+    record: &StackRecord,
+    user: Option<&UserStackRecord>,
+) -> Result<StackEvent, DecodeError> {
     if record.lock_addr == 0 {
         return Err(DecodeError::NoLock);
     }
@@ -50,6 +54,10 @@ pub(super) fn stack(cpu: u32, record: &StackRecord) -> Result<StackEvent, Decode
         cgroup: CgroupId(record.cgroup_id),
         place: place(record.object, record.object_offset)?,
         frames: frames(&record.frames, record.nr_frames)?,
+        user_frames: match user {
+            Some(user) => frames(&user.frames, user.nr_frames)?,
+            None => Vec::new(),
+        },
     })
 }
 

@@ -39,6 +39,7 @@ fn side(share_pct: f64, pid: u32, stack: &[&str]) -> LockSide {
         pid: Some(Pid(pid)),
         cgroup: Some("/system.slice/a-service-with-a-long-name.service/workers".to_owned()),
         nr_samples: 412,
+        user_stacks: Vec::new(),
     }
 }
 

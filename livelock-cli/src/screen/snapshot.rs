@@ -144,7 +144,9 @@ impl Snapshot {
 fn report_bytes(lock: &LockReport) -> usize {
     let side = |side: &LockSide| {
         let frames = side.stack.iter().map(|frame| frame.len() + 24);
-        size_of::<LockSide>() + frames.sum::<usize>()
+        let user_stacks = side.user_stacks.iter().flat_map(|stack| &stack.frames);
+        let user_frames = user_stacks.map(|frame| frame.len() + 24);
+        size_of::<LockSide>() + frames.sum::<usize>() + user_frames.sum::<usize>()
     };
     let sides = lock.waiters.iter().chain(&lock.holders);
     size_of::<LockReport>() + 4 * lock.cpus.len() + sides.map(side).sum::<usize>()

@@ -243,6 +243,7 @@ impl Machine {
             cgroup: CgroupId(1),
             place: None,
             frames: frames(cpu),
+            user_frames: Vec::new(),
         }));
         let mut hist = WaitHistogram::default();
         hist.record(450 * MS + own * MS);

@@ -219,6 +219,7 @@ mod tests {
             cgroup: CgroupId(1),
             place: None,
             frames: vec![CodeAddr(frame)],
+            user_frames: Vec::new(),
         })
     }
 

@@ -15,6 +15,7 @@ mod report;
 mod spans;
 mod stacks;
 mod tally;
+mod user_paths;
 
 pub use digest::digest;
 pub use flame::{FlamePath, FlameSide, flame};

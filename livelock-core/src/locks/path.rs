@@ -6,11 +6,20 @@
 use std::collections::BTreeMap;
 
 use crate::event::StackEvent;
-use crate::ids::{CgroupId, CodeAddr, Pid};
-use crate::thresholds::{NR_PATHS_KEPT, NR_TASKS_KEPT};
+use crate::ids::{CgroupId, CodeAddr, Pid, Tgid};
+use crate::thresholds::{NR_PATHS_KEPT, NR_TASKS_KEPT, NR_USER_PATHS_KEPT};
 
 /// Task as it is told apart on a path.
 pub(super) type Task = (Pid, Option<String>, CgroupId);
+
+/// User side of a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UserPath {
+    pub(super) process: Tgid,
+    pub(super) comm: Option<String>,
+    /// Innermost first.
+    pub(super) frames: Vec<CodeAddr>,
+}
 
 /// What of a path is one task's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,25 +50,28 @@ pub(super) struct PathTally {
     pub(super) nr_samples: u64,
     /// Tasks.
     pub(super) tasks: BTreeMap<Task, TaskShare>,
+    /// How they came into the kernel; empty if nobody asked.
+    pub(super) user_paths: BTreeMap<UserPath, TaskShare>,
 }
 
 impl PathTally {
     /// Counts `stack` with `weight` for its task.
     pub(super) fn sample(&mut self, stack: &StackEvent) {
         self.nr_samples += 1;
+        let share = TaskShare {
+            weight: u64::from(stack.weight),
+            nr_samples: 1,
+        };
+        if !stack.user_frames.is_empty() {
+            let path = UserPath {
+                process: stack.task.tgid,
+                comm: stack.task.comm.clone(),
+                frames: stack.user_frames.clone(),
+            };
+            add_share(&mut self.user_paths, &path, NR_USER_PATHS_KEPT, share);
+        }
         let task = (stack.task.pid, stack.task.comm.clone(), stack.cgroup);
-        bounded_entry(
-            &mut self.tasks,
-            &task,
-            NR_TASKS_KEPT,
-            |share| *share,
-            |share| {
-                share.add(TaskShare {
-                    weight: u64::from(stack.weight),
-                    nr_samples: 1,
-                });
-            },
-        );
+        add_share(&mut self.tasks, &task, NR_TASKS_KEPT, share);
     }
 
     /// Adds `other`.
@@ -69,13 +81,10 @@ impl PathTally {
         self.untied_weight += other.untied_weight;
         self.nr_samples += other.nr_samples;
         for (task, share) in &other.tasks {
-            bounded_entry(
-                &mut self.tasks,
-                task,
-                NR_TASKS_KEPT,
-                |mine| *mine,
-                |mine| mine.add(*share),
-            );
+            add_share(&mut self.tasks, task, NR_TASKS_KEPT, *share);
+        }
+        for (path, share) in &other.user_paths {
+            add_share(&mut self.user_paths, path, NR_USER_PATHS_KEPT, *share);
         }
     }
 
@@ -124,6 +133,15 @@ impl Paths {
             (frames.as_slice(), path, path.tied_ns as f64 + untied_ns)
         })
     }
+}
+
+fn add_share<K: Ord + Clone>(
+    map: &mut BTreeMap<K, TaskShare>,
+    key: &K,
+    nr_kept: usize,
+    share: TaskShare,
+) {
+    bounded_entry(map, key, nr_kept, |mine| *mine, |mine| mine.add(share));
 }
 
 /// Changes the entry of `key`; a new one pushes out the lightest if the map is full.

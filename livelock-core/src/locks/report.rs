@@ -8,6 +8,7 @@ use super::frames::printed_stack;
 use super::name::name_lock;
 use super::path::{PathTally, Paths, Task, TaskShare};
 use super::tally::{LockTally, LocksTally};
+use super::user_paths::{self, UserPaths};
 use crate::filter::Filter;
 use crate::ids::{CodeAddr, LockAddr};
 use crate::ledger::time::share;
@@ -154,6 +155,7 @@ struct Side {
     score: f64,
     nr_samples: u64,
     tasks: BTreeMap<Task, TaskShare>,
+    user_paths: UserPaths,
 }
 
 /// Paths by their printed stack: addresses that differ only in the frames trimmed off are one path. Shares are of
@@ -178,6 +180,7 @@ fn sides(paths: &Paths, filter: &Filter, names: &dyn Names) -> Vec<LockSide> {
                 side.tasks.entry(task.clone()).or_default().add(*share);
             }
         }
+        user_paths::add(&mut side.user_paths, &path.user_paths, filter);
         total += score;
     }
     let mut ranked: Vec<_> = by_stack
@@ -204,6 +207,7 @@ fn sides(paths: &Paths, filter: &Filter, names: &dyn Names) -> Vec<LockSide> {
                 pid: task.as_ref().map(|(pid, _, _)| *pid),
                 cgroup,
                 nr_samples: side.nr_samples,
+                user_stacks: user_paths::reports(&side.user_paths, names),
             }
         })
         .collect()

@@ -104,6 +104,7 @@ mod tests {
                 cgroup: CgroupId(1),
                 place: None,
                 frames: Vec::new(),
+                user_frames: Vec::new(),
             })
             .collect();
         recent.keep(&stacks);

@@ -101,6 +101,7 @@ fn event() -> impl Strategy<Value = Event> {
                 cgroup: CgroupId(1),
                 place: None,
                 frames: frames.into_iter().map(CodeAddr).collect(),
+                user_frames: Vec::new(),
             })
         });
     let sample = (

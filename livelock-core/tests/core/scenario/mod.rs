@@ -233,6 +233,7 @@ impl Sim {
                     cgroup: CgroupId(7),
                     place,
                     frames: frames.map(at).to_vec(),
+                    user_frames: Vec::new(),
                 }));
             }
             if ended {
