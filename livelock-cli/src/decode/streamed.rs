@@ -10,6 +10,9 @@ use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, 
 
 use super::{DecodeError, kind, stack_id};
 
+/// Where code of a process can be: above the first page, in the lower half (47 bits on x86-64, 48 on arm64 by default).
+const USER_CODE: std::ops::Range<u64> = 0x1000..1 << 48;
+
 pub(super) fn wait(record: &WaitRecord) -> Result<WaitEvent, DecodeError> {
     if record.lock_addr == 0 {
         return Err(DecodeError::NoLock);
@@ -55,7 +58,14 @@ pub(super) fn stack(
         place: place(record.object, record.object_offset)?,
         frames: frames(&record.frames, record.nr_frames)?,
         user_frames: match user {
-            Some(user) => frames(&user.frames, user.nr_frames)?,
+            Some(user) => {
+                let walked = frames(&user.frames, user.nr_frames)?;
+                // Without frame pointers a walk ends in whatever a register held.
+                walked
+                    .into_iter()
+                    .take_while(|frame| USER_CODE.contains(&frame.0))
+                    .collect()
+            }
             None => Vec::new(),
         },
     })

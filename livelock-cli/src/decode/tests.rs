@@ -191,8 +191,8 @@ fn the_user_side_of_a_stack_arrives() {
     let mut stack = zeroed!(1, RawRecord::Stack { record, .. } => *record);
     stack.lock_addr = 1;
     let mut user = zeroed!(1, RawRecord::Stack { user, .. } => user.expect("enough bytes"));
-    user.frames[..2].copy_from_slice(&[0x10, 0x20]);
-    user.nr_frames = 2;
+    user.frames[..4].copy_from_slice(&[0x1010, 0x1020, 0x10, 0x1030]);
+    user.nr_frames = 4;
     let frames_with = |user| {
         let raw = RawRecord::Stack {
             cpu: 0,
@@ -205,6 +205,6 @@ fn the_user_side_of_a_stack_arrives() {
         }
     };
     assert_eq!(frames_with(None), []);
-    let expected = [0x10, 0x20].map(livelock_core::ids::CodeAddr);
+    let expected = [0x1010, 0x1020].map(livelock_core::ids::CodeAddr);
     assert_eq!(frames_with(Some(user)), expected);
 }

@@ -114,14 +114,22 @@ impl LiveNames {
         if let Some(user_code) = &self.user_code {
             let frames = window.stacks.iter().flat_map(|stack| {
                 let process = stack.task.tgid;
+                let weight = u64::from(stack.weight);
                 let user = stack.user_frames.iter().enumerate();
-                user.map(move |(i, &addr)| (process, user_look_up(i, addr)))
+                user.map(move |(i, &addr)| (process, user_look_up(i, addr), weight))
             });
             user_code.learn(frames);
         }
         let cgroups: BTreeSet<CgroupId> = window.stacks.iter().map(|stack| stack.cgroup).collect();
         for cgroup in cgroups {
             let _ = self.cgroup_path(cgroup);
+        }
+    }
+
+    /// Waits for names that take long, before the last verdict.
+    pub fn settle(&self) {
+        if let Some(user_code) = &self.user_code {
+            user_code.settle();
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) const MAX_WRAPPER_BYTES: u64 = 512;
 pub(super) const MAX_CALL_BYTES: u64 = 8;
 
 /// `syscall`.
-const SYSCALL: [u8; 2] = [0x0f, 0x05];
+pub(super) const SYSCALL: [u8; 2] = [0x0f, 0x05];
 
 /// Words between the stack pointer and the return address at the end of `code`, which begins with its function and ends
 /// with the system call; `None` if `code` is no such wrapper.
@@ -33,7 +33,10 @@ pub(super) fn depth_words(code: &[u8]) -> Option<usize> {
         depth_bytes = match step.flow_control() {
             // What comes behind is reached from elsewhere; wrappers have one path to each system call, and what it needs
             // of the stack it takes itself.
-            FlowControl::Return | FlowControl::UnconditionalBranch | FlowControl::Exception => 0,
+            FlowControl::Return
+            | FlowControl::UnconditionalBranch
+            | FlowControl::IndirectBranch
+            | FlowControl::Exception => 0,
             // Whatever a call pushes, its return takes.
             FlowControl::Call | FlowControl::IndirectCall => depth_bytes,
             _ => depth_bytes.checked_add(pushed_bytes(&step)?)?,
@@ -78,10 +81,6 @@ pub(super) fn ends_with_call(before: &[u8]) -> bool {
         let bytes = &before[before.len() - len_bytes..];
         let mut decoder = Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE);
         let step = decoder.decode();
-        let is_call = matches!(
-            step.flow_control(),
-            FlowControl::Call | FlowControl::IndirectCall
-        );
-        !step.is_invalid() && is_call && step.len() == len_bytes
+        step.mnemonic() == Mnemonic::Call && step.len() == len_bytes
     })
 }

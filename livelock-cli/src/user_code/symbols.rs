@@ -6,11 +6,13 @@
 //! Files are opened as the process has them mapped (`/proc/PID/map_files`), so those of a container, and those deleted since,
 //! are the right ones. blazesym's `Symbolizer` is not `Send`; it lives on a thread of its own, as that of the kernel does.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use blazesym::Pid;
 use blazesym::normalize::{NormalizeOpts, Normalizer, UserMeta};
@@ -31,24 +33,43 @@ const MAX_FILES: usize = 128;
 /// Sizes of these files together. Symbols take about a tenth of a file's size, debug information as much as itself.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
+/// Addresses that wait for an answer at most.
+const MAX_WAITING: usize = 4096;
+
+/// How long the rings may wait for the caller of a wrapper: they hold a second of stacks.
+const DRAIN_PATIENCE: Duration = Duration::from_millis(5);
+/// How long the close of a window waits for names. Later ones serve later windows, and the verdict.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(100);
+/// How long the last verdict waits. Debug information of a large program takes seconds to read, once.
+const LAST_PATIENCE: Duration = Duration::from_secs(3);
+
+type Key = (Tgid, u64);
 type Answer = Option<UserFunction>;
 
 /// What the thread is asked.
 struct Question {
     process: Tgid,
     addrs: Vec<u64>,
-    reply: SyncSender<Vec<Answer>>,
+    reply: SyncSender<()>,
 }
 
-/// Code of the processes of this host. `Send` and `Sync`.
+/// What the thread said, and has yet to say.
+#[derive(Debug, Default)]
+struct Answers {
+    given: HashMap<Key, Answer>,
+    waiting: HashSet<Key>,
+}
+
+/// Code of the processes of this host. `Send` and `Sync`. Nobody waits for it longer than he can afford: what is not known in
+/// time is known later.
 #[derive(Debug)]
 pub struct UserCode {
-    questions: Mutex<SyncSender<Question>>,
-    answers: Mutex<HashMap<(Tgid, u64), Answer>>,
+    questions: Mutex<Sender<Question>>,
+    answers: Arc<Mutex<Answers>>,
     /// Of where a task entered the kernel: words to the return address, if its function is a wrapper.
-    wrappers: Mutex<HashMap<(Tgid, u64), Option<usize>>>,
+    wrappers: Mutex<HashMap<Key, Option<usize>>>,
     /// Whether a call is in front of an address.
-    calls: Mutex<HashMap<(Tgid, u64), bool>>,
+    calls: Mutex<HashMap<Key, bool>>,
 }
 
 impl UserCode {
@@ -57,13 +78,15 @@ impl UserCode {
     /// # Errors
     /// If there can be no thread.
     pub fn start(has_lines: bool) -> std::io::Result<Self> {
-        let (questions, inbox) = sync_channel(1);
+        let (questions, inbox) = channel();
+        let answers = Arc::new(Mutex::new(Answers::default()));
+        let to = Arc::clone(&answers);
         thread::Builder::new()
             .name("user-symbols".to_owned())
-            .spawn(move || serve(has_lines, &inbox))?;
+            .spawn(move || serve(has_lines, &inbox, &to))?;
         Ok(Self {
             questions: Mutex::new(questions),
-            answers: Mutex::default(),
+            answers,
             wrappers: Mutex::default(),
             calls: Mutex::default(),
         })
@@ -108,7 +131,14 @@ impl UserCode {
         if let Some(known) = held(&self.wrappers).get(&(process, addr)) {
             return *known;
         }
-        let words = self.function(process, CodeAddr(addr)).and_then(|found| {
+        // Most that enter otherwise fault, anywhere in their code; they need no symbols of it.
+        if !self.is_behind_system_call(process, addr) {
+            keep(&mut held(&self.wrappers), (process, addr), None);
+            return None;
+        }
+        // Not known in time is no answer to keep.
+        let found = self.known(process, addr, DRAIN_PATIENCE)?;
+        let words = found.and_then(|found| {
             let is_short = found.name.is_some() && found.offset_bytes <= caller::MAX_WRAPPER_BYTES;
             let len_bytes = usize::try_from(found.offset_bytes)
                 .ok()
@@ -118,6 +148,14 @@ impl UserCode {
         });
         keep(&mut held(&self.wrappers), (process, addr), words);
         words
+    }
+
+    fn is_behind_system_call(&self, process: Tgid, addr: u64) -> bool {
+        let len_bytes = caller::SYSCALL.len();
+        let before = addr
+            .checked_sub(len_bytes as u64)
+            .and_then(|from| memory::read(process, from, len_bytes));
+        before.is_some_and(|before| before == caller::SYSCALL)
     }
 
     fn is_behind_call(&self, process: Tgid, addr: u64) -> bool {
@@ -133,55 +171,80 @@ impl UserCode {
         is_it
     }
 
-    /// Looks these up, one question for each process.
-    pub fn learn(&self, addrs: impl Iterator<Item = (Tgid, CodeAddr)>) {
-        let mut unknown: BTreeMap<Tgid, Vec<u64>> = BTreeMap::new();
-        {
-            let answers = held(&self.answers);
-            for (process, CodeAddr(addr)) in addrs {
-                if !answers.contains_key(&(process, addr)) {
-                    unknown.entry(process).or_default().push(addr);
-                }
-            }
+    /// Looks these up, each with how much depends on it, and waits a moment for the answers. Processes of which most
+    /// depends are asked for first: reading the symbols of another that waited once can take seconds.
+    pub fn learn(&self, addrs: impl Iterator<Item = (Tgid, CodeAddr, u64)>) {
+        let mut by_process: BTreeMap<Tgid, (u64, Vec<u64>)> = BTreeMap::new();
+        for (process, CodeAddr(addr), weight) in addrs {
+            let (sum, addrs) = by_process.entry(process).or_default();
+            *sum = sum.saturating_add(weight);
+            addrs.push(addr);
         }
-        for (process, mut addrs) in unknown {
-            addrs.sort_unstable();
-            addrs.dedup();
-            self.ask(process, addrs);
+        let mut ranked: Vec<_> = by_process.into_iter().collect();
+        ranked.sort_by_key(|(process, (weight, _))| (Reverse(*weight), *process));
+        let replies: Vec<_> = ranked
+            .into_iter()
+            .filter_map(|(process, (_, addrs))| self.ask(process, addrs))
+            .collect();
+        let begin = Instant::now();
+        for (reply, _) in replies {
+            // Whether it came or not is seen in the answers.
+            let _ = reply.recv_timeout(CLOSE_PATIENCE.saturating_sub(begin.elapsed()));
         }
     }
 
-    /// What stands at `addr`; `None` if the process is gone or has nothing there.
+    /// Waits for the answers that are still to come, a few seconds at most.
+    pub fn settle(&self) {
+        let begin = Instant::now();
+        while !held(&self.answers).waiting.is_empty() && begin.elapsed() < LAST_PATIENCE {
+            thread::sleep(DRAIN_PATIENCE);
+        }
+    }
+
+    /// What stands at `addr`; `None` if the process is gone or has nothing there, or nobody knows yet.
     #[must_use]
     pub fn function(&self, process: Tgid, addr: CodeAddr) -> Option<UserFunction> {
-        let known = |answers: &HashMap<_, Answer>| answers.get(&(process, addr.0)).cloned();
-        if let Some(known) = known(&held(&self.answers)) {
-            return known;
-        }
-        self.ask(process, vec![addr.0]);
-        known(&held(&self.answers)).flatten()
+        self.known(process, addr.0, CLOSE_PATIENCE).flatten()
     }
 
-    /// Gets and keeps the answers. If the thread is gone there are none.
-    fn ask(&self, process: Tgid, addrs: Vec<u64>) {
+    /// The answer, if it is there in time. Nobody waits for what was asked before, or behind somebody else's question.
+    fn known(&self, process: Tgid, addr: u64, patience: Duration) -> Option<Answer> {
+        if let Some((reply, true)) = self.ask(process, vec![addr]) {
+            let _ = reply.recv_timeout(patience);
+        }
+        held(&self.answers).given.get(&(process, addr)).cloned()
+    }
+
+    /// Asks for those that nobody asked for yet; tells as well whether the answer comes next.
+    fn ask(&self, process: Tgid, mut addrs: Vec<u64>) -> Option<(Receiver<()>, bool)> {
+        let is_next;
+        {
+            let mut answers = held(&self.answers);
+            is_next = answers.waiting.is_empty();
+            let Answers { given, waiting } = &mut *answers;
+            addrs.sort_unstable();
+            addrs.dedup();
+            addrs.retain(|&addr| {
+                let key = (process, addr);
+                let is_new = !given.contains_key(&key) && waiting.len() < MAX_WAITING;
+                is_new && waiting.insert(key)
+            });
+        }
+        if addrs.is_empty() {
+            return None;
+        }
         let (reply, replies) = sync_channel(1);
         let question = Question {
             process,
-            addrs: addrs.clone(),
+            addrs,
             reply,
         };
-        if held(&self.questions).send(question).is_err() {
-            return;
-        }
-        let Ok(found) = replies.recv() else { return };
-        let mut answers = held(&self.answers);
-        for (addr, answer) in addrs.into_iter().zip(found) {
-            keep(&mut answers, (process, addr), answer);
-        }
+        held(&self.questions).send(question).ok()?;
+        Some((replies, is_next))
     }
 }
 
-fn keep<V>(known: &mut HashMap<(Tgid, u64), V>, key: (Tgid, u64), value: V) {
+fn keep<V>(known: &mut HashMap<Key, V>, key: Key, value: V) {
     if known.len() >= MAX_CACHED {
         known.clear();
     }
@@ -268,15 +331,22 @@ impl Tables {
 }
 
 /// Answers until nobody can ask any more.
-fn serve(has_lines: bool, inbox: &Receiver<Question>) {
+fn serve(has_lines: bool, inbox: &Receiver<Question>, to: &Mutex<Answers>) {
     let mut tables = Tables::new(has_lines);
     while let Ok(question) = inbox.recv() {
         if tables.is_full() {
             tables = Tables::new(has_lines);
         }
-        let answers = tables.answer(has_lines, question.process, &question.addrs);
-        // Whoever asked may have gone.
-        let _ = question.reply.send(answers);
+        let found = tables.answer(has_lines, question.process, &question.addrs);
+        let mut answers = held(to);
+        for (addr, answer) in question.addrs.into_iter().zip(found) {
+            let key = (question.process, addr);
+            answers.waiting.remove(&key);
+            keep(&mut answers.given, key, answer);
+        }
+        drop(answers);
+        // Whoever asked may not have waited.
+        let _ = question.reply.send(());
     }
 }
 

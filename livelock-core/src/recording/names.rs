@@ -56,6 +56,8 @@ pub struct NameTable {
     objects: BTreeMap<LockAddr, KernelObject>,
     members: BTreeMap<ObjectPlace, String>,
     cgroup_paths: BTreeMap<CgroupId, String>,
+    /// User code that nobody could name when its window closed. Debug information takes long to read.
+    unnamed: BTreeSet<(Tgid, CodeAddr)>,
 }
 
 impl NameTable {
@@ -108,6 +110,7 @@ impl NameTable {
                 _ => {}
             }
         }
+        let mut asked = user_frames.clone();
         let new = NewNames {
             functions: ask(frames, &self.functions, |addr| names.function(addr)),
             user_functions: ask(user_frames, &self.user_functions, |(process, addr)| {
@@ -117,6 +120,25 @@ impl NameTable {
             data_symbols: ask(locks, &self.data_symbols, |addr| names.data_symbol(addr)),
             members: ask(places, &self.members, |place| names.member(place)),
             cgroup_paths: ask(cgroups, &self.cgroup_paths, |id| names.cgroup_path(id)),
+        };
+        self.learn(&new);
+        let named = &self.user_functions;
+        asked.retain(|place| !named.contains_key(place));
+        if self.unnamed.len() + asked.len() > MAX_NAMES {
+            self.unnamed.clear();
+        }
+        self.unnamed.append(&mut asked);
+        new
+    }
+
+    /// Asks again for user code that had no name in time, once, at the end.
+    pub fn resolve_late(&mut self, names: &dyn Names) -> NewNames {
+        let unnamed = std::mem::take(&mut self.unnamed);
+        let new = NewNames {
+            user_functions: ask(unnamed, &self.user_functions, |(process, addr)| {
+                names.user_function(process, addr)
+            }),
+            ..NewNames::default()
         };
         self.learn(&new);
         new
