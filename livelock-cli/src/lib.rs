@@ -25,3 +25,4 @@ mod report;
 pub mod run;
 pub mod screen;
 pub mod tasks;
+pub mod user_code;

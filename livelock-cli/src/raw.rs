@@ -4,7 +4,7 @@
 
 use livelock_common::{
     CpuActivity, CpuState, LockAgg, ReleaseRecord, RunnableSlot, SampleRecord, StackRecord,
-    TaskSlot, WaitRecord,
+    TaskSlot, UserStackRecord, WaitRecord,
 };
 use livelock_core::probes::ProbeSet;
 
@@ -19,6 +19,8 @@ pub enum RawRecord {
         cpu: u32,
         /// Record.
         record: Box<StackRecord>,
+        /// Its user side, if it was asked for and there is one.
+        user: Option<Box<UserStackRecord>>,
     },
     /// A sample from a CPU's ring.
     Sample {
@@ -96,6 +98,8 @@ unsafe impl Plain for WaitRecord {}
 // SAFETY: as above.
 unsafe impl Plain for StackRecord {}
 // SAFETY: as above.
+unsafe impl Plain for UserStackRecord {}
+// SAFETY: as above.
 unsafe impl Plain for SampleRecord {}
 // SAFETY: as above.
 unsafe impl Plain for LockAgg {}
@@ -130,6 +134,9 @@ impl RawRecord {
             1 => Self::Stack {
                 cpu,
                 record: Box::new(read(bytes)?),
+                user: bytes
+                    .get(size_of::<StackRecord>()..)
+                    .and_then(|rest| Some(Box::new(read(rest)?))),
             },
             2 => Self::Sample {
                 cpu,

@@ -21,13 +21,13 @@ pub use activity::{
     NR_SYSCALLS, OpenPair, PairTimes, RUNNABLE_SLOTS, RunnableSlot, SyscallResults, group,
 };
 pub use declared::{DeclaredCounts, MAX_DECLARED};
-pub use record::{ReleaseRecord, Ring, SampleRecord, StackRecord, WaitRecord};
+pub use record::{ReleaseRecord, Ring, SampleRecord, StackRecord, UserStackRecord, WaitRecord};
 pub use state::{Control, CpuState, HoldSlot, TaskSlot, WaitSlot};
 pub use table::{LockAgg, LockBank};
 
 /// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
 /// refuses an object that announces another one.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 7;
 
 /// Deepest nesting of traced spin waits on one CPU: task, softirq, hardirq and NMI, each at most
 /// twice, because a `qrwlock` slow path waits for its inner spinlock.
@@ -51,6 +51,12 @@ pub const HIST_BUCKETS: usize = 64;
 
 /// Frames kept of a waiter's kernel stack.
 pub const STACK_FRAMES: usize = 48;
+
+/// Frames kept of a waiter's user stack.
+pub const USER_FRAMES: usize = 32;
+
+/// Words kept from the top of a waiter's user stack.
+pub const STACK_TOP_WORDS: usize = 16;
 
 /// Frames kept of a sampled kernel stack.
 pub const SAMPLE_FRAMES: usize = 16;
@@ -240,6 +246,10 @@ mod tests {
         assert_eq!(size_of::<SampleRecord>(), 72 + 8 * SAMPLE_FRAMES);
         assert_eq!(size_of::<ReleaseRecord>(), 48);
         assert_eq!(size_of::<HoldSlot>(), 32);
+        assert_eq!(
+            size_of::<UserStackRecord>(),
+            16 + 8 * (USER_FRAMES + STACK_TOP_WORDS)
+        );
         assert_eq!(size_of::<SyscallResults>(), 32);
         assert_eq!(size_of::<IrqTime>(), 24);
         assert_eq!(size_of::<RunnableSlot>(), 16);

@@ -4,7 +4,7 @@
 //! of variable length. An array instead of a BPF ring buffer, because that one takes a spinlock whose
 //! slow path is itself traced, on kernels before 6.15 a raw one.
 
-use crate::{SAMPLE_FRAMES, STACK_FRAMES};
+use crate::{SAMPLE_FRAMES, STACK_FRAMES, STACK_TOP_WORDS, USER_FRAMES};
 
 /// A single-producer, single-consumer ring of `N` records; `N` is a power of two.
 ///
@@ -128,6 +128,24 @@ pub struct StackRecord {
     pub owner_comm: [u8; 16],
     /// Return addresses, innermost first.
     pub frames: [u64; STACK_FRAMES],
+}
+
+/// The user side of a waiter's stack, in a ring of its own that is only there if somebody asked for it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct UserStackRecord {
+    /// Of the [`StackRecord`] on the same CPU that it belongs to.
+    pub stack_id: u32,
+    /// Thread group id.
+    pub tgid: u32,
+    /// Frames in `frames`.
+    pub nr_frames: u32,
+    /// Words in `top`: all or none.
+    pub nr_top_words: u32,
+    /// Where the task entered the kernel, and return addresses by frame pointers, innermost first.
+    pub frames: [u64; USER_FRAMES],
+    /// What the stack pointer points at: functions without a frame pointer keep their return address there.
+    pub top: [u64; STACK_TOP_WORDS],
 }
 
 /// What the sampler found on its CPU.

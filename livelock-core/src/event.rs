@@ -204,6 +204,10 @@ pub struct StackEvent {
     pub owner: Option<LockOwner>,
     /// Kernel return addresses, innermost first.
     pub frames: Vec<CodeAddr>,
+    /// Where the task entered the kernel, and return addresses in user code, innermost first; empty if nobody asked for
+    /// them, or there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_frames: Vec<CodeAddr>,
 }
 
 /// Where a sample landed.

@@ -44,5 +44,6 @@ pub mod tasks;
 pub mod thresholds;
 mod time_ledger;
 pub mod topology;
+mod user_stack;
 pub mod verdict;
 pub mod window;

@@ -9,6 +9,7 @@ use crate::event::LockKind;
 use crate::handoff_report::Handoffs;
 use crate::holder_report::{HoldTimes, KnownBy, NotRunning};
 use crate::ids::{CpuId, Pid, Tgid};
+use crate::user_stack::UserStack;
 use crate::verdict::{Confidence, NameSource};
 
 /// A duration distribution in nanoseconds. Percentiles are interpolated in histogram buckets.
@@ -69,6 +70,9 @@ pub struct LockSide {
     /// What kept the holder from running while it held; `None` if nothing was seen to.
     #[serde(default)]
     pub not_running: Option<NotRunning>,
+    /// User code that led there, heaviest first; absent unless asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_stacks: Vec<UserStack>,
 }
 
 /// A lock in a verdict.

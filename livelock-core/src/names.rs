@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::ObjectPlace;
-use crate::ids::{CgroupId, CodeAddr, LockAddr};
+use crate::ids::{CgroupId, CodeAddr, LockAddr, Tgid};
 
 /// A kernel function and a place in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,6 +14,43 @@ pub struct FunctionName {
     pub name: String,
     /// Bytes from its start.
     pub offset_bytes: u64,
+}
+
+/// A line of source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SourceLine {
+    /// As the compiler was told.
+    pub file: String,
+    /// From 1; 0 if the debug information does not say.
+    pub line: u32,
+}
+
+/// A place in a program or library of one process. With its build id and offset in the file, whoever has the file can name
+/// it elsewhere and later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UserFunction {
+    /// Symbol; `None` if the file has none there.
+    pub name: Option<String>,
+    /// Bytes from its start; 0 without a symbol.
+    pub offset_bytes: u64,
+    /// Path of the file as the process sees it; `None` if the code is in no file.
+    pub module: Option<String>,
+    /// Offset in that file.
+    pub file_offset_bytes: Option<u64>,
+    /// Its build id, in hexadecimal digits.
+    pub build_id: Option<String>,
+    /// Line, if asked for and known.
+    pub source: Option<SourceLine>,
+}
+
+/// Where to look frame `index` of a user stack up, innermost 0. All others are addresses that a call returns to, which belong
+/// to the line, and may even belong to the function, behind the call; the byte before is the call's.
+#[must_use]
+pub const fn user_look_up(index: usize, addr: CodeAddr) -> CodeAddr {
+    match index {
+        0 => addr,
+        _ => CodeAddr(addr.0.saturating_sub(1)),
+    }
 }
 
 /// Which of the kernel's own tables named an object.
@@ -41,6 +78,11 @@ pub struct KernelObject {
 pub trait Names {
     /// The kernel function that contains `addr`.
     fn function(&self, addr: CodeAddr) -> Option<FunctionName>;
+    /// What stands at `addr` in the memory of a process; `None` also from whoever does not look at processes.
+    fn user_function(&self, process: Tgid, addr: CodeAddr) -> Option<UserFunction> {
+        let _ = (process, addr);
+        None
+    }
     /// The kernel data symbol that contains `addr`, as `symbol` or `symbol+0x8`.
     fn data_symbol(&self, addr: LockAddr) -> Option<String>;
     /// The object of the kernel that has a lock at `addr`; `None` also from whoever does not know the kernel's objects.

@@ -9,11 +9,13 @@ mod attempts;
 mod compare;
 mod handoffs;
 mod holders;
+mod user_code;
 
 pub use attempts::*;
 pub use compare::*;
 pub use handoffs::*;
 pub use holders::*;
+pub use user_code::*;
 
 /// Share of the CPUs' time, as far as it is neither stolen nor this tool's, that must be busy before a window can lack progress.
 /// Source: docs/detection.md.

@@ -27,6 +27,7 @@ pub use crate::lock_report::{GapTimes, LockReport, LockSide, WaitTimes};
 pub use crate::name_source::NameSource;
 use crate::scope::Scope;
 pub use crate::time_ledger::TimeLedger;
+pub use crate::user_stack::UserStack;
 
 /// Value of [`Verdict::schema`].
 pub const SCHEMA: &str = "livelock.verdict/v1";

@@ -26,6 +26,10 @@ pub static WANTED_FLAGS: Global<u64> = Global::new(u64::MAX);
 #[unsafe(no_mangle)]
 pub static WANTED_LOCK: Global<u64> = Global::new(0);
 
+/// Whether the user side of stacks is taken as well: 0 or 1.
+#[unsafe(no_mangle)]
+pub static USER_STACKS_WANTED: Global<u32> = Global::new(0);
+
 macro_rules! offset {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -65,6 +69,10 @@ offset!(
 offset!(
     /// Instruction pointer in `bpf_user_pt_regs_t`; depends on the architecture alone.
     REGS_IP
+);
+offset!(
+    /// Stack pointer in `struct pt_regs`; depends on the architecture alone.
+    REGS_SP
 );
 offset!(
     /// Number of the system call in `struct pt_regs`: `orig_ax`, or `syscallno` on arm64.

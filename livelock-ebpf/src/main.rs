@@ -28,6 +28,7 @@ mod stack;
 mod state;
 mod table;
 mod tasks;
+mod user_stack;
 mod workqueue;
 
 #[panic_handler]

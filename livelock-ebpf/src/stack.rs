@@ -15,6 +15,7 @@ use crate::owner;
 use crate::place;
 use crate::spin::Begin;
 use crate::state::STACKS;
+use crate::{globals, user_stack};
 
 /// Ticks whose tokens may be saved up: streamed moments can be 67 ms apart.
 const MAX_SAVED_TICKS: u32 = 4;
@@ -87,6 +88,9 @@ pub unsafe fn take(ctx: *mut c_void, state: *mut CpuState, b: &Begin, now_ns: u6
         }
         (*state).last_stack_id = id;
         (*state).nr_stacks += 1;
+        if globals::USER_STACKS_WANTED.load() != 0 {
+            user_stack::take(ctx, b, id);
+        }
         (*record).stack_id = id;
         (*record).weight = (*state).begins_since_stack;
         (*state).begins_since_stack = 0;

@@ -11,7 +11,7 @@ use aya_ebpf::maps::Array;
 use livelock_common::{
     Control, CpuActivity, CpuState, HoldSlot, LockBank, RELEASE_RING, RUNNABLE_SLOTS,
     ReleaseRecord, Ring, RunnableSlot, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
-    TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
+    TASK_SLOTS, TaskSlot, UserStackRecord, WAIT_RING, WaitRecord,
 };
 
 /// `BPF_F_MMAPABLE`: user space reads the element without a system call.
@@ -39,6 +39,11 @@ pub static WAITS: Array<Ring<WaitRecord, WAIT_RING>> = Array::with_max_entries(C
 /// Waiters' stacks by CPU; written under [`enter`].
 #[map]
 pub static STACKS: Array<Ring<StackRecord, STACK_RING>> = Array::with_max_entries(CPUS, MMAPABLE);
+
+/// The user side of waiters' stacks by CPU; written under [`enter`]. One element unless somebody asked for it.
+#[map]
+pub static USER_STACKS: Array<Ring<UserStackRecord, STACK_RING>> =
+    Array::with_max_entries(CPUS, MMAPABLE);
 
 /// Samples by CPU; written by the sampler only, which may interrupt the writers of the other rings.
 #[map]

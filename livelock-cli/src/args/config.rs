@@ -17,7 +17,7 @@ use super::cli::{Cli, Command};
 use super::export::Exported;
 use super::filter::FilterArgs;
 use super::recording::{self, Recording};
-use super::scope::ScopeArgs;
+use super::scope::{ScopeArgs, UserCodeWanted};
 use super::settings::{Layers, Surroundings};
 use super::{ColorWhen, Compared, ConfigError, ReportFormat, command, hints};
 use crate::declared::Declaration;
@@ -154,6 +154,8 @@ pub struct Session {
     pub max_level: u8,
     /// Samples a second and CPU.
     pub sample_hz: u64,
+    /// What is wanted of the user side of stacks.
+    pub user_code: UserCodeWanted,
     /// Declared progress.
     pub declared: Vec<Declaration>,
 }
@@ -349,6 +351,7 @@ pub(super) fn session(
             duration,
             max_level: scope.max_level,
             sample_hz: scope.sample_hz,
+            user_code: scope.user_code(),
             scope: scope.scope(),
             filter: filter.filter(),
             declared,

@@ -29,6 +29,7 @@ pub use config::{Config, Job, Output, Session, Source, WatchFormat, parse};
 pub use error::ConfigError;
 pub use export::{ExportAs, Exported};
 pub use recording::Recording;
+pub use scope::UserCodeWanted;
 pub use settings::{FileSettings, Place, SettingsError, Surroundings};
 pub use size::{SizeError, parse_size};
 pub use span::{SpanError, parse_span, span_text};

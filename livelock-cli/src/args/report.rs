@@ -85,6 +85,7 @@ fn plain_session() -> Session {
         filter: livelock_core::filter::Filter::default(),
         max_level: super::scope::MAX_LEVEL,
         sample_hz: super::scope::SAMPLE_HZ,
+        user_code: super::scope::UserCodeWanted::No,
         declared: Vec::new(),
     }
 }

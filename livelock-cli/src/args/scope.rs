@@ -1,6 +1,6 @@
 //! What part of the host is judged, and how closely.
 //!
-//! In: `--cpu`, `--cgroup`, `--pid`, `--max-level`, `--sample-hz`. Out: a [`Scope`]. Refuses: two scopes at once, and paths that are
+//! In: `--cpu`, `--cgroup`, `--pid`, `--max-level`, `--sample-hz`, `--user-stacks`, `--source-lines`. Out: a [`Scope`]. Refuses: two scopes at once, and paths that are
 //! not absolute; whether a group or a process exists is asked when the session begins.
 
 use clap::Args;
@@ -43,9 +43,40 @@ pub(super) struct ScopeArgs {
     /// Samples a second and CPU; not a round number, to stay out of step with timers
     #[arg(long, value_name = "HZ", default_value_t = SAMPLE_HZ, value_parser = clap::value_parser!(u64).range(20..=1000))]
     pub(super) sample_hz: u64,
+
+    /// Also take the user side of stacks, and name its functions, in containers as well
+    ///
+    /// By frame pointers: of code without them (most libraries) only the function that entered the kernel and its caller are
+    /// sure. Doubles the cost of a stack.
+    #[arg(long)]
+    user_stacks: bool,
+
+    /// Name lines of sources as well where a program has debug information; implies --user-stacks
+    #[arg(long)]
+    source_lines: bool,
+}
+
+/// What is wanted of the user side of stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserCodeWanted {
+    /// Nothing.
+    No,
+    /// Names of functions.
+    Names,
+    /// Lines of sources as well.
+    Lines,
 }
 
 impl ScopeArgs {
+    /// What is wanted of user code.
+    pub(super) const fn user_code(&self) -> UserCodeWanted {
+        match (self.source_lines, self.user_stacks) {
+            (true, _) => UserCodeWanted::Lines,
+            (false, true) => UserCodeWanted::Names,
+            (false, false) => UserCodeWanted::No,
+        }
+    }
+
     /// The scope; the whole host if none was typed.
     pub(super) fn scope(self) -> Scope {
         match (self.cgroup, self.pid, self.cpu) {

@@ -67,6 +67,7 @@ fn the_default_is_five_seconds_of_text() {
         filter: Filter::default(),
         max_level: 1,
         sample_hz: 99,
+        user_code: UserCodeWanted::No,
         declared: Vec::new(),
     };
     let job = Job::Diagnose {

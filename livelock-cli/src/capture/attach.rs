@@ -27,10 +27,12 @@ use super::control::ControlWord;
 use super::drain::Rings;
 use super::load::{
     attach_tracepoint, check_abi, kept_map, load_object, load_tracepoint, map, nr_member_words,
+    nr_user_rings,
 };
 use super::mapping::MappedArray;
 use super::members::Members;
 use super::sampler::{attach_sampler, load_sampler};
+use super::user_stacks::UserStacks;
 use super::{CaptureError, program_info, snapshot};
 use crate::raw::{RawRecord, RingDrops};
 
@@ -68,6 +70,7 @@ pub struct Capture {
     tasks: MappedArray<TaskSlot>,
     waits: Rings<WaitRecord, WAIT_RING>,
     stacks: Rings<StackRecord, STACK_RING>,
+    user_stacks: UserStacks,
     samples: Rings<SampleRecord, SAMPLE_RING>,
     releases: Rings<ReleaseRecord, RELEASE_RING>,
     sums: Vec<CpuSums>,
@@ -114,6 +117,8 @@ impl Capture {
         let tasks = map(&mut ebpf, "TASKS", TASK_SLOTS)?;
         let waits = Rings::new(map(&mut ebpf, "WAITS", nr)?);
         let stacks = Rings::new(map(&mut ebpf, "STACKS", nr)?);
+        let nr_user = nr_user_rings(config.waits, nr_possible) as usize;
+        let user_stacks = UserStacks::new(map(&mut ebpf, "USER_STACKS", nr_user)?);
         let samples = Rings::new(map(&mut ebpf, "SAMPLES", nr)?);
         let releases = Rings::new(map(&mut ebpf, "RELEASES", nr)?);
 
@@ -148,6 +153,7 @@ impl Capture {
             tasks,
             waits,
             stacks,
+            user_stacks,
             samples,
             releases,
             sums: vec![CpuSums::default(); nr],
@@ -183,12 +189,16 @@ impl Capture {
         let nr_in_fullest = self
             .waits
             .drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
+        let first_stack = sink.len();
         self.stacks.drain(quiet, |cpu, record| {
             sink.push(RawRecord::Stack {
                 cpu,
                 record: Box::new(record),
+                user: None,
             });
         });
+        self.user_stacks
+            .join(quiet, sink.get_mut(first_stack..).unwrap_or_default());
         self.samples.drain(quiet, |cpu, record| {
             sink.push(RawRecord::Sample {
                 cpu,

@@ -82,6 +82,7 @@ impl KernelOffsets {
             ("TASK_PRIO", self.task_prio),
             ("REGS_SYSCALL", self.regs_syscall),
             ("REGS_IP", REGS_IP),
+            ("REGS_SP", REGS_SP),
             ("TASK_PARENT", self.task_parent),
             ("TASK_IO_URING", self.task_io_uring),
             ("TASK_NSPROXY", self.task_nsproxy),
@@ -173,6 +174,14 @@ const REGS_FIRST_ARG: Option<u32> = if cfg!(target_arch = "x86_64") {
     None
 };
 
+/// Stack pointer in `struct pt_regs` of x86 (arch/x86/include/asm/ptrace.h): part of the user ABI. Elsewhere the walk by frame
+/// pointers needs no help.
+const REGS_SP: Option<u32> = if cfg!(target_arch = "x86_64") {
+    Some(152)
+} else {
+    None
+};
+
 /// Which tasks the programs count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TaskFilter {
@@ -197,6 +206,8 @@ pub struct WaitFilter {
     pub flags: u64,
     /// Address of the lock; 0: any.
     pub lock_addr: u64,
+    /// Whether the user side of stacks is taken as well.
+    pub has_user_stacks: bool,
 }
 
 impl Default for WaitFilter {
@@ -204,6 +215,7 @@ impl Default for WaitFilter {
         Self {
             flags: u64::MAX,
             lock_addr: 0,
+            has_user_stacks: false,
         }
     }
 }

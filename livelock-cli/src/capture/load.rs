@@ -44,6 +44,9 @@ pub(super) fn load_object(
     loader.override_global("SCOPE_CGROUP_LEVEL", &level, true);
     loader.override_global("WANTED_FLAGS", &waits.flags, true);
     loader.override_global("WANTED_LOCK", &waits.lock_addr, true);
+    let wants_user_stacks = u32::from(waits.has_user_stacks);
+    loader.override_global("USER_STACKS_WANTED", &wants_user_stacks, true);
+    loader.map_max_entries("USER_STACKS", nr_user_rings(waits, nr_possible));
     loader.map_max_entries("MEMBERS", nr_member_words(tasks));
     for name in [
         "CPU_STATE",
@@ -64,6 +67,15 @@ pub(super) fn load_object(
         .load(OBJECT)
         .map_err(|e| CaptureError::Object(Box::new(e)))?;
     Ok((ebpf, btf, nr_possible))
+}
+
+/// Whoever wants no user stacks has no rings for them, but a map cannot be empty.
+pub(super) const fn nr_user_rings(waits: WaitFilter, nr_possible: u32) -> u32 {
+    if waits.has_user_stacks {
+        nr_possible
+    } else {
+        1
+    }
 }
 
 /// Who is no tree has no members, but a map cannot be empty.

@@ -18,6 +18,7 @@ mod probe;
 mod program_info;
 mod sampler;
 mod snapshot;
+mod user_stacks;
 
 pub use attach::Capture;
 pub use config::{

@@ -25,7 +25,10 @@ use livelock_common::{LockAgg, TaskSlot, lcb};
 pub fn decode(raw: &RawRecord, at: MonotonicNs, sink: &mut Vec<Event>) -> Result<(), DecodeError> {
     match raw {
         RawRecord::Wait(record) => sink.push(Event::Wait(streamed::wait(record)?)),
-        RawRecord::Stack { cpu, record } => sink.push(Event::Stack(streamed::stack(*cpu, record)?)),
+        RawRecord::Stack { cpu, record, user } => {
+            let stack = streamed::stack(*cpu, record, user.as_deref())?;
+            sink.push(Event::Stack(stack));
+        }
         RawRecord::Sample { cpu, record } => {
             sink.push(Event::Sample(streamed::sample(*cpu, record)?));
         }

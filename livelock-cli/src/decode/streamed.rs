@@ -3,7 +3,7 @@
 //! In: wire records. Out: waits, stacks and samples. Refuses: records that contradict themselves.
 
 use livelock_common::{
-    ABSENT, ReleaseRecord, SampleRecord, StackRecord, WaitRecord, object, owner,
+    ABSENT, ReleaseRecord, SampleRecord, StackRecord, UserStackRecord, WaitRecord, object, owner,
 };
 use livelock_core::event::{
     LockOwner, ObjectKind, ObjectPlace, OwnerTask, ReleaseEvent, SampleEvent, SampleMode,
@@ -12,6 +12,9 @@ use livelock_core::event::{
 use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 
 use super::{DecodeError, kind, stack_id};
+
+/// Where code of a process can be: above the first page, in the lower half (47 bits on x86-64, 48 on arm64 by default).
+const USER_CODE: std::ops::Range<u64> = 0x1000..1 << 48;
 
 pub(super) fn wait(record: &WaitRecord) -> Result<WaitEvent, DecodeError> {
     if record.lock_addr == 0 {
@@ -36,7 +39,11 @@ pub(super) fn wait(record: &WaitRecord) -> Result<WaitEvent, DecodeError> {
     })
 }
 
-pub(super) fn stack(cpu: u32, record: &StackRecord) -> Result<StackEvent, DecodeError> {
+pub(super) fn stack(
+    cpu: u32,
+    record: &StackRecord,
+    user: Option<&UserStackRecord>,
+) -> Result<StackEvent, DecodeError> {
     if record.lock_addr == 0 {
         return Err(DecodeError::NoLock);
     }
@@ -54,6 +61,17 @@ pub(super) fn stack(cpu: u32, record: &StackRecord) -> Result<StackEvent, Decode
         place: place(record.object, record.object_offset)?,
         owner: lock_owner(record)?,
         frames: frames(&record.frames, record.nr_frames)?,
+        user_frames: match user {
+            Some(user) => {
+                let walked = frames(&user.frames, user.nr_frames)?;
+                // Without frame pointers a walk ends in whatever a register held.
+                walked
+                    .into_iter()
+                    .take_while(|frame| USER_CODE.contains(&frame.0))
+                    .collect()
+            }
+            None => Vec::new(),
+        },
     })
 }
 

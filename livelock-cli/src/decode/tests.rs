@@ -164,6 +164,7 @@ fn contradictions_are_refused() {
     let refused = decoded(RawRecord::Stack {
         cpu: 0,
         record: Box::new(stack),
+        user: None,
     });
     assert_eq!(refused, Err(DecodeError::TooManyFrames { nr_frames: 49 }));
     stack.nr_frames = 0;
@@ -171,6 +172,39 @@ fn contradictions_are_refused() {
     let refused = decoded(RawRecord::Stack {
         cpu: 0,
         record: Box::new(stack),
+        user: None,
     });
     assert_eq!(refused, Err(DecodeError::UnknownObject { kind: 99 }));
+    stack.object = 0;
+    let mut user = zeroed!(1, RawRecord::Stack { user, .. } => user.expect("enough bytes"));
+    user.nr_frames = 33;
+    let refused = decoded(RawRecord::Stack {
+        cpu: 0,
+        record: Box::new(stack),
+        user: Some(user),
+    });
+    assert_eq!(refused, Err(DecodeError::TooManyFrames { nr_frames: 33 }));
+}
+
+#[test]
+fn the_user_side_of_a_stack_arrives() {
+    let mut stack = zeroed!(1, RawRecord::Stack { record, .. } => *record);
+    stack.lock_addr = 1;
+    let mut user = zeroed!(1, RawRecord::Stack { user, .. } => user.expect("enough bytes"));
+    user.frames[..4].copy_from_slice(&[0x1010, 0x1020, 0x10, 0x1030]);
+    user.nr_frames = 4;
+    let frames_with = |user| {
+        let raw = RawRecord::Stack {
+            cpu: 0,
+            record: Box::new(stack),
+            user,
+        };
+        match decoded(raw).expect("valid").pop() {
+            Some(Event::Stack(stack)) => stack.user_frames,
+            event => panic!("{event:?}"),
+        }
+    };
+    assert_eq!(frames_with(None), []);
+    let expected = [0x1010, 0x1020].map(livelock_core::ids::CodeAddr);
+    assert_eq!(frames_with(Some(user)), expected);
 }

@@ -116,6 +116,7 @@ fn serve(file: &File, inbox: &Receiver<Question>) {
     let symbolizer = Symbolizer::builder()
         .enable_code_info(false)
         .enable_inlined_fns(false)
+        .enable_demangling(false)
         .build();
     let kernel = Source::Kernel(Kernel {
         kallsyms: MaybeDefault::Some(format!("/proc/self/fd/{}", file.as_raw_fd()).into()),

@@ -7,12 +7,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use livelock_core::event::{ObjectKind, ObjectPlace};
-use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr};
-use livelock_core::names::{FunctionName, KernelObject, Names};
+use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, Tgid};
+use livelock_core::names::{FunctionName, KernelObject, Names, UserFunction, user_look_up};
 use livelock_core::window::Window;
 
 use super::{CgroupPaths, Function, KernelSymbols, Nodes, PerCpuVariables};
 use crate::btf::{Btf, StructId};
+use crate::user_code::UserCode;
 
 const MAX_MEMBERS: usize = 1024;
 
@@ -42,6 +43,8 @@ pub struct LiveNames {
     nodes: Option<Nodes>,
     members: Mutex<HashMap<ObjectPlace, Option<String>>>,
     cgroups: Mutex<Option<CgroupPaths>>,
+    /// `None`: nobody asked for user code.
+    user_code: Option<Arc<UserCode>>,
 }
 
 impl LiveNames {
@@ -68,7 +71,14 @@ impl LiveNames {
             btf,
             members: Mutex::default(),
             cgroups: Mutex::new(cgroups),
+            user_code: None,
         }
+    }
+
+    /// The same, with names of user code.
+    #[must_use]
+    pub fn with_user_code(self, user_code: Option<Arc<UserCode>>) -> Self {
+        Self { user_code, ..self }
     }
 
     /// The symbol table, if it could be had.
@@ -93,7 +103,7 @@ impl LiveNames {
     }
 
     /// Looks up what the samples of `window` landed in, and, `with_stacks`, the paths to its locks; and the groups
-    /// of the tasks that waited, which may be gone when a verdict names them.
+    /// and the user code of the tasks that waited, which may be gone when a verdict names them.
     pub fn learn(&self, window: &Window, with_stacks: bool) {
         if let Some(symbols) = &self.symbols {
             let samples = window.samples.iter().flat_map(|sample| &sample.frames);
@@ -101,9 +111,25 @@ impl LiveNames {
             let frames = samples.chain(stacks.flat_map(|stack| &stack.frames));
             symbols.learn(frames.map(|frame| frame.0));
         }
+        if let Some(user_code) = &self.user_code {
+            let frames = window.stacks.iter().flat_map(|stack| {
+                let process = stack.task.tgid;
+                let weight = u64::from(stack.weight);
+                let user = stack.user_frames.iter().enumerate();
+                user.map(move |(i, &addr)| (process, user_look_up(i, addr), weight))
+            });
+            user_code.learn(frames);
+        }
         let cgroups: BTreeSet<CgroupId> = window.stacks.iter().map(|stack| stack.cgroup).collect();
         for cgroup in cgroups {
             let _ = self.cgroup_path(cgroup);
+        }
+    }
+
+    /// Waits for names that take long, before the last verdict.
+    pub fn settle(&self) {
+        if let Some(user_code) = &self.user_code {
+            user_code.settle();
         }
     }
 
@@ -118,6 +144,10 @@ impl Names for LiveNames {
     fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
         let Function { name, offset_bytes } = self.symbols.as_ref()?.function(addr.0)?;
         Some(FunctionName { name, offset_bytes })
+    }
+
+    fn user_function(&self, process: Tgid, addr: CodeAddr) -> Option<UserFunction> {
+        self.user_code.as_ref()?.function(process, addr)
     }
 
     fn data_symbol(&self, addr: LockAddr) -> Option<String> {

@@ -46,6 +46,7 @@ pub(super) fn side(share_pct: f64, pid: u32, stack: &[&str]) -> LockSide {
         confidence: None,
         doing: None,
         not_running: None,
+        user_stacks: Vec::new(),
     }
 }
 

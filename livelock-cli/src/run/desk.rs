@@ -260,11 +260,12 @@ impl Desk {
 
     /// Takes the books after the last window, and ends.
     pub(super) fn end(mut self, rest: Closed, by: EndedBy) -> anyhow::Result<Ended> {
+        self.names.settle();
         self.bench.settle(&rest.window);
         let Some(mut tape) = self.tape else {
             return Ok(self.bench.end(by, Box::new(self.names), None));
         };
-        let close = rest.into_close(NewNames::default());
+        let close = rest.into_close(tape.names.resolve_late(&self.names));
         tape.record(|recorder, _| recorder.end(close, by))?;
         let Tape {
             names, recorded, ..

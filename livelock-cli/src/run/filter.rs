@@ -26,6 +26,7 @@ pub(super) fn wait_filter(filter: &Filter) -> WaitFilter {
             Some(LockFilter::Addr(addr)) => addr.0,
             _ => 0,
         },
+        ..WaitFilter::default()
     }
 }
 

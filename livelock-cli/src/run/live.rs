@@ -26,13 +26,14 @@ use super::output::Written;
 use super::pipeline::Pipeline;
 use super::prepare::{Prepared, Preparing};
 use super::session::{Listener, Outcome};
-use crate::args::{Recording, Session};
-use crate::capture::CaptureConfig;
+use crate::args::{Recording, Session, UserCodeWanted};
+use crate::capture::{CaptureConfig, WaitFilter};
 use crate::declared::{Declaration, Found};
 use crate::exit::Exit;
 use crate::host::{Probes, blind_spots, cpus_of_list, survey, unknown_lock};
 use crate::record::Recorder;
 use crate::tasks::{self, Found as TaskFound};
+use crate::user_code::UserCode;
 
 /// Nice value of this process: on a host that has no CPU to spare, the one that watches must run.
 const NICE: libc::c_int = -20;
@@ -83,7 +84,19 @@ pub(super) async fn observe(
             return Ok(Outcome::Refused(Exit::Usage));
         }
     };
-    preparing.give(Arc::clone(&host.btf));
+    let user_code = match session.user_code {
+        UserCodeWanted::No => None,
+        wanted => {
+            if let Some(lacking) = UserCode::refusal() {
+                eprintln!("livelock: user code stays without names: it takes {lacking}");
+            }
+            let code = UserCode::start(wanted == UserCodeWanted::Lines);
+            Some(Arc::new(
+                code.context("start the thread that names user code")?,
+            ))
+        }
+    };
+    preparing.give(Arc::clone(&host.btf), user_code.clone());
     log::info!("host examined after {} ms", entered.elapsed().as_millis());
     let config = CaptureConfig {
         offsets: host.offsets,
@@ -91,7 +104,10 @@ pub(super) async fn observe(
         sample_hz: session.sample_hz,
         slice_mask: Governor::default().slice_mask,
         tasks: tasks.as_ref().map(TaskFound::filter).unwrap_or_default(),
-        waits: wait_filter(&session.filter),
+        waits: WaitFilter {
+            has_user_stacks: user_code.is_some(),
+            ..wait_filter(&session.filter)
+        },
     };
     let scope = match &tasks {
         Some(tasks) => tasks.scope(),
@@ -100,7 +116,7 @@ pub(super) async fn observe(
     let is_recorded = recorder.is_some();
     let attached = found.attach().and_then(|sources| {
         let builder = WindowBuilder::new(host.nr_cpus_online).within(scope.clone());
-        let pipeline = Pipeline::start(&config, builder, tasks, is_recorded)?;
+        let pipeline = Pipeline::start(&config, builder, (tasks, user_code), is_recorded)?;
         Ok((sources, pipeline))
     });
     let (mut sources, mut pipeline) = match attached {

@@ -2,6 +2,7 @@
 //!
 //! In: attached probes and `/proc`. Out: windows. Refuses: to judge them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,6 +20,7 @@ use crate::decode::decode;
 use crate::procfs::{HostCounters, KeptOut, Starvation};
 use crate::raw::RawRecord;
 use crate::tasks::{Found, TaskReader};
+use crate::user_code::UserCode;
 
 /// Snapshots of one close at most. Each is another chance to run undisturbed; a host that grants none has to be judged all
 /// the same.
@@ -40,6 +42,8 @@ pub(super) struct Pipeline {
     /// Who waits for a CPU, as the last copy says.
     waiting: Vec<StarvedTask>,
     kept_out: KeptOut,
+    /// If user stacks are taken.
+    user_code: Option<Arc<UserCode>>,
     /// If the scope is one of tasks.
     tasks: Option<TaskReader>,
     /// What was said of the scope.
@@ -59,7 +63,7 @@ impl Pipeline {
     pub(super) fn start(
         config: &CaptureConfig,
         builder: WindowBuilder,
-        tasks: Option<Found>,
+        (tasks, user_code): (Option<Found>, Option<Arc<UserCode>>),
         is_recorded: bool,
     ) -> anyhow::Result<Self> {
         let counters = HostCounters::open()?;
@@ -77,6 +81,7 @@ impl Pipeline {
             starvation: Starvation::default(),
             waiting: Vec::new(),
             kept_out: KeptOut::default(),
+            user_code,
             tasks,
             said: None,
             raw: Vec::new(),
@@ -272,7 +277,16 @@ impl Pipeline {
     }
 
     fn fold(&mut self, at: MonotonicNs) {
-        for raw in self.raw.drain(..) {
+        for mut raw in self.raw.drain(..) {
+            if let (
+                RawRecord::Stack {
+                    user: Some(user), ..
+                },
+                Some(code),
+            ) = (&mut raw, &self.user_code)
+            {
+                code.complete(user);
+            }
             if let Err(error) = decode(&raw, at, &mut self.events) {
                 log::warn!("failed to {error}");
                 self.nr_undecodable += 1;

@@ -14,6 +14,7 @@ use crate::btf::Btf;
 use crate::code::LiveCode;
 use crate::host::topology;
 use crate::names::{CgroupPaths, KernelSymbols, LiveNames, SymbolsError};
+use crate::user_code::UserCode;
 
 /// Names and code of this host.
 pub(super) struct Prepared {
@@ -24,24 +25,29 @@ pub(super) struct Prepared {
     pub(super) topology: Topology,
 }
 
+/// What comes with the examination of the host.
+type Given = (Arc<Btf>, Option<Arc<UserCode>>);
+
 /// The thread that prepares.
 pub(super) struct Preparing {
-    btf: SyncSender<Arc<Btf>>,
+    given: SyncSender<Given>,
     task: JoinHandle<Prepared>,
 }
 
 impl Prepared {
     fn new(
         symbols: Result<KernelSymbols, SymbolsError>,
-        btf: Option<Arc<Btf>>,
+        given: Option<Given>,
         topology: Topology,
     ) -> Self {
         let (symbols, symbols_error) = match symbols {
             Ok(symbols) => (Some(symbols), None),
             Err(error) => (None, Some(error)),
         };
+        let (btf, user_code) = given.unzip();
+        let names = LiveNames::new(symbols, btf, CgroupPaths::of_this_host());
         Self {
-            names: LiveNames::new(symbols, btf, CgroupPaths::of_this_host()),
+            names: names.with_user_code(user_code.flatten()),
             symbols_error,
             code: LiveCode::open(),
             topology,
@@ -58,7 +64,7 @@ impl Prepared {
 impl Preparing {
     /// Starts reading symbols, which needs no BTF.
     pub(super) fn start() -> Self {
-        let (btf, given) = sync_channel(1);
+        let (sender, given) = sync_channel(1);
         let task = spawn_blocking(move || {
             let placing = thread::spawn(topology);
             let symbols = KernelSymbols::load();
@@ -68,13 +74,16 @@ impl Preparing {
                 placing.join().unwrap_or_default(),
             )
         });
-        Self { btf, task }
+        Self {
+            given: sender,
+            task,
+        }
     }
 
-    /// Gives what was read meanwhile.
-    pub(super) fn give(&self, btf: Arc<Btf>) {
+    /// Gives what was read meanwhile, and who names user code if anybody does.
+    pub(super) fn give(&self, btf: Arc<Btf>, user_code: Option<Arc<UserCode>>) {
         // A thread that is gone does not need it.
-        let _ = self.btf.send(btf);
+        let _ = self.given.send((btf, user_code));
     }
 
     /// What was prepared; can be waited for again if the wait is given up.

@@ -105,7 +105,9 @@ fn matches(lock: &LockReport, filter: &str) -> bool {
         || has(&lock.name)
         || lock.addr.as_deref().is_some_and(has)
         || sides.into_iter().any(|side| {
-            side.comm.as_deref().is_some_and(has) || side.stack.iter().any(|frame| has(frame))
+            let user_frames = side.user_stacks.iter().flat_map(|stack| &stack.frames);
+            side.comm.as_deref().is_some_and(has)
+                || side.stack.iter().chain(user_frames).any(|frame| has(frame))
         })
 }
 

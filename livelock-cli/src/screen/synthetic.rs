@@ -245,6 +245,7 @@ impl Machine {
             place: None,
             owner: None,
             frames: frames(cpu),
+            user_frames: Vec::new(),
         }));
         let mut hist = WaitHistogram::default();
         hist.record(450 * MS + own * MS);

@@ -29,4 +29,6 @@ mod tool;
 #[cfg(test)]
 mod turn;
 #[cfg(test)]
+mod user_code;
+#[cfg(test)]
 mod verdicts;

@@ -146,7 +146,8 @@ impl Case<'_> {
             && f64::from(span.nr_visible) < at::VISIBLE_WINDOWS * f64::from(span.nr_windows)
         {
             Some(Unanswerable::Unseen)
-        } else if (span.nr_windows as usize) < at::NR_MIN_WINDOWS {
+        } else if (span.nr_windows as usize) < at::NR_MIN_WINDOWS && self.level < Level::Livelock {
+            // What lasts for longer than the rule asks for is a live lock in any number of windows that can be compared.
             Some(Unanswerable::TooShort)
         } else {
             None

@@ -196,8 +196,7 @@ impl History {
         };
         let vain_ns: u64 = vain().map(|seen| seen.duration_ns).sum();
         let whole_ns: u64 = self.recent.iter().map(|seen| seen.duration_ns).sum();
-        self.recent.len() >= at::NR_MIN_WINDOWS
-            && vain().count() >= at::NR_LASTING_WINDOWS
+        vain().count() >= at::NR_LASTING_WINDOWS
             && vain_ns >= at::LASTING_NS
             && vain_ns as f64 * at::NR_RULE_WINDOWS as f64
                 >= whole_ns as f64 * at::NR_RULE_HITS as f64

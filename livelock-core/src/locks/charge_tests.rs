@@ -57,6 +57,7 @@ fn stack(pid: u32) -> Event {
         cgroup: CgroupId(1),
         place: None,
         owner: None,
+        user_frames: Vec::new(),
         frames: vec![CodeAddr(u64::from(pid))],
     })
 }

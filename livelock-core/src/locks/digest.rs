@@ -163,6 +163,7 @@ mod tests {
             place: None,
             owner: None,
             frames: vec![CodeAddr(frame)],
+            user_frames: Vec::new(),
         })
     }
 

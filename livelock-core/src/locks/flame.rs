@@ -5,7 +5,10 @@
 
 use super::frames::function_frames;
 use super::name::name_lock;
+use super::path::PathTally;
 use super::tally::LocksTally;
+use super::user_paths::flame_frames;
+use crate::ledger;
 use crate::names::Names;
 
 /// Which paths.
@@ -64,16 +67,33 @@ pub fn flame(locks: &LocksTally, side: FlameSide, names: &dyn Names) -> Vec<Flam
             });
             continue;
         }
-        for (addrs, _, score) in paths.scores() {
-            let mut frames = vec![root.clone()];
-            frames.extend(function_frames(addrs, names).into_iter().rev());
-            all.push(FlamePath {
-                frames,
-                time_ns: (waited_ns as f64 * score / total).round() as u64,
-            });
+        for (addrs, path, score) in paths.scores() {
+            let in_kernel: Vec<String> = function_frames(addrs, names).into_iter().rev().collect();
+            let time_ns = waited_ns as f64 * score / total;
+            for (user, part) in by_user_path(path, names) {
+                let frames = [vec![root.clone()], user, in_kernel.clone()];
+                all.push(FlamePath {
+                    frames: frames.concat(),
+                    time_ns: (time_ns * part).round() as u64,
+                });
+            }
         }
     }
     merged(all)
+}
+
+/// User code that leads into a path, and its part of it; one without any if nobody asked.
+fn by_user_path(path: &PathTally, names: &dyn Names) -> Vec<(Vec<String>, f64)> {
+    let total: u64 = path.user_paths.values().map(|share| share.weight).sum();
+    let parts = path.user_paths.iter().filter_map(|(user, share)| {
+        let part = ledger::time::share(share.weight, total)?;
+        Some((flame_frames(user, names), part))
+    });
+    let parts: Vec<_> = parts.collect();
+    match parts.is_empty() {
+        true => vec![(Vec::new(), 1.0)],
+        false => parts,
+    }
 }
 
 /// One entry for each path, in the order of names.

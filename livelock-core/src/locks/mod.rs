@@ -22,6 +22,7 @@ mod signs;
 mod spans;
 mod stacks;
 mod tally;
+mod user_paths;
 mod witnesses;
 
 pub use chains::chains;

@@ -156,6 +156,7 @@ mod tests {
                 wants_to_run: Some(wants_to_run),
                 cpu: Some(CpuId(3)),
             })),
+            user_frames: Vec::new(),
             frames: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::event::{SampleEvent, StackEvent, TaskRef};
 use crate::hold_hist::HoldHistogram;
 use crate::ids::{CgroupId, CodeAddr, Pid, Tgid};
-use crate::thresholds::{NR_PATHS_KEPT, NR_TASKS_KEPT};
+use crate::thresholds::{NR_PATHS_KEPT, NR_TASKS_KEPT, NR_USER_PATHS_KEPT};
 
 /// Task as it is told apart on a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,15 @@ impl Task {
     pub(super) fn of_sample(sample: &SampleEvent) -> Self {
         Self::new(&sample.task, None)
     }
+}
+
+/// User side of a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UserPath {
+    pub(super) process: Tgid,
+    pub(super) comm: Option<String>,
+    /// Innermost first.
+    pub(super) frames: Vec<CodeAddr>,
 }
 
 /// What of a path is one task's.
@@ -71,30 +80,38 @@ pub(super) struct PathTally {
     pub(super) seen_ns: u64,
     /// Tasks by weight.
     pub(super) tasks: BTreeMap<Task, TaskShare>,
+    /// How they came into the kernel; empty if nobody asked.
+    pub(super) user_paths: BTreeMap<UserPath, TaskShare>,
 }
 
 impl PathTally {
     /// Counts `stack` with `weight` for its task.
     pub(super) fn sample(&mut self, stack: &StackEvent) {
         let task = Task::new(&stack.task, Some(stack.cgroup));
-        self.count(task, u64::from(stack.weight));
+        let weight = u64::from(stack.weight);
+        if !stack.user_frames.is_empty() {
+            let path = UserPath {
+                process: stack.task.tgid,
+                comm: stack.task.comm.clone(),
+                frames: stack.user_frames.clone(),
+            };
+            let share = TaskShare {
+                weight,
+                nr_samples: 1,
+            };
+            add_share(&mut self.user_paths, &path, NR_USER_PATHS_KEPT, share);
+        }
+        self.count(task, weight);
     }
 
     /// Counts one observation with `weight` for `task`.
     pub(super) fn count(&mut self, task: Task, weight: u64) {
         self.nr_samples += 1;
-        bounded_entry(
-            &mut self.tasks,
-            &task,
-            NR_TASKS_KEPT,
-            |share| *share,
-            |share| {
-                share.add(TaskShare {
-                    weight,
-                    nr_samples: 1,
-                });
-            },
-        );
+        let share = TaskShare {
+            weight,
+            nr_samples: 1,
+        };
+        add_share(&mut self.tasks, &task, NR_TASKS_KEPT, share);
     }
 
     /// Adds `other`.
@@ -107,13 +124,10 @@ impl PathTally {
         self.bounds.merge(&other.bounds);
         self.seen_ns = self.seen_ns.saturating_add(other.seen_ns);
         for (task, share) in &other.tasks {
-            bounded_entry(
-                &mut self.tasks,
-                task,
-                NR_TASKS_KEPT,
-                |mine| *mine,
-                |mine| mine.add(*share),
-            );
+            add_share(&mut self.tasks, task, NR_TASKS_KEPT, *share);
+        }
+        for (path, share) in &other.user_paths {
+            add_share(&mut self.user_paths, path, NR_USER_PATHS_KEPT, *share);
         }
     }
 
@@ -162,6 +176,15 @@ impl Paths {
             (frames.as_slice(), path, path.tied_ns as f64 + untied_ns)
         })
     }
+}
+
+fn add_share<K: Ord + Clone>(
+    map: &mut BTreeMap<K, TaskShare>,
+    key: &K,
+    nr_kept: usize,
+    share: TaskShare,
+) {
+    bounded_entry(map, key, nr_kept, |mine| *mine, |mine| mine.add(share));
 }
 
 /// Changes the entry of `key`; a new one pushes out the lightest if the map is full.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::frames::printed_stack;
 use super::path::{PathTally, Paths, Task, TaskShare};
+use super::user_paths::{self, UserPaths};
 use crate::cgroup_place::CgroupPlace;
 use crate::filter::Filter;
 use crate::hold_hist::HoldHistogram;
@@ -37,6 +38,8 @@ pub(super) struct Side {
     pub(super) doing: BTreeMap<String, u64>,
     /// What ran in the holder's place.
     pub(super) hindered: BTreeMap<(Hindrance, Option<String>), u64>,
+    /// How its tasks came into the kernel; empty if nobody asked.
+    pub(super) user_paths: UserPaths,
 }
 
 impl Side {
@@ -92,6 +95,7 @@ pub(super) fn by_stack(paths: &Paths, filter: &Filter, names: &dyn Names) -> Sid
                 *side.tasks.entry(task.clone()).or_default() += share.weight;
             }
         }
+        user_paths::add(&mut side.user_paths, &path.user_paths, filter);
     }
     sides
 }
@@ -185,6 +189,7 @@ pub(super) fn ranked(
                 confidence: surest(&side),
                 doing: most(&side.doing),
                 not_running,
+                user_stacks: user_paths::reports(&side.user_paths, names),
             }
         })
         .collect()

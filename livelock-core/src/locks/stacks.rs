@@ -121,6 +121,7 @@ mod tests {
                 place: None,
                 owner: None,
                 frames: Vec::new(),
+                user_frames: Vec::new(),
             })
             .collect();
         recent.keep(&stacks);

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, ObjectPlace};
-use crate::ids::{CgroupId, CodeAddr, LockAddr};
-use crate::names::{FunctionName, KernelObject, Names};
+use crate::ids::{CgroupId, CodeAddr, LockAddr, Tgid};
+use crate::names::{FunctionName, KernelObject, Names, UserFunction, user_look_up};
 
 /// Names kept of each kind. Call sites on the paths of one host are a few thousand; cgroups come and go.
 const MAX_NAMES: usize = 65_536;
@@ -19,6 +19,9 @@ const MAX_NAMES: usize = 65_536;
 pub struct NewNames {
     /// Kernel functions.
     pub functions: Vec<(CodeAddr, FunctionName)>,
+    /// Code of processes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_functions: Vec<((Tgid, CodeAddr), UserFunction)>,
     /// Kernel data.
     pub data_symbols: Vec<(LockAddr, String)>,
     /// Objects of the kernel.
@@ -35,6 +38,7 @@ impl NewNames {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.functions.is_empty()
+            && self.user_functions.is_empty()
             && self.data_symbols.is_empty()
             && self.objects.is_empty()
             && self.members.is_empty()
@@ -47,16 +51,20 @@ impl NewNames {
 #[derive(Clone, Debug, Default)]
 pub struct NameTable {
     functions: BTreeMap<CodeAddr, FunctionName>,
+    user_functions: BTreeMap<(Tgid, CodeAddr), UserFunction>,
     data_symbols: BTreeMap<LockAddr, String>,
     objects: BTreeMap<LockAddr, KernelObject>,
     members: BTreeMap<ObjectPlace, String>,
     cgroup_paths: BTreeMap<CgroupId, String>,
+    /// User code that nobody could name when its window closed. Debug information takes long to read.
+    unnamed: BTreeSet<(Tgid, CodeAddr)>,
 }
 
 impl NameTable {
     /// Takes names.
     pub fn learn(&mut self, new: &NewNames) {
         insert(&mut self.functions, &new.functions);
+        insert(&mut self.user_functions, &new.user_functions);
         insert(&mut self.data_symbols, &new.data_symbols);
         insert(&mut self.objects, &new.objects);
         insert(&mut self.members, &new.members);
@@ -68,6 +76,7 @@ impl NameTable {
     pub fn all(&self) -> NewNames {
         NewNames {
             functions: pairs(&self.functions),
+            user_functions: pairs(&self.user_functions),
             data_symbols: pairs(&self.data_symbols),
             objects: pairs(&self.objects),
             members: pairs(&self.members),
@@ -78,6 +87,7 @@ impl NameTable {
     /// Asks `names` for whatever a judge of `events` may want to name, and learns it.
     pub fn resolve(&mut self, events: &[Event], names: &dyn Names) -> NewNames {
         let mut frames = BTreeSet::new();
+        let mut user_frames = BTreeSet::new();
         let mut locks = BTreeSet::new();
         let mut places = BTreeSet::new();
         let mut cgroups = BTreeSet::new();
@@ -85,6 +95,9 @@ impl NameTable {
             match event {
                 Event::Stack(stack) => {
                     frames.extend(&stack.frames);
+                    let process = stack.task.tgid;
+                    let user = stack.user_frames.iter().enumerate();
+                    user_frames.extend(user.map(|(i, &addr)| (process, user_look_up(i, addr))));
                     locks.insert(stack.lock);
                     places.extend(stack.place);
                     cgroups.insert(stack.cgroup);
@@ -98,12 +111,35 @@ impl NameTable {
                 _ => {}
             }
         }
+        let mut asked = user_frames.clone();
         let new = NewNames {
             functions: ask(frames, &self.functions, |addr| names.function(addr)),
+            user_functions: ask(user_frames, &self.user_functions, |(process, addr)| {
+                names.user_function(process, addr)
+            }),
             objects: ask(locks.clone(), &self.objects, |addr| names.object(addr)),
             data_symbols: ask(locks, &self.data_symbols, |addr| names.data_symbol(addr)),
             members: ask(places, &self.members, |place| names.member(place)),
             cgroup_paths: ask(cgroups, &self.cgroup_paths, |id| names.cgroup_path(id)),
+        };
+        self.learn(&new);
+        let named = &self.user_functions;
+        asked.retain(|place| !named.contains_key(place));
+        if self.unnamed.len() + asked.len() > MAX_NAMES {
+            self.unnamed.clear();
+        }
+        self.unnamed.append(&mut asked);
+        new
+    }
+
+    /// Asks again for user code that had no name in time, once, at the end.
+    pub fn resolve_late(&mut self, names: &dyn Names) -> NewNames {
+        let unnamed = std::mem::take(&mut self.unnamed);
+        let new = NewNames {
+            user_functions: ask(unnamed, &self.user_functions, |(process, addr)| {
+                names.user_function(process, addr)
+            }),
+            ..NewNames::default()
         };
         self.learn(&new);
         new
@@ -113,6 +149,10 @@ impl NameTable {
 impl Names for NameTable {
     fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
         self.functions.get(&addr).cloned()
+    }
+
+    fn user_function(&self, process: Tgid, addr: CodeAddr) -> Option<UserFunction> {
+        self.user_functions.get(&(process, addr)).cloned()
     }
 
     fn data_symbol(&self, addr: LockAddr) -> Option<String> {

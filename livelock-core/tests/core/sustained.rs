@@ -91,6 +91,20 @@ fn few_long_windows_count_by_their_time() {
         .judge
         .verdict(&Table);
     assert_eq!(verdict.status, Status::Livelock, "{:?}", verdict.cause);
+    let verdict = late(&[(5600, 0.95), (5600, 0.95)]).judge.verdict(&Table);
+    assert_eq!(verdict.status, Status::Livelock, "{:?}", verdict.cause);
+}
+
+#[test]
+fn two_windows_that_are_short_or_differ_tell_nothing() {
+    for windows in [
+        &[(2400, 0.95), (2400, 0.95)][..],
+        &[(5600, 0.95), (5600, 0.7)],
+        &[(11_000, 0.95)],
+    ] {
+        let verdict = late(windows).judge.verdict(&Table);
+        assert_eq!(verdict.status, Status::CannotTell, "{windows:?}");
+    }
 }
 
 #[test]

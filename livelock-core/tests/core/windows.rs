@@ -102,6 +102,7 @@ fn event() -> impl Strategy<Value = Event> {
                 place: None,
                 owner: None,
                 frames: frames.into_iter().map(CodeAddr).collect(),
+                user_frames: Vec::new(),
             })
         });
     let sample = (

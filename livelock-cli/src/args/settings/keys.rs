@@ -36,7 +36,7 @@ pub(super) enum Form {
 const MAX_COUNT: u8 = 2;
 
 /// All keys but `progress`, which is a list.
-pub(in crate::args) const KEYS: [Key; 15] = [
+pub(in crate::args) const KEYS: [Key; 17] = [
     shared("color", Form::Word),
     shared("verbose", Form::Count),
     shared("duration", Form::Word),
@@ -48,6 +48,8 @@ pub(in crate::args) const KEYS: [Key; 15] = [
     shared("cpu", Form::Word),
     shared("max-level", Form::Number),
     shared("sample-hz", Form::Number),
+    shared("user-stacks", Form::Switch),
+    shared("source-lines", Form::Switch),
     shared("max-size", Form::Word),
     shared("ring", Form::Word),
     shared("trigger", Form::Word),

@@ -5,7 +5,7 @@
 use std::iter;
 
 use livelock_core::scope::Scope;
-use livelock_core::verdict::{LockReport, LockSide, NameSource, Verdict};
+use livelock_core::verdict::{LockReport, LockSide, NameSource, UserStack, Verdict};
 
 use super::{Page, handoffs, holder};
 use crate::render::Tint;
@@ -23,15 +23,18 @@ const MIN_BURN_PCT: f64 = 0.1;
 struct Most {
     sides: usize,
     frames: usize,
+    user_stacks: usize,
 }
 
 const IN_REPORT: Most = Most {
     sides: 2,
     frames: 10,
+    user_stacks: 1,
 };
 const ALL: Most = Most {
     sides: usize::MAX,
     frames: usize::MAX,
+    user_stacks: usize::MAX,
 };
 /// Narrower columns cut function names; then the sides go below each other.
 const MIN_COLUMN: usize = 36;
@@ -199,10 +202,29 @@ fn side(title: &str, sides: &[LockSide], width: usize, most: Most) -> Vec<String
         if nr_more > 0 {
             lines.push(format!("      and {nr_more} more"));
         }
+        for stack in side.user_stacks.iter().take(most.user_stacks) {
+            lines.extend(user_stack(stack, width, most));
+        }
     }
     let nr_more = sides.len().saturating_sub(most.sides);
     if nr_more > 0 {
         lines.push(format!("  and {nr_more} more paths"));
+    }
+    lines
+}
+
+/// User code that leads into a path.
+fn user_stack(stack: &UserStack, width: usize, most: Most) -> Vec<String> {
+    let share = match stack.nr_samples < MIN_STACKS {
+        true => String::new(),
+        false => format!(" ({:.0} % of these)", stack.share_pct),
+    };
+    let mut lines = vec![cut_end(&format!("    from user code{share}"), width)];
+    let frames = stack.frames.iter().take(most.frames);
+    lines.extend(frames.map(|frame| cut_end(&format!("      {}", clean(frame)), width)));
+    let nr_more = stack.frames.len().saturating_sub(most.frames);
+    if nr_more > 0 {
+        lines.push(format!("      and {nr_more} more"));
     }
     lines
 }

@@ -234,6 +234,7 @@ impl Sim {
                     place,
                     owner: None,
                     frames: frames.map(at).to_vec(),
+                    user_frames: Vec::new(),
                 }));
             }
             if ended {
