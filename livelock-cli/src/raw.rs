@@ -81,6 +81,8 @@ pub struct RingDrops {
     pub nr_samples: u64,
     /// Releases.
     pub nr_releases: u64,
+    /// User sides of stacks.
+    pub nr_user_stacks: u64,
     /// Waits that were not to be streamed, which is no loss.
     pub nr_waits_left_out: u64,
     /// The widest mask of moments that were not streamed, since some copy before.

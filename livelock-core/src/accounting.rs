@@ -38,6 +38,7 @@ impl DetailLossCause {
             Self::TornSnapshot => "torn_snapshot",
             Self::Undecodable => "undecodable",
             Self::UnattributedMiss => "unattributed_miss",
+            Self::UserStackRingFull => "user_stack_ring_full",
         }
     }
 }

@@ -332,6 +332,8 @@ pub enum DetailLossCause {
     Undecodable,
     /// The kernel skipped the program, for a wait of the scope or of somebody else: nobody can tell.
     UnattributedMiss,
+    /// The ring of the user sides of stacks was full.
+    UserStackRingFull,
 }
 
 /// A decoded fact.

@@ -240,6 +240,7 @@ impl Capture {
                 nr_stacks: self.stacks.nr_dropped(cpu),
                 nr_samples: self.samples.nr_dropped(cpu),
                 nr_releases: self.releases.nr_dropped(cpu),
+                nr_user_stacks: self.user_stacks.nr_dropped(cpu),
                 nr_waits_left_out: self.waits.nr_left_out(cpu),
                 slice_mask,
             };

@@ -30,6 +30,11 @@ impl UserStacks {
         }
     }
 
+    /// Sides dropped by the ring of `cpu` since attach.
+    pub(super) fn nr_dropped(&self, cpu: usize) -> u64 {
+        self.rings.nr_dropped(cpu)
+    }
+
     /// Gives each of `stacks` its side. A side is written before its stack, so it is here if the stack is.
     pub(super) fn join(&mut self, quiet: bool, stacks: &mut [RawRecord]) {
         let waiting = &mut self.waiting;

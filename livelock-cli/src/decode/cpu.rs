@@ -130,6 +130,10 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
             DetailLossCause::ReleaseRingFull,
             snapshot.dropped.nr_releases,
         ),
+        (
+            DetailLossCause::UserStackRingFull,
+            snapshot.dropped.nr_user_stacks,
+        ),
         (DetailLossCause::StackFailed, state.nr_stack_failed),
         (DetailLossCause::LockTableFull, snapshot.nr_table_overflow),
         (DetailLossCause::FoldBacklog, state.nr_unattributed),

@@ -12,7 +12,7 @@ use livelock_core::scope::Scope;
 use livelock_core::verdict::*;
 
 use super::WindowSummary;
-use super::specimen_lock::{handoffs, holder};
+use super::specimen_lock::{handoffs, holder, user_stacks};
 
 pub(crate) fn host() -> HostFacts {
     HostFacts {
@@ -92,18 +92,21 @@ fn lock() -> LockReport {
         }),
         handover_pct: Some(71.0),
         unknown_holder_pct: Some(12.4),
-        waiters: vec![side(
-            97.1,
-            4711,
-            &[
-                "__pv_queued_spin_lock_slowpath+0x1a2",
-                "_raw_spin_lock+0x25",
-                "alloc_fd+0x3c",
-                "__x64_sys_dup+0x2f",
-                "do_syscall_64+0x5d",
-                "entry_SYSCALL_64_after_hwframe+0x6e",
-            ],
-        )],
+        waiters: vec![LockSide {
+            user_stacks: user_stacks(),
+            ..side(
+                97.1,
+                4711,
+                &[
+                    "__pv_queued_spin_lock_slowpath+0x1a2",
+                    "_raw_spin_lock+0x25",
+                    "alloc_fd+0x3c",
+                    "__x64_sys_dup+0x2f",
+                    "do_syscall_64+0x5d",
+                    "entry_SYSCALL_64_after_hwframe+0x6e",
+                ],
+            )
+        }],
         holders: vec![
             holder(),
             side(

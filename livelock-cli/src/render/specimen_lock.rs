@@ -2,7 +2,7 @@
 //!
 //! In: nothing. Out: what [`super::specimen`] puts together. Refuses: to be what any host said.
 
-use livelock_core::ids::CpuId;
+use livelock_core::ids::{CpuId, Tgid};
 use livelock_core::topology::Distance;
 use livelock_core::verdict::*;
 
@@ -36,6 +36,19 @@ pub(super) fn holder() -> LockSide {
             &["close_fd+0x11", "__x64_sys_close+0x9", "do_syscall_64+0x5d"],
         )
     }
+}
+
+/// A program with debug information, by way of the C library.
+pub(super) fn user_stacks() -> Vec<UserStack> {
+    vec![UserStack {
+        share_pct: 81.0,
+        nr_samples: 334,
+        tgid: Tgid(4711),
+        frames: vec![
+            "dup+0xb (libc.so.6)".to_owned(),
+            "take_order+0x9 (orders) at orders.c:7".to_owned(),
+        ],
+    }]
 }
 
 /// Between sockets, for the most part.

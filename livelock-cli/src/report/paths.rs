@@ -29,7 +29,6 @@ pub(super) fn side(title: &str, sides: &[LockSide]) -> Markup {
 }
 
 fn path(side: &LockSide) -> Markup {
-    let nr_more = side.stack.len().saturating_sub(MAX_FRAMES);
     html! {
         div class="path" {
             p {
@@ -50,12 +49,25 @@ fn path(side: &LockSide) -> Markup {
             @for known in known(side) {
                 p class="faint" { (sentence(&known)) }
             }
-            ol class="stack" {
-                @for frame in side.stack.iter().take(MAX_FRAMES) {
-                    li { code { (plain(frame)) } }
+            (frames(&side.stack))
+            @if let Some(user) = side.user_stacks.first() {
+                p class="faint" {
+                    (format!("from user code ({:.0} % of {})", user.share_pct, count(side.nr_samples)))
                 }
-                @if nr_more > 0 { li class="faint" { "and " (nr_more) " more" } }
+                (frames(&user.frames))
             }
+        }
+    }
+}
+
+fn frames(stack: &[String]) -> Markup {
+    let nr_more = stack.len().saturating_sub(MAX_FRAMES);
+    html! {
+        ol class="stack" {
+            @for frame in stack.iter().take(MAX_FRAMES) {
+                li { code { (plain(frame)) } }
+            }
+            @if nr_more > 0 { li class="faint" { "and " (nr_more) " more" } }
         }
     }
 }

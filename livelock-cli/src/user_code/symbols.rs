@@ -33,6 +33,10 @@ const MAX_FILES: usize = 128;
 /// Sizes of these files together. Symbols take about a tenth of a file's size, debug information as much as itself.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
+/// What stands before names that the GNU C library uses inside itself (include/libc-symbols.h), which its debug information
+/// has beside those that its callers know.
+const LIBC_ALIAS: &str = "__GI_";
+
 /// Addresses that wait for an answer at most.
 const MAX_WAITING: usize = 4096;
 
@@ -359,8 +363,10 @@ fn named(symbol: &Sym<'_>, addr: u64) -> Answer {
         file: info.file.to_string_lossy().into_owned(),
         line: info.line.unwrap_or(0),
     });
+    let name = symbol.name.as_ref();
+    let name = name.strip_prefix(LIBC_ALIAS).unwrap_or(name);
     Some(UserFunction {
-        name: Some(symbol.name.clone().into_owned()),
+        name: Some(name.to_owned()),
         offset_bytes,
         source,
         ..UserFunction::default()
