@@ -207,7 +207,7 @@ pub(super) struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    /// Write a page for each command to the folder DIR
+    /// Write a page for each command to the folder DIR, which is made if it is not there
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! `livelock config`, `completions` and `man`.
 //!
-//! In: text. Out: the same on standard output, or pages in a folder. Refuses: a folder that is not there.
+//! In: text. Out: the same on standard output, or pages in a folder. Refuses: nothing; a folder
+//! that is not there is made.
 
 use std::fs;
 use std::path::Path;
@@ -20,6 +21,7 @@ pub(super) fn print(text: &[u8]) -> anyhow::Result<Exit> {
 
 /// Writes a page for each command, each on its own.
 pub(super) fn write_pages(folder: &Path) -> anyhow::Result<Exit> {
+    fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
     for page in pages()? {
         let file = folder.join(&page.name);
         fs::write(&file, &page.roff)
