@@ -6,6 +6,7 @@
 mod caller;
 mod memory;
 mod symbols;
+mod tables;
 #[cfg(test)]
 mod tests;
 

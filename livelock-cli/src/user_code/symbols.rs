@@ -1,41 +1,28 @@
 //! Names of user code.
 //!
 //! In: addresses in processes that run. Out: function, file, offset, build id and, if asked for, line. Refuses: to keep more than
-//! [`MAX_CACHED`] answers, or tables of more than [`MAX_FILES`] files and [`MAX_FILE_BYTES`] of them.
+//! [`MAX_CACHED`] answers, to change its mind after [`UserCode::settle`], and to read the debug information of processes that
+//! hardly wait.
 //!
-//! Files are opened as the process has them mapped (`/proc/PID/map_files`), so those of a container, and those deleted since,
-//! are the right ones. blazesym's `Symbolizer` is not `Send`; it lives on a thread of its own, as that of the kernel does.
+//! Lines come from a thread of their own, and what is not known of them in time is known later. Functions are known soon, so
+//! that they do not wait behind lines.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use blazesym::Pid;
-use blazesym::normalize::{NormalizeOpts, Normalizer, UserMeta};
-use blazesym::symbolize::source::{Process, Source};
-use blazesym::symbolize::{Input, Sym, Symbolized, Symbolizer};
 use livelock_common::UserStackRecord;
 use livelock_core::ids::{CodeAddr, Tgid};
-use livelock_core::names::{SourceLine, UserFunction};
+use livelock_core::names::UserFunction;
 
+use super::tables::{Answer, Question, serve};
 use super::{caller, memory};
 
 /// Answers kept: call sites of the processes that wait now.
 const MAX_CACHED: usize = 16_384;
-
-/// Files whose symbols are kept.
-const MAX_FILES: usize = 128;
-
-/// Sizes of these files together. Symbols take about a tenth of a file's size, debug information as much as itself.
-const MAX_FILE_BYTES: u64 = 512 << 20;
-
-/// What stands before names that the GNU C library uses inside itself (include/libc-symbols.h), which its debug information
-/// has beside those that its callers know.
-const LIBC_ALIAS: &str = "__GI_";
 
 /// Addresses that wait for an answer at most.
 const MAX_WAITING: usize = 4096;
@@ -47,22 +34,31 @@ const CLOSE_PATIENCE: Duration = Duration::from_millis(100);
 /// How long the last verdict waits. Debug information of a large program takes seconds to read, once.
 const LAST_PATIENCE: Duration = Duration::from_secs(3);
 
-type Key = (Tgid, u64);
-type Answer = Option<UserFunction>;
-
-/// What the thread is asked.
-struct Question {
-    process: Tgid,
-    addrs: Vec<u64>,
-    reply: SyncSender<()>,
-}
+/// A process and an address in it.
+pub(super) type Key = (Tgid, u64);
 
 /// What the thread said, and has yet to say.
 #[derive(Debug, Default)]
-struct Answers {
+pub(super) struct Answers {
     given: HashMap<Key, Answer>,
     waiting: HashSet<Key>,
+    /// Whether the last verdict has begun: all of it, and what is recorded, must say the same.
+    is_final: bool,
 }
+
+impl Answers {
+    /// Takes what was found out, if it is not too late.
+    pub(super) fn take(&mut self, key: Key, answer: Answer) {
+        self.waiting.remove(&key);
+        if !self.is_final {
+            keep(&mut self.given, key, answer);
+        }
+    }
+}
+
+/// Share of the waits, in percent, that a process must have in a window for its lines to be read: its debug information may take
+/// seconds, for which others would wait. Our choice.
+const MIN_LINES_SHARE_PCT: u64 = 1;
 
 /// Code of the processes of this host. `Send` and `Sync`. Nobody waits for it longer than he can afford: what is not known in
 /// time is known later.
@@ -74,6 +70,8 @@ pub struct UserCode {
     wrappers: Mutex<HashMap<Key, Option<usize>>>,
     /// Whether a call is in front of an address.
     calls: Mutex<HashMap<Key, bool>>,
+    /// Knows functions alone; there if this one reads debug information.
+    functions: Option<Box<Self>>,
 }
 
 impl UserCode {
@@ -82,6 +80,10 @@ impl UserCode {
     /// # Errors
     /// If there can be no thread.
     pub fn start(has_lines: bool) -> std::io::Result<Self> {
+        let functions = match has_lines {
+            true => Some(Box::new(Self::start(false)?)),
+            false => None,
+        };
         let (questions, inbox) = channel();
         let answers = Arc::new(Mutex::new(Answers::default()));
         let to = Arc::clone(&answers);
@@ -93,6 +95,7 @@ impl UserCode {
             answers,
             wrappers: Mutex::default(),
             calls: Mutex::default(),
+            functions,
         })
     }
 
@@ -141,7 +144,8 @@ impl UserCode {
             return None;
         }
         // Not known in time is no answer to keep.
-        let found = self.known(process, addr, DRAIN_PATIENCE)?;
+        let functions = self.functions.as_deref().unwrap_or(self);
+        let found = functions.known(process, addr, DRAIN_PATIENCE)?;
         let words = found.and_then(|found| {
             let is_short = found.name.is_some() && found.offset_bytes <= caller::MAX_WRAPPER_BYTES;
             let len_bytes = usize::try_from(found.offset_bytes)
@@ -176,7 +180,7 @@ impl UserCode {
     }
 
     /// Looks these up, each with how much depends on it, and waits a moment for the answers. Processes of which most
-    /// depends are asked for first: reading the symbols of another that waited once can take seconds.
+    /// depends are asked for first.
     pub fn learn(&self, addrs: impl Iterator<Item = (Tgid, CodeAddr, u64)>) {
         let mut by_process: BTreeMap<Tgid, (u64, Vec<u64>)> = BTreeMap::new();
         for (process, CodeAddr(addr), weight) in addrs {
@@ -184,31 +188,70 @@ impl UserCode {
             *sum = sum.saturating_add(weight);
             addrs.push(addr);
         }
-        let mut ranked: Vec<_> = by_process.into_iter().collect();
-        ranked.sort_by_key(|(process, (weight, _))| (Reverse(*weight), *process));
-        let replies: Vec<_> = ranked
+        let mut ranked: Vec<_> = by_process
             .into_iter()
-            .filter_map(|(process, (_, addrs))| self.ask(process, addrs))
+            .map(|(process, (weight, addrs))| (weight, process, addrs))
             .collect();
-        let begin = Instant::now();
+        ranked.sort_by_key(|(weight, process, _)| (Reverse(*weight), *process));
+        let until = Instant::now() + CLOSE_PATIENCE;
+        let Some(functions) = &self.functions else {
+            return self.ask_all(ranked, until);
+        };
+        functions.ask_all(ranked.clone(), until);
+        let total: u64 = ranked.iter().map(|(weight, ..)| *weight).sum();
+        let is_heavy = |weight: u64| weight.saturating_mul(100) >= total * MIN_LINES_SHARE_PCT;
+        let (heavy, light): (Vec<_>, Vec<_>) = ranked
+            .into_iter()
+            .partition(|(weight, ..)| is_heavy(*weight));
+        {
+            let mut answers = held(&self.answers);
+            for (_, process, addrs) in light {
+                for key in addrs.into_iter().map(|addr| (process, addr)) {
+                    // Once and for all, since it is recorded.
+                    if !answers.given.contains_key(&key) && !answers.waiting.contains(&key) {
+                        answers.take(key, None);
+                    }
+                }
+            }
+        }
+        self.ask_all(heavy, until);
+    }
+
+    fn ask_all(&self, of: Vec<(u64, Tgid, Vec<u64>)>, until: Instant) {
+        let replies: Vec<_> = of
+            .into_iter()
+            .filter_map(|(_, process, addrs)| self.ask(process, addrs))
+            .collect();
         for (reply, _) in replies {
             // Whether it came or not is seen in the answers.
-            let _ = reply.recv_timeout(CLOSE_PATIENCE.saturating_sub(begin.elapsed()));
+            let _ = reply.recv_timeout(until.saturating_duration_since(Instant::now()));
         }
     }
 
-    /// Waits for the answers that are still to come, a few seconds at most.
+    /// Waits for the answers that are still to come, a few seconds at most. Later ones count no more.
     pub fn settle(&self) {
+        if let Some(functions) = &self.functions {
+            functions.settle();
+        }
         let begin = Instant::now();
         while !held(&self.answers).waiting.is_empty() && begin.elapsed() < LAST_PATIENCE {
             thread::sleep(DRAIN_PATIENCE);
         }
+        held(&self.answers).is_final = true;
     }
 
     /// What stands at `addr`; `None` if the process is gone or has nothing there, or nobody knows yet.
     #[must_use]
     pub fn function(&self, process: Tgid, addr: CodeAddr) -> Option<UserFunction> {
-        self.known(process, addr.0, CLOSE_PATIENCE).flatten()
+        let Some(functions) = &self.functions else {
+            return self.known(process, addr.0, CLOSE_PATIENCE).flatten();
+        };
+        let with_line = {
+            let answers = held(&self.answers);
+            let given = answers.given.get(&(process, addr.0)).cloned();
+            given.or(answers.is_final.then_some(None))?
+        };
+        with_line.or_else(|| functions.function(process, addr))
     }
 
     /// The answer, if it is there in time. Nobody waits for what was asked before, or behind somebody else's question.
@@ -225,7 +268,10 @@ impl UserCode {
         {
             let mut answers = held(&self.answers);
             is_next = answers.waiting.is_empty();
-            let Answers { given, waiting } = &mut *answers;
+            if answers.is_final {
+                return None;
+            }
+            let Answers { given, waiting, .. } = &mut *answers;
             addrs.sort_unstable();
             addrs.dedup();
             addrs.retain(|&addr| {
@@ -256,123 +302,6 @@ fn keep<V>(known: &mut HashMap<Key, V>, key: Key, value: V) {
 }
 
 /// A cache is usable whatever happened to the thread that held it.
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Tables of the files seen so far.
-struct Tables {
-    symbolizer: Symbolizer,
-    normalizer: Normalizer,
-    files: HashSet<PathBuf>,
-    files_bytes: u64,
-}
-
-impl Tables {
-    fn new(has_lines: bool) -> Self {
-        Self {
-            symbolizer: Symbolizer::builder()
-                .enable_code_info(has_lines)
-                .enable_inlined_fns(false)
-                .build(),
-            normalizer: Normalizer::builder().enable_build_ids(true).build(),
-            files: HashSet::new(),
-            files_bytes: 0,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.files.len() > MAX_FILES || self.files_bytes > MAX_FILE_BYTES
-    }
-
-    fn answer(&mut self, has_lines: bool, process: Tgid, addrs: &[u64]) -> Vec<Answer> {
-        if process.0 == 0 {
-            return vec![None; addrs.len()];
-        }
-        let pid = Pid::from(process.0);
-        let source = Source::Process(Process {
-            debug_syms: has_lines,
-            ..Process::new(pid)
-        });
-        let mut answers: Vec<Answer> = vec![None; addrs.len()];
-        if let Ok(found) = self.symbolizer.symbolize(&source, Input::AbsAddr(addrs)) {
-            for ((answer, found), addr) in answers.iter_mut().zip(&found).zip(addrs) {
-                if let Symbolized::Sym(symbol) = found {
-                    *answer = named(symbol, *addr);
-                }
-            }
-        }
-        let opened = NormalizeOpts {
-            map_files: true,
-            ..NormalizeOpts::default()
-        };
-        let places = self
-            .normalizer
-            .normalize_user_addrs_opts(pid, addrs, &opened);
-        let Ok(places) = places else {
-            return answers;
-        };
-        for (answer, (offset, meta)) in answers.iter_mut().zip(&places.outputs) {
-            let Some(UserMeta::Elf(file)) = places.meta.get(*meta) else {
-                continue;
-            };
-            let known = answer.get_or_insert_default();
-            let module = std::fs::read_link(&file.path).ok();
-            if let Some(module) = &module
-                && !self.files.contains(module)
-            {
-                // Another file of that name, in another container, is about as large.
-                let len_bytes = std::fs::metadata(&file.path).map_or(0, |file| file.len());
-                self.files_bytes = self.files_bytes.saturating_add(len_bytes);
-                self.files.insert(module.clone());
-            }
-            known.module = module.map(|module| module.to_string_lossy().into_owned());
-            known.file_offset_bytes = Some(*offset);
-            known.build_id = file.build_id.as_deref().map(hex);
-        }
-        answers
-    }
-}
-
-/// Answers until nobody can ask any more.
-fn serve(has_lines: bool, inbox: &Receiver<Question>, to: &Mutex<Answers>) {
-    let mut tables = Tables::new(has_lines);
-    while let Ok(question) = inbox.recv() {
-        if tables.is_full() {
-            tables = Tables::new(has_lines);
-        }
-        let found = tables.answer(has_lines, question.process, &question.addrs);
-        let mut answers = held(to);
-        for (addr, answer) in question.addrs.into_iter().zip(found) {
-            let key = (question.process, addr);
-            answers.waiting.remove(&key);
-            keep(&mut answers.given, key, answer);
-        }
-        drop(answers);
-        // Whoever asked may not have waited.
-        let _ = question.reply.send(());
-    }
-}
-
-fn named(symbol: &Sym<'_>, addr: u64) -> Answer {
-    // A symbol's address is one in its file, its offset is that in memory as well.
-    let offset_bytes = u64::try_from(symbol.offset)
-        .ok()
-        .filter(|&offset| offset <= addr)?;
-    let source = symbol.code_info.as_ref().map(|info| SourceLine {
-        file: info.file.to_string_lossy().into_owned(),
-        line: info.line.unwrap_or(0),
-    });
-    let name = symbol.name.as_ref();
-    let name = name.strip_prefix(LIBC_ALIAS).unwrap_or(name);
-    Some(UserFunction {
-        name: Some(name.to_owned()),
-        offset_bytes,
-        source,
-        ..UserFunction::default()
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

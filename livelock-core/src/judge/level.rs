@@ -94,6 +94,9 @@ pub(super) struct History {
     /// Close at which each level was first reached.
     first: BTreeMap<Level, MonotonicNs>,
     stuck_livelock: bool,
+    /// Time without progress, or nearly without, since there was some for more than a moment.
+    vain_ns: u64,
+    nr_progressing: usize,
 }
 
 impl History {
@@ -102,12 +105,15 @@ impl History {
         if self.recent.len() == at::NR_RULE_WINDOWS {
             self.recent.pop_front();
         }
+        let duration_ns = seen.end.since(seen.begin);
+        let is_near = seen.no_progress || seen.wastes_without_user(at::OMEGA_NEAR);
+        self.follow_burst(is_near, duration_ns);
         self.recent.push_back(Recent {
-            duration_ns: seen.end.since(seen.begin),
+            duration_ns,
             level: Level::of_window(seen),
             omega: seen.stall_omega.unwrap_or(0.0),
             vain_omega: seen.vain_omega().unwrap_or(0.0),
-            is_near: seen.no_progress || seen.wastes_without_user(at::OMEGA_NEAR),
+            is_near,
         });
         self.follow_stuck(seen);
         let mut reached = self.reached();
@@ -154,12 +160,12 @@ impl History {
             && fast
                 .into_iter()
                 .all(|seen| seen.level == Level::Livelock && seen.omega >= at::OMEGA_FAST);
-        let by_share = if is_fast || self.is_sustained() || self.is_lasting() {
+        let is_livelock = is_fast || self.is_sustained() || self.is_lasting();
+        let by_share = if is_livelock && !self.may_be_burst() {
             Level::Livelock
         } else if self.recent.len() >= at::NR_RULE_HITS {
             // Five of five are five of six, whatever the sixth will be.
-            let reached = |&level: &Level| self.hits(level) >= at::NR_RULE_HITS;
-            Level::RANKED.into_iter().find(reached).unwrap_or_default()
+            self.worst_of(at::NR_RULE_HITS)
         } else {
             Level::Quiet
         };
@@ -208,9 +214,33 @@ impl History {
         if !(at::NR_MIN_WINDOWS..at::NR_RULE_WINDOWS).contains(&nr) {
             return Level::Quiet;
         }
-        let nr_needed = (at::NR_RULE_HITS * nr).div_ceil(at::NR_RULE_WINDOWS);
-        let reached = |&level: &Level| self.hits(level) >= nr_needed;
+        self.worst_of((at::NR_RULE_HITS * nr).div_ceil(at::NR_RULE_WINDOWS))
+    }
+
+    /// The worst level that so many of the last windows had at least.
+    fn worst_of(&self, nr_needed: usize) -> Level {
+        let reached = |&level: &Level| {
+            let is_doubtful = level == Level::Livelock && self.may_be_burst();
+            !is_doubtful && self.hits(level) >= nr_needed
+        };
         Level::RANKED.into_iter().find(reached).unwrap_or_default()
+    }
+
+    /// Whether what there was without progress is no longer than bursts are.
+    const fn may_be_burst(&self) -> bool {
+        self.vain_ns < at::BURST_NS
+    }
+
+    fn follow_burst(&mut self, is_vain: bool, duration_ns: u64) {
+        if is_vain {
+            self.vain_ns = self.vain_ns.saturating_add(duration_ns);
+            self.nr_progressing = 0;
+            return;
+        }
+        self.nr_progressing += 1;
+        if self.nr_progressing >= at::NR_BURST_END_WINDOWS {
+            self.vain_ns = 0;
+        }
     }
 
     /// A wait is the same one while CPU, lock and begin are. Its CPU was at work in the window in

@@ -68,7 +68,7 @@ fn the_whole_document_of_a_collapse() {
 fn waits_longer_than_a_window_burn_in_every_window() {
     let mut sim = Sim::new(8);
     sim.window_ns = 100_000_000;
-    sim.run(20, fd_collapse());
+    sim.run(30, fd_collapse());
     for (i, seen) in sim.seen.iter().enumerate().skip(2) {
         assert!(seen.omega.expect("omega") > 0.9, "window {i}: {seen:?}");
     }

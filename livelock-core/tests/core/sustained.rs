@@ -108,6 +108,22 @@ fn two_windows_that_are_short_or_differ_tell_nothing() {
 }
 
 #[test]
+fn what_is_over_as_soon_as_a_burst_is_no_live_lock_in_any_number_of_windows() {
+    let status = |windows: &[(u64, f64)]| late(windows).judge.verdict(&Table).status;
+    let burst = [(300, 0.95); 6];
+    assert_eq!(status(&burst), Status::Contended);
+    assert_eq!(status(&[(300, 0.95); 7]), Status::Livelock);
+    // What the bursts of one host last together says nothing.
+    let quiet = [(300, 0.0); 6];
+    let bursts = [&burst[..], &quiet, &burst, &quiet, &burst].concat();
+    assert_eq!(status(&bursts), Status::Contended);
+    // One window with progress in six ends nothing.
+    let mut dented = [(300, 0.95); 8];
+    dented[3] = (300, 0.5);
+    assert_eq!(status(&dented), Status::Livelock);
+}
+
+#[test]
 fn a_long_burst_is_no_live_lock() {
     // A share of the time that the rule would not accept of windows; one window alone; too short a time.
     for windows in [
