@@ -371,8 +371,12 @@ pub(super) fn against(case: &Case<'_>, status: Status) -> Vec<Evidence> {
             Some(at::NR_RULE_HITS as f64),
             EvidenceSource::ContentionTracepoints,
             format!(
-                "{} windows showed no progress, fewer in a row than a live lock takes",
-                span.nr_no_progress()
+                "{} windows showed no progress, {}",
+                span.nr_no_progress(),
+                match span.may_be_burst() {
+                    true => "no longer than bursts last",
+                    false => "fewer in a row than a live lock takes",
+                }
             ),
         ));
     }

@@ -95,8 +95,12 @@ fn not_livelock(case: &Case<'_>) -> String {
     let (_, books) = case.span.books_at(case.level);
     let nr_no_progress = case.span.nr_no_progress();
     if nr_no_progress > 0 {
+        let burst = match case.span.may_be_burst() {
+            true => ", no longer than bursts last",
+            false => "",
+        };
         return format!(
-            "only {nr_no_progress} of {} windows showed no progress",
+            "only {nr_no_progress} of {} windows showed no progress{burst}",
             case.span.nr_windows
         );
     }

@@ -12,9 +12,9 @@ use crate::detect::{Observation, StuckSpin};
 use crate::ids::MonotonicNs;
 use crate::ledger::profile::Profile;
 use crate::ledger::progress::Tokens;
-use crate::ledger::time::TimeBooks;
+use crate::ledger::time::{TimeBooks, share};
 use crate::locks::LocksTally;
-use crate::thresholds::{LOST_CAPS, LOST_FORBIDS, NR_LOST_TOLERATED};
+use crate::thresholds::{BURST_NS, LOST_CAPS, LOST_FORBIDS, NR_LOST_TOLERATED};
 use crate::verdict::{Accounting, ProgressState};
 use crate::window::Window;
 
@@ -187,6 +187,13 @@ impl SpanTally {
     /// Windows that showed no progress.
     pub(super) fn nr_no_progress(&self) -> u32 {
         self.by_level.get(&Level::Livelock).map_or(0, |(nr, _)| *nr)
+    }
+
+    /// Whether those were no longer together than bursts are.
+    pub(super) fn may_be_burst(&self) -> bool {
+        let (_, books) = self.books_at(Level::Livelock);
+        let part = share(books.capacity_ns, self.books.capacity_ns).unwrap_or(0.0);
+        part * (self.wall_ns as f64) < BURST_NS as f64
     }
 
     /// Lost waits, with those that nobody can explain.
