@@ -66,7 +66,7 @@ pub(super) fn run(
 const NR_CPUS: &str = "6";
 
 /// A guest takes 40 s on two CPUs of its own. A machine of tests may be much slower.
-const TIMEOUT_SECS: &str = "240";
+const TIMEOUT_SECS: &str = "150";
 
 /// Twice the default: on emulated CPUs that share two, the depth of a collapse comes and goes, and
 /// five windows of six in a row may take a while.
