@@ -21,8 +21,8 @@ pub struct FunctionName {
 pub struct SourceLine {
     /// As the compiler was told.
     pub file: String,
-    /// From 1; 0 if the debug information does not say.
-    pub line: u32,
+    /// From 1; `None` if the debug information does not say.
+    pub line: Option<u32>,
 }
 
 /// A place in a program or library of one process. With its build id and offset in the file, whoever has the file can name

@@ -6,12 +6,14 @@
 //! 100 %, true negatives at most 4.5 %, busy-but-progressing loads 25 to 55 %.
 
 mod attempts;
+mod burst;
 mod compare;
 mod handoffs;
 mod holders;
 mod user_code;
 
 pub use attempts::*;
+pub use burst::*;
 pub use compare::*;
 pub use handoffs::*;
 pub use holders::*;
@@ -101,14 +103,6 @@ pub const NR_RULE_WINDOWS: usize = 6;
 /// Windows of [`NR_RULE_WINDOWS`] in which it must hold; in shorter runs the same share, rounded up,
 /// which makes it all of them. Source: docs/detection.md (boot and checkpoint bursts last 1 to 2 s).
 pub const NR_RULE_HITS: usize = 5;
-
-/// Time in nanoseconds without progress up to which it may be a burst, in however many windows: booting and checkpoints burst
-/// for 1 to 2 s, and a guest whose CPUs are all taken away for as long looks the same. Source: docs/detection.md, whose rules
-/// count windows of a second.
-pub const BURST_NS: u64 = 2_000_000_000;
-
-/// Windows in a row with progress that end what may be a burst: as many as the rule allows, and one more.
-pub const NR_BURST_END_WINDOWS: usize = NR_RULE_WINDOWS - NR_RULE_HITS + 1;
 
 /// Time in nanoseconds without progress that makes a live lock however few windows it was seen in, if it is five
 /// sixths of their time: five windows of a second. Source: docs/detection.md.

@@ -44,8 +44,6 @@ enum Mode {
     /// In pieces of at most so many bytes, of which the last two stay.
     Pieces {
         piece_bytes: u64,
-        /// Of the largest window so far. The books after the last one are those of at most one more.
-        largest_bytes: u64,
         /// Where a piece after the last window starts.
         next: Option<Start>,
     },
@@ -108,7 +106,6 @@ impl Recorder {
             Bounds::None => Mode::Whole,
             Bounds::Size { max_bytes } => Mode::Pieces {
                 piece_bytes: max_bytes / 2,
-                largest_bytes: 0,
                 next: None,
             },
             Bounds::Flight { flight, max_bytes } => {
@@ -190,16 +187,12 @@ impl Recorder {
         let frames = Frames::of(close, !matches!(self.mode, Mode::Whole))?;
         match &mut self.mode {
             Mode::Whole => self.append(&frames),
-            Mode::Pieces {
-                piece_bytes,
-                largest_bytes,
-                next,
-            } => {
+            Mode::Pieces { piece_bytes, next } => {
                 let nr_bytes = self.piece.as_ref().map_or(0, |piece| piece.nr_bytes);
                 let window_bytes = frames.bytes.len() as u64;
-                *largest_bytes = window_bytes.max(*largest_bytes);
-                // Should this be the last window, the books after it and the end must fit as well.
-                let end_bytes = *largest_bytes + CLOSING_BYTES;
+                // Should this be the last window, the books after it and the end must fit as well. They are those of part of
+                // one more window.
+                let end_bytes = window_bytes.max(frames.carry.len() as u64) + CLOSING_BYTES;
                 let is_full = nr_bytes + window_bytes + end_bytes > *piece_bytes;
                 let start = next.replace(Start {
                     baseline: frames.carry.clone(),

@@ -52,7 +52,7 @@ fn path(side: &LockSide) -> Markup {
             (frames(&side.stack))
             @if let Some(user) = side.user_stacks.first() {
                 p class="faint" {
-                    (format!("from user code ({:.0} % of {})", user.share_pct, count(side.nr_samples)))
+                    (format!("from user code ({:.0} % of those seen)", user.share_pct))
                 }
                 (frames(&user.frames))
             }

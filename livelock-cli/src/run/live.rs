@@ -84,12 +84,13 @@ pub(super) async fn observe(
             return Ok(Outcome::Refused(Exit::Usage));
         }
     };
-    let user_code = match session.user_code {
-        UserCodeWanted::No => None,
-        wanted => {
-            if let Some(lacking) = UserCode::refusal() {
-                eprintln!("livelock: user code stays without names: it takes {lacking}");
-            }
+    let user_code = match (session.user_code, UserCode::refusal()) {
+        (UserCodeWanted::No, _) => None,
+        (_, Some(lacking)) => {
+            eprintln!("livelock: user code is left out: to name it takes {lacking}");
+            None
+        }
+        (wanted, None) => {
             let code = UserCode::start(wanted == UserCodeWanted::Lines);
             Some(Arc::new(
                 code.context("start the thread that names user code")?,

@@ -22,3 +22,4 @@ pub use files::{
 };
 pub use process::{ProcessStat, SchedStat, parse_process_stat, parse_schedstat};
 pub use reader::{Found, TaskReader, find};
+pub(crate) use tree::has_other_ids;

@@ -16,11 +16,16 @@ use crate::capture::Members;
 /// `PROC_PID_INIT_INO`, include/linux/proc_ns.h, v6.18.
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
+/// Whether processes have other ids here than kernel programs see.
+pub(crate) fn has_other_ids() -> bool {
+    let namespace = fs::metadata("/proc/self/ns/pid").map(|found| found.ino());
+    namespace.is_ok_and(|inode| inode != INITIAL_PID_NAMESPACE)
+}
+
 /// Whether process `typed` can be followed.
 pub(super) fn find(typed: Tgid) -> Result<(), ScopeError> {
     let pid = typed.0;
-    let namespace = fs::metadata("/proc/self/ns/pid").map(|found| found.ino());
-    if namespace.is_ok_and(|inode| inode != INITIAL_PID_NAMESPACE) {
+    if has_other_ids() {
         return Err(ScopeError::PidNamespace { pid });
     }
     let (Some(stat), Some(tgid)) = (stat(pid), tgid_of(pid)) else {

@@ -20,6 +20,7 @@ use livelock_core::names::UserFunction;
 
 use super::tables::{Answer, Question, serve};
 use super::{caller, memory};
+use crate::tasks::has_other_ids;
 
 /// Answers kept: call sites of the processes that wait now.
 const MAX_CACHED: usize = 16_384;
@@ -102,22 +103,32 @@ impl UserCode {
     /// What this process lacks to name anything, if it does.
     #[must_use]
     pub fn refusal() -> Option<&'static str> {
+        if has_other_ids() {
+            return Some("the PID namespace of the host, by whose ids the kernel tells of tasks");
+        }
         let mut mapped = std::fs::read_dir("/proc/self/map_files").ok()?;
         let first = mapped.next()?.ok()?.path();
-        let is_denied = std::fs::read_link(first)
+        let is_denied = std::fs::File::open(first)
             .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
-        is_denied.then_some(
-            "CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, to open files as processes have them mapped",
-        )
+        is_denied.then_some("CAP_SYS_ADMIN, to open files as processes have them mapped")
     }
 
-    /// Adds the caller that a walk by frame pointers missed, if the code tells where its address lies.
+    /// Adds the caller that a walk by frame pointers missed, if the code tells where its address lies, and ends the walk where
+    /// it went astray.
     pub fn complete(&self, record: &mut UserStackRecord) {
         let process = Tgid(record.tgid);
         let nr_frames = usize::try_from(record.nr_frames).unwrap_or(usize::MAX);
         if nr_frames == 0 || nr_frames > record.frames.len() || record.nr_top_words == 0 {
             return;
         }
+        self.add_caller(process, nr_frames, record);
+        // Without frame pointers a walk ends in whatever a register held.
+        let kept = record.frames.iter().take(record.nr_frames as usize).skip(1);
+        let nr_kept = kept.take_while(|&&frame| self.is_behind_call(process, frame));
+        record.nr_frames = u32::try_from(1 + nr_kept.count()).unwrap_or(1);
+    }
+
+    fn add_caller(&self, process: Tgid, nr_frames: usize, record: &mut UserStackRecord) {
         let Some(words) = self.words_to_return(process, record.frames[0]) else {
             return;
         };
@@ -230,11 +241,14 @@ impl UserCode {
 
     /// Waits for the answers that are still to come, a few seconds at most. Later ones count no more.
     pub fn settle(&self) {
+        self.settle_until(Instant::now() + LAST_PATIENCE);
+    }
+
+    fn settle_until(&self, until: Instant) {
         if let Some(functions) = &self.functions {
-            functions.settle();
+            functions.settle_until(until);
         }
-        let begin = Instant::now();
-        while !held(&self.answers).waiting.is_empty() && begin.elapsed() < LAST_PATIENCE {
+        while !held(&self.answers).waiting.is_empty() && Instant::now() < until {
             thread::sleep(DRAIN_PATIENCE);
         }
         held(&self.answers).is_final = true;

@@ -138,7 +138,7 @@ fn named(symbol: &Sym<'_>, addr: u64) -> Answer {
         .filter(|&offset| offset <= addr)?;
     let source = symbol.code_info.as_ref().map(|info| SourceLine {
         file: info.file.to_string_lossy().into_owned(),
-        line: info.line.unwrap_or(0),
+        line: info.line,
     });
     let name = symbol.name.as_ref();
     let name = name.strip_prefix(LIBC_ALIAS).unwrap_or(name);

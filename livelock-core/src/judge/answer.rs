@@ -59,6 +59,8 @@ pub(super) enum Unanswerable {
     Lossy,
     /// Too few windows.
     TooShort,
+    /// Nothing got on, but for no longer than bursts last.
+    MayBeBurst,
 }
 
 impl Case<'_> {
@@ -149,6 +151,11 @@ impl Case<'_> {
         } else if (span.nr_windows as usize) < at::NR_MIN_WINDOWS && self.level < Level::Livelock {
             // What lasts for longer than the rule asks for is a live lock in any number of windows that can be compared.
             Some(Unanswerable::TooShort)
+        } else if self.level < Level::Livelock
+            && span.wall_ns < at::BURST_NS
+            && span.nr_no_progress() == span.nr_windows
+        {
+            Some(Unanswerable::MayBeBurst)
         } else {
             None
         }

@@ -138,6 +138,11 @@ fn cannot_tell(case: &Case<'_>) -> String {
             span.nr_windows,
             at::NR_MIN_WINDOWS
         ),
+        Some(Unanswerable::MayBeBurst) => format!(
+            "nothing got on in all of {:.1} s, but a burst may last for {:.0} s: look for longer",
+            span.wall_ns as f64 / 1e9,
+            at::BURST_NS as f64 / 1e9
+        ),
         Some(Unanswerable::Unseen) | None => format!(
             "snapshots of CPU times or counters are missing in {} of {} windows",
             span.nr_windows.saturating_sub(span.nr_visible),

@@ -368,7 +368,7 @@ pub(super) fn against(case: &Case<'_>, status: Status) -> Vec<Evidence> {
             "no_progress_windows",
             f64::from(span.nr_no_progress()),
             "windows",
-            Some(at::NR_RULE_HITS as f64),
+            (!span.may_be_burst()).then_some(at::NR_RULE_HITS as f64),
             EvidenceSource::ContentionTracepoints,
             format!(
                 "{} windows showed no progress, {}",

@@ -1,7 +1,7 @@
 //! How bad the recent windows were, and when a level is entered and left.
 //!
 //! In: one observation a window. Out: [`Level`]s by the 5-of-6 rule, the fast path, the age rule and
-//! hysteresis. Refuses: to enter the live-lock level on one window.
+//! hysteresis. Refuses: to enter the live-lock level on one window, or on what is no longer than a burst.
 
 use std::collections::{BTreeMap, VecDeque};
 

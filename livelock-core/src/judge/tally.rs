@@ -192,8 +192,8 @@ impl SpanTally {
     /// Whether those were no longer together than bursts are.
     pub(super) fn may_be_burst(&self) -> bool {
         let (_, books) = self.books_at(Level::Livelock);
-        let part = share(books.capacity_ns, self.books.capacity_ns).unwrap_or(0.0);
-        part * (self.wall_ns as f64) < BURST_NS as f64
+        let part = share(books.capacity_ns, self.books.capacity_ns);
+        part.is_some_and(|part| part * (self.wall_ns as f64) < BURST_NS as f64)
     }
 
     /// Lost waits, with those that nobody can explain.

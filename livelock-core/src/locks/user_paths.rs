@@ -95,8 +95,8 @@ fn printed(process: Tgid, index: usize, addr: CodeAddr, names: &dyn Names) -> St
     };
     if let Some(source) = &found.source {
         text.push_str(&match source.line {
-            0 => format!(" at {}", source.file),
-            line => format!(" at {}:{line}", source.file),
+            None => format!(" at {}", source.file),
+            Some(line) => format!(" at {}:{line}", source.file),
         });
     }
     text
@@ -135,7 +135,7 @@ mod tests {
                     Some("order"),
                     Some(SourceLine {
                         file: "order.c".to_owned(),
-                        line: 7,
+                        line: Some(7),
                     }),
                 )),
                 3 => Some(of(None, None)),

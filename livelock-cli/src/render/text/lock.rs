@@ -217,16 +217,29 @@ fn side(title: &str, sides: &[LockSide], width: usize, most: Most) -> Vec<String
 fn user_stack(stack: &UserStack, width: usize, most: Most) -> Vec<String> {
     let share = match stack.nr_samples < MIN_STACKS {
         true => String::new(),
-        false => format!(" ({:.0} % of these)", stack.share_pct),
+        false => format!(" ({:.0} % of those seen)", stack.share_pct),
     };
     let mut lines = vec![cut_end(&format!("    from user code{share}"), width)];
-    let frames = stack.frames.iter().take(most.frames);
-    lines.extend(frames.map(|frame| cut_end(&format!("      {}", clean(frame)), width)));
+    for frame in stack.frames.iter().take(most.frames) {
+        lines.extend(user_frame(&clean(frame), width));
+    }
     let nr_more = stack.frames.len().saturating_sub(most.frames);
     if nr_more > 0 {
         lines.push(format!("      and {nr_more} more"));
     }
     lines
+}
+
+/// A frame; its line of source has one of its own where there is no room beside the function.
+fn user_frame(frame: &str, width: usize) -> Vec<String> {
+    let whole = format!("      {frame}");
+    match frame.rsplit_once(" at ") {
+        Some((function, place)) if whole.chars().count() > width => vec![
+            cut_end(&format!("      {function}"), width),
+            cut_end(&format!("        at {place}"), width),
+        ],
+        _ => vec![cut_end(&whole, width)],
+    }
 }
 
 fn zip_longest(left: Vec<String>, right: Vec<String>) -> impl Iterator<Item = (String, String)> {
