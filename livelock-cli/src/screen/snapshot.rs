@@ -3,7 +3,8 @@
 //! In: a window, its observation, the verdict over the recent windows, names. Out: [`Snapshot`], plain data. Refuses:
 //! to keep events; of samples the few heaviest tasks and functions of each CPU remain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use livelock_core::detect::Observation;
 use livelock_core::event::{SampleEvent, SampleMode};
@@ -169,7 +170,6 @@ fn locks(window: &Window) -> Vec<LockNow> {
 
 /// What is counted of a sample.
 struct Ran<'w> {
-    cpu: CpuId,
     /// `None`: idle.
     task: Option<(Pid, &'w str)>,
     /// In kernel mode.
@@ -177,75 +177,82 @@ struct Ran<'w> {
 }
 
 fn cpus(window: &Window, times: &BTreeMap<CpuId, TimeLedger>, names: &dyn Names) -> Vec<CpuNow> {
-    let own = window.own.map(|own| own.tgid);
-    let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
-    let samples = window.samples.iter().filter(|&sample| !is_own(sample));
-    let mut ran: Vec<Ran<'_>> = samples
-        .map(|sample| {
-            let is_idle = sample.task.pid == Pid(0);
-            let comm = sample.task.comm.as_deref().unwrap_or("unknown");
-            Ran {
-                cpu: sample.cpu,
-                task: (!is_idle).then_some((sample.task.pid, comm)),
-                ip: (!is_idle && sample.mode == SampleMode::Kernel)
-                    .then(|| sample.frames.first().copied())
-                    .flatten(),
-            }
-        })
-        .collect();
-    // Sorted runs are counted without a table for each CPU.
-    ran.sort_by_key(|ran| (ran.cpu, ran.ip));
-    let mut by_cpu: BTreeMap<CpuId, &[Ran<'_>]> = BTreeMap::new();
-    for of_cpu in ran.chunk_by(|a, b| a.cpu == b.cpu) {
-        if let Some(first) = of_cpu.first() {
-            by_cpu.insert(first.cpu, of_cpu);
-        }
-    }
+    let mut by_cpu = ran_by_cpu(window, times.len());
+    let mut known = HashMap::new();
     let now = |(&cpu, &time): (&CpuId, &TimeLedger)| {
-        let mine = by_cpu.get(&cpu).copied().unwrap_or_default();
+        let mut mine = by_cpu.remove(&cpu).unwrap_or_default();
         CpuNow {
             cpu,
             time,
             nr_samples: mine.len() as u64,
-            tasks: heaviest(tasks(mine)),
-            functions: heaviest(by_function(mine, names)),
+            tasks: tasks(&mine),
+            functions: functions(&mut mine, &mut known, names),
             open: open_on(window, cpu),
         }
     };
     times.iter().map(now).collect()
 }
 
-fn tasks(ran: &[Ran<'_>]) -> impl Iterator<Item = (String, u64)> {
+/// Samples of others than this program, in the order of time.
+fn ran_by_cpu(window: &Window, nr_cpus: usize) -> HashMap<CpuId, Vec<Ran<'_>>> {
+    let own = window.own.map(|own| own.tgid);
+    let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
+    let nr_of_each = window.samples.len() / nr_cpus.max(1) + 1;
+    let mut by_cpu: HashMap<CpuId, Vec<Ran<'_>>> = HashMap::with_capacity(nr_cpus);
+    for sample in window.samples.iter().filter(|&sample| !is_own(sample)) {
+        let is_idle = sample.task.pid == Pid(0);
+        let comm = sample.task.comm.as_deref().unwrap_or("unknown");
+        let mine = by_cpu.entry(sample.cpu);
+        mine.or_insert_with(|| Vec::with_capacity(nr_of_each))
+            .push(Ran {
+                task: (!is_idle).then_some((sample.task.pid, comm)),
+                ip: (!is_idle && sample.mode == SampleMode::Kernel)
+                    .then(|| sample.frames.first().copied())
+                    .flatten(),
+            });
+    }
+    by_cpu
+}
+
+fn tasks(ran: &[Ran<'_>]) -> Sampled {
     let mut sums: BTreeMap<Pid, (u64, &str)> = BTreeMap::new();
     for (pid, comm) in ran.iter().filter_map(|ran| ran.task) {
         let sum = sums.entry(pid).or_default();
         *sum = (sum.0 + 1, comm);
     }
-    sums.into_iter()
-        .map(|(pid, (nr, comm))| (format!("{comm} ({})", pid.0), nr))
+    let sums = sums.into_iter().map(|(pid, (nr, comm))| ((comm, pid), nr));
+    heaviest(sums, |(comm, pid)| format!("{comm} ({})", pid.0))
 }
 
-/// Of samples in the order of their instructions.
-fn by_function(ran: &[Ran<'_>], names: &dyn Names) -> impl Iterator<Item = (String, u64)> {
-    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+/// Sorts `ran` by instruction: what runs at the same one is counted at once. Names are `known` to all CPUs.
+fn functions(
+    ran: &mut [Ran<'_>],
+    known: &mut HashMap<CodeAddr, Rc<str>>,
+    names: &dyn Names,
+) -> Sampled {
+    ran.sort_unstable_by_key(|ran| ran.ip);
+    let mut sums: BTreeMap<Rc<str>, u64> = BTreeMap::new();
     for same in ran.chunk_by(|a, b| a.ip == b.ip) {
         let Some(ip) = same.first().and_then(|ran| ran.ip) else {
             continue;
         };
-        let name = names
-            .function(ip)
-            .map_or_else(|| ip.to_string(), |function| function.name);
-        *sums.entry(name).or_default() += same.len() as u64;
+        let name = known.entry(ip).or_insert_with(|| {
+            let found = names.function(ip);
+            found
+                .map_or_else(|| ip.to_string(), |function| function.name)
+                .into()
+        });
+        *sums.entry(Rc::clone(name)).or_default() += same.len() as u64;
     }
-    sums.into_iter()
+    heaviest(sums.into_iter(), |name| name.to_string())
 }
 
-fn heaviest(all: impl Iterator<Item = (String, u64)>) -> Sampled {
+/// The few that were seen most often, as they are shown.
+fn heaviest<K: Ord>(all: impl Iterator<Item = (K, u64)>, show: impl Fn(K) -> String) -> Sampled {
     let mut all: Vec<_> = all.collect();
-    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    all.truncate(NR_SAMPLED_KEPT);
-    all.shrink_to_fit();
-    all
+    all.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let kept = all.into_iter().take(NR_SAMPLED_KEPT);
+    kept.map(|(key, nr)| (show(key), nr)).collect()
 }
 
 fn open_on(window: &Window, cpu: CpuId) -> Vec<OpenWait> {
