@@ -3,7 +3,7 @@
 //! In: a window, its observation, the verdict over the recent windows, names. Out: [`Snapshot`], plain data. Refuses:
 //! to keep events; of samples the few heaviest tasks and functions of each CPU remain.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use livelock_core::detect::Observation;
@@ -12,6 +12,7 @@ use livelock_core::ids::{CodeAddr, CpuId, Pid};
 use livelock_core::names::Names;
 use livelock_core::verdict::{LockReport, LockSide, TimeLedger, Verdict};
 use livelock_core::window::{LockWindow, Window};
+use rustc_hash::FxHashMap;
 
 use crate::render::WindowSummary;
 
@@ -178,7 +179,7 @@ struct Ran<'w> {
 
 fn cpus(window: &Window, times: &BTreeMap<CpuId, TimeLedger>, names: &dyn Names) -> Vec<CpuNow> {
     let mut by_cpu = ran_by_cpu(window, times.len());
-    let mut known = HashMap::new();
+    let mut known = FxHashMap::default();
     let now = |(&cpu, &time): (&CpuId, &TimeLedger)| {
         let mut mine = by_cpu.remove(&cpu).unwrap_or_default();
         CpuNow {
@@ -194,11 +195,11 @@ fn cpus(window: &Window, times: &BTreeMap<CpuId, TimeLedger>, names: &dyn Names)
 }
 
 /// Samples of others than this program, in the order of time.
-fn ran_by_cpu(window: &Window, nr_cpus: usize) -> HashMap<CpuId, Vec<Ran<'_>>> {
+fn ran_by_cpu(window: &Window, nr_cpus: usize) -> FxHashMap<CpuId, Vec<Ran<'_>>> {
     let own = window.own.map(|own| own.tgid);
     let is_own = |sample: &SampleEvent| sample.in_self || Some(sample.task.tgid) == own;
     let nr_of_each = window.samples.len() / nr_cpus.max(1) + 1;
-    let mut by_cpu: HashMap<CpuId, Vec<Ran<'_>>> = HashMap::with_capacity(nr_cpus);
+    let mut by_cpu: FxHashMap<CpuId, Vec<Ran<'_>>> = FxHashMap::default();
     for sample in window.samples.iter().filter(|&sample| !is_own(sample)) {
         let is_idle = sample.task.pid == Pid(0);
         let comm = sample.task.comm.as_deref().unwrap_or("unknown");
@@ -227,7 +228,7 @@ fn tasks(ran: &[Ran<'_>]) -> Sampled {
 /// Sorts `ran` by instruction: what runs at the same one is counted at once. Names are `known` to all CPUs.
 fn functions(
     ran: &mut [Ran<'_>],
-    known: &mut HashMap<CodeAddr, Rc<str>>,
+    known: &mut FxHashMap<CodeAddr, Rc<str>>,
     names: &dyn Names,
 ) -> Sampled {
     ran.sort_unstable_by_key(|ran| ran.ip);

@@ -3,7 +3,7 @@
 //! In: addresses and [`Names`]. Out: names with their roles. Refuses: to look an address up twice, and to
 //! remember more than [`MAX_KNOWN`] and those of one window.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::cause_class::CauseClass;
 use crate::detectors;
@@ -38,7 +38,8 @@ pub struct FunctionIndex(u32);
 /// Functions met so far.
 #[derive(Clone, Debug, Default)]
 pub struct Functions {
-    known: HashMap<CodeAddr, Option<FunctionIndex>>,
+    /// Every frame of every sample is looked up here. Its keys are the kernel's, so nobody can make them collide.
+    known: FxHashMap<CodeAddr, Option<FunctionIndex>>,
     functions: Vec<Function>,
 }
 

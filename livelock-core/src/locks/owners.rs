@@ -44,13 +44,13 @@ pub(super) struct WordOwners {
 }
 
 /// Who ran on each CPU, by time.
-pub(super) type Ran = BTreeMap<CpuId, Vec<(MonotonicNs, Pid, Option<String>)>>;
+pub(super) type Ran<'w> = BTreeMap<CpuId, Vec<(MonotonicNs, Pid, Option<&'w str>)>>;
 
 /// Who ran on each CPU by `samples`, which are in the order of time.
-pub(super) fn ran(samples: &[SampleEvent]) -> Ran {
+pub(super) fn ran(samples: &[SampleEvent]) -> Ran<'_> {
     let mut ran = Ran::new();
     for sample in samples {
-        let seen = (sample.taken, sample.task.pid, sample.task.comm.clone());
+        let seen = (sample.taken, sample.task.pid, sample.task.comm.as_deref());
         ran.entry(sample.cpu).or_default().push(seen);
     }
     ran
@@ -58,7 +58,7 @@ pub(super) fn ran(samples: &[SampleEvent]) -> Ran {
 
 impl WordOwners {
     /// Takes what the waiter of `stack` found.
-    pub(super) fn see(&mut self, stack: &StackEvent, ran: &Ran) {
+    pub(super) fn see(&mut self, stack: &StackEvent, ran: &Ran<'_>) {
         let Some(LockOwner::Task(owner)) = &stack.owner else {
             return;
         };
@@ -110,17 +110,17 @@ fn hindrance(owner: &OwnerTask) -> Option<Hindrance> {
 }
 
 /// Who was sampled on the owner's CPU next to `at`.
-fn instead(owner: &OwnerTask, at: MonotonicNs, ran: &Ran) -> Option<String> {
+fn instead(owner: &OwnerTask, at: MonotonicNs, ran: &Ran<'_>) -> Option<String> {
     let seen = ran.get(&owner.cpu?)?;
     let after = seen.partition_point(|(taken, ..)| *taken < at);
-    let near = |sample: &&(MonotonicNs, Pid, Option<String>)| {
+    let near = |sample: &&(MonotonicNs, Pid, Option<&str>)| {
         let (taken, pid, _) = sample;
         taken.since(at).max(at.since(*taken)) <= NEAR_SAMPLE_NS && *pid != owner.task.pid
     };
     let before = after.checked_sub(1).and_then(|before| seen.get(before));
     let nearest = [seen.get(after), before];
     let (_, _, comm) = nearest.into_iter().flatten().find(near)?;
-    comm.clone()
+    comm.map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_owner_that_does_not_run_is_told_with_what_ran() {
-        let hog = (MonotonicNs(1_000_000), Pid(9), Some("hog".to_owned()));
+        let hog = (MonotonicNs(1_000_000), Pid(9), Some("hog"));
         let ran = Ran::from([(CpuId(3), vec![hog])]);
         let mut owners = WordOwners::default();
         owners.see(&stack(true, true, 900_000), &ran);

@@ -67,18 +67,19 @@ pub(super) fn sample_unseen(
         return;
     };
     let others = Others::new(window, waits);
+    // Of a live lock nearly all samples spin: they are passed over once, not for every lock.
+    let candidates = window.samples.iter().filter(|sample| {
+        !sample.in_traced_spin && sample.task.pid.0 != 0 && is_of_kernel(sample)
+    });
+    let candidates: Vec<&SampleEvent> = candidates.collect();
     for (lock, unseen) in unseen {
         let Some(mine) = tally.by_lock.get_mut(&Some(*lock)) else {
             continue;
         };
-        let candidates = window.samples.iter().filter(|sample| {
-            is_of_kernel(sample)
-                && !sample.in_traced_spin
-                && sample.task.pid.0 != 0
-                && sample.first_arg != Some(lock.0)
-                && unseen.has(sample.taken)
-        });
-        for sample in candidates {
+        let of_lock = candidates
+            .iter()
+            .filter(|sample| sample.first_arg != Some(lock.0) && unseen.has(sample.taken));
+        for &sample in of_lock {
             let is_alone = mine.kind == LockKind::Spinlock && others.cannot_hold(*lock, sample);
             let paths = match is_alone {
                 true => &mut mine.alone,
