@@ -97,8 +97,8 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
                 Some(100.0 * at::OMEGA_WITHOUT_BASELINE),
                 source,
                 format!(
-                    "the lock stands still for over a millisecond at a time; of the CPUs that do not hold it, {:.0} % of \
-                     busy time is spun away",
+                    "what they spin for stands still for over a millisecond at a time; of the CPUs that do not hold it, \
+                     {:.0} % of busy time is spun away",
                     100.0 * waiters
                 ),
             )

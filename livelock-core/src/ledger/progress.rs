@@ -12,6 +12,8 @@ use crate::window::Window;
 /// Tokens by source; a source that this host does not show is absent.
 pub type Tokens = BTreeMap<&'static str, u64>;
 
+const HANDOFFS: &str = "handoffs";
+
 /// The tokens of `window`.
 #[must_use]
 pub fn tokens(window: &Window) -> Tokens {
@@ -27,11 +29,19 @@ pub fn tokens(window: &Window) -> Tokens {
         ("page_faults", p.nr_page_faults),
         ("block_completions", p.nr_block_completions),
         ("packets", p.nr_packets),
-        ("handoffs", nr_handoffs),
+        (HANDOFFS, nr_handoffs),
     ]
     .into_iter()
     .filter_map(|(source, nr)| Some((source, nr?)))
     .collect()
+}
+
+/// The tokens that are no hand-offs of locks.
+#[must_use]
+pub fn tokens_beside_locks(window: &Window) -> Tokens {
+    let mut tokens = tokens(window);
+    tokens.remove(HANDOFFS);
+    tokens
 }
 
 /// Tokens per busy second; `None` if nothing could be counted or nothing was busy.

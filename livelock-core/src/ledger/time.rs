@@ -61,7 +61,7 @@ pub struct TimeBooks {
     pub conflict_ns: u64,
     /// Wall time that no counter booked.
     pub lost_ticks_ns: u64,
-    /// Time of the holder of a lock that was never free and stood still, which overlaps the others.
+    /// Time of the holders of locks that were never free and stood still, which overlaps the others.
     pub holder_ns: u64,
     /// Capacity of the windows with enough samples to speak of untraced spin.
     pub sampled_capacity_ns: u64,
@@ -109,7 +109,7 @@ impl TimeBooks {
         share(self.waste_ns(), self.busy_ns())
     }
 
-    /// `waste / busy` without the CPU that holds a lock which is never free and stands still; `None` without such a
+    /// `waste / busy` without the CPUs that hold locks which are never free and stand still; `None` without such a
     /// lock. Waits for other CPUs are left out.
     #[must_use]
     pub fn waiter_omega(&self) -> Option<f64> {
