@@ -86,6 +86,27 @@ pub fn nr_lost(books: &Accounting) -> u64 {
     books.lost.values().sum()
 }
 
+/// `books` without what was in them at `before`. Waits that were open then are begun anew, so that the books still close.
+#[must_use]
+pub fn since(mut books: Accounting, before: &Accounting) -> Accounting {
+    let nr_begun_before = before.nr_begun.saturating_sub(before.nr_in_flight);
+    books.nr_begun = books.nr_begun.saturating_sub(nr_begun_before);
+    books.nr_completed = books.nr_completed.saturating_sub(before.nr_completed);
+    books.unaccounted -= before.unaccounted;
+    subtract_by_name(&mut books.lost, &before.lost);
+    subtract_by_name(&mut books.detail_lost, &before.detail_lost);
+    books
+}
+
+fn subtract_by_name(sums: &mut BTreeMap<String, u64>, before: &BTreeMap<String, u64>) {
+    for (cause, nr) in before {
+        if let Some(sum) = sums.get_mut(cause) {
+            *sum = sum.saturating_sub(*nr);
+        }
+    }
+    sums.retain(|_, sum| *sum > 0);
+}
+
 fn add_by_name<C: Copy>(
     sums: &mut BTreeMap<String, u64>,
     counts: &BTreeMap<C, u64>,
@@ -110,6 +131,25 @@ mod tests {
             lost: BTreeMap::from([(LossCause::Nested, nr_nested)]),
             ..CpuCounters::default()
         }
+    }
+
+    #[test]
+    fn a_piece_has_books_of_its_own_that_close() {
+        let before = balance(&[cpu(100, 90, 3)], Some(4), 6, 0);
+        assert_eq!(before.unaccounted, 1, "one moved while it was read");
+        let after = balance(&[cpu(150, 141, 5)], Some(4), 4, 0);
+        assert_eq!(after.unaccounted, 0);
+        let piece = since(after, &before);
+        assert_eq!(
+            (piece.nr_begun, piece.nr_completed, piece.nr_in_flight),
+            (56, 51, 4)
+        );
+        assert_eq!(piece.lost, BTreeMap::from([("nested".to_owned(), 2)]));
+        let nr_explained = piece.nr_completed + piece.nr_in_flight + nr_lost(&piece);
+        assert_eq!(
+            piece.nr_begun as i64 - nr_explained as i64,
+            piece.unaccounted
+        );
     }
 
     #[test]

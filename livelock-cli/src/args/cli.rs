@@ -79,7 +79,7 @@ pub(super) enum Command {
     /// Say what this host can show, what it cannot, and what to do
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
-    /// Print the JSON Schema of verdicts and of records of a stream
+    /// Print the JSON Schema of verdicts, records of a stream and comparisons
     #[command(after_help = examples::SCHEMA)]
     Schema,
     /// Print the options that hold on this host, and where each was set

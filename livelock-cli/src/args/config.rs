@@ -206,7 +206,14 @@ pub fn parse(
             typed.get_one::<PathBuf>("config").map(PathBuf::as_path),
             (name != "config").then_some(name),
         )
-        .map_err(|error| refusal(&error.to_string()))?,
+        .map_err(|error| {
+            // Who typed the file's name knows how not to.
+            let is_typed = typed.contains_id("config");
+            refusal(&match error.is_of_file() && !is_typed {
+                true => format!("{error}\n\n  tip: --config /dev/null does without the file"),
+                false => error.to_string(),
+            })
+        })?,
     };
     let mut matches = layers.applied_to(command()).try_get_matches_from(&args)?;
     let cli = Cli::from_arg_matches_mut(&mut matches)?;

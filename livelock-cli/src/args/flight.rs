@@ -1,7 +1,7 @@
-//! `--ring`, `--trigger` and `--cooldown`, the flight recorder.
+//! `--ring`, `--trigger`, `--cooldown` and `--keep`, the flight recorder.
 //!
-//! In: the three options, typed or set otherwise. Out: a [`Flight`]. Refuses: a ring without a trigger, and a typed
-//! trigger or cooldown without a ring; set in a file these two only wait for a ring.
+//! In: the four options, typed or set otherwise. Out: a [`Flight`]. Refuses: a ring without a trigger, and a typed
+//! trigger, cooldown or number of files without a ring; set in a file these only wait for a ring.
 
 use std::time::Duration;
 
@@ -32,6 +32,10 @@ struct FlightOptions {
     /// How long after an incident until the next one is recorded
     #[arg(long, value_name = "TIME", default_value = COOLDOWN, value_parser = parse_span)]
     cooldown: Duration,
+
+    /// Keep the newest N incidents, those of earlier sessions included; all if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
 }
 
 /// The flight recorder, if there is one.
@@ -58,13 +62,14 @@ impl FromArgMatches for FlightArgs {
                     span,
                     trigger,
                     cooldown: options.cooldown,
+                    nr_kept: options.keep,
                 })));
             }
             (Some(_), None) => {
                 "a ring is written when something happens: type --trigger 'status>=contended' with --ring"
             }
-            (None, _) if is_typed("trigger") || is_typed("cooldown") => {
-                "only a flight recorder waits for incidents: type --ring 10m with --trigger and --cooldown"
+            (None, _) if ["trigger", "cooldown", "keep"].into_iter().any(is_typed) => {
+                "only a flight recorder waits for incidents: type --ring 10m with --trigger, --cooldown and --keep"
             }
             (None, _) => return Ok(Self(None)),
         };

@@ -12,10 +12,10 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use super::{command, parse_span};
 
 /// Words of other programs for commands.
-const COMMANDS: [(&[&str], &str); 7] = [
+const COMMANDS: [(&[&str], &str); 8] = [
     (
         &[
-            "analyze", "analyse", "run", "start", "check", "status", "report", "test",
+            "analyze", "analyse", "run", "start", "check", "status", "test",
         ],
         "diagnose",
     ),
@@ -30,6 +30,7 @@ const COMMANDS: [(&[&str], &str); 7] = [
         &["probe", "info", "capabilities", "requirements", "features"],
         "doctor",
     ),
+    (&["diff", "delta", "versus", "vs"], "compare"),
     (&["settings", "configuration", "options"], "config"),
 ];
 
@@ -105,13 +106,23 @@ fn of_argument(root: &Command, path: &[&Command], error: &Error) -> Vec<String> 
         .collect();
     let meant = OPTIONS.iter().find(|(words, _)| words.contains(&long));
     match meant {
+        Some((_, "--format")) => match formats(here) {
+            formats if formats.iter().any(|format| format == long) => {
+                return vec![format!("type --format {long}")];
+            }
+            formats if !formats.is_empty() => {
+                return vec![format!("type --format with {}", alternatives(&formats))];
+            }
+            _ => {}
+        },
         Some((_, option)) if has(here, option.trim_start_matches('-')) => {
-            return vec![match *option {
-                "--format" => format!("type {option} {long}"),
-                _ => format!("type {option}"),
-            }];
+            return vec![format!("type {option}")];
         }
         _ => {}
+    }
+    // What is an option elsewhere may be a switch here.
+    if long == "format" && has(here, "json") {
+        return vec!["type --json".to_owned()];
     }
     if owners.is_empty() {
         return Vec::new();
@@ -132,6 +143,8 @@ fn of_value(here: &Command, word: &str) -> Option<String> {
         Some(format!("type --duration {word}"))
     } else if word.ends_with(".llrec") {
         let show = match here.get_name() {
+            // It makes one.
+            "record" => return Some(format!("type --output {word}")),
             name @ ("watch" | "export") => name,
             _ => "diagnose",
         };
@@ -156,6 +169,23 @@ fn of_command(path: &[&Command], error: &Error) -> Vec<String> {
         .find(|(words, _)| words.contains(&word.as_str()));
     let meant = meant.map(|(_, name)| format!("type livelock {name}"));
     meant.into_iter().collect()
+}
+
+/// What `--format` of a command takes.
+fn formats(command: &Command) -> Vec<String> {
+    let format = command
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some("format"));
+    let values = format.map(clap::Arg::get_possible_values);
+    let values = values.into_iter().flatten();
+    values.map(|value| value.get_name().to_owned()).collect()
+}
+
+fn alternatives(names: &[String]) -> String {
+    match names {
+        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 fn has(command: &Command, long: &str) -> bool {

@@ -258,11 +258,13 @@ fn a_recording_has_a_place_and_bounds() {
             .bounds,
         Bounds::Size { max_bytes }
     );
-    let line = "livelock record -o x --ring 10m --trigger status>=starved --cooldown 1h --force";
+    let line =
+        "livelock record -o x --ring 10m --trigger status>=starved --cooldown 1h --keep 5 --force";
     let flight = Flight {
         span: Duration::from_mins(10),
         trigger: Trigger::AtLeast(livelock_core::verdict::Status::Starved),
         cooldown: Duration::from_hours(1),
+        nr_kept: Some(5),
     };
     let recording = recording_of(line);
     assert_eq!(

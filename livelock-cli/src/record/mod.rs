@@ -6,6 +6,7 @@
 
 mod error;
 mod incident;
+mod incidents;
 mod input;
 mod piece;
 mod recorder;

@@ -14,6 +14,7 @@ use livelock_core::verdict::Status;
 
 use super::error::RecordError;
 use super::incident::{Incident, Step};
+use super::incidents::remove_oldest;
 use super::piece::{Frames, Piece, head};
 use super::ring::{Ring, Start};
 use super::settings::{Bounds, Flight, RecordTo, Settings};
@@ -54,6 +55,7 @@ enum Mode {
         trigger: Trigger,
         span: Duration,
         max_bytes: u64,
+        nr_kept: Option<u32>,
     },
 }
 
@@ -113,6 +115,7 @@ impl Recorder {
                     span,
                     trigger,
                     cooldown,
+                    nr_kept,
                 } = flight;
                 Mode::Flight {
                     ring: None,
@@ -120,6 +123,7 @@ impl Recorder {
                     trigger,
                     span,
                     max_bytes,
+                    nr_kept,
                 }
             }
         };
@@ -301,10 +305,12 @@ impl Recorder {
 
     /// A file for what is kept, the window that hit the trigger being the last.
     fn begin_incident(&mut self, now: &Frames, names: &NameTable) -> Result<(), RecordError> {
-        let (RecordTo::File(path), Mode::Flight { ring, .. }) = (&self.settings.to, &self.mode)
+        let (RecordTo::File(path), Mode::Flight { ring, nr_kept, .. }) =
+            (&self.settings.to, &self.mode)
         else {
             return Ok(());
         };
+        let nr_kept = *nr_kept;
         let Some(ring) = ring else {
             return Ok(());
         };
@@ -313,6 +319,10 @@ impl Recorder {
         let kept: Vec<Frames> = ring.windows().cloned().collect();
         self.piece = Some(incident_file(&stamped)?);
         self.remember();
+        if let (RecordTo::File(path), Some(nr_kept)) = (&self.settings.to, nr_kept) {
+            let removed = remove_oldest(path, nr_kept);
+            self.recorded.files.retain(|file| !removed.contains(file));
+        }
         self.write_head(&start, names)?;
         kept.iter().try_for_each(|frames| self.append(frames))
     }

@@ -25,6 +25,8 @@ pub struct Flight {
     pub trigger: Trigger,
     /// How long after an incident until the next may be recorded.
     pub cooldown: Duration,
+    /// Files of incidents that stay, those of earlier sessions included; `None`: all.
+    pub nr_kept: Option<u32>,
 }
 
 /// What bounds the recording.

@@ -40,6 +40,16 @@ fn stamp(unix_ms: u64) -> String {
     )
 }
 
+/// Whether `text` has the form of a stamp.
+pub(super) fn is_stamp(text: &str) -> bool {
+    text.len() == 16
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
 /// `2026-11-24 18:52:05 UTC`.
 pub(crate) fn date_time(unix_ms: u64) -> String {
     let seconds = unix_ms / 1000;

@@ -240,6 +240,7 @@ fn an_incident_never_replaces_another() {
         span: Duration::from_secs(3),
         trigger: Trigger::Exactly(Status::Livelock),
         cooldown: Duration::from_secs(5),
+        nr_kept: None,
     };
     let bounds = Bounds::Flight {
         flight,
@@ -263,6 +264,7 @@ fn a_flight_recorder_writes_the_lead_up_and_cools_down() {
         span: Duration::from_secs(3),
         trigger: parse_trigger("status>=contended").expect("a rule"),
         cooldown: Duration::from_secs(5),
+        nr_kept: None,
     };
     let bounds = Bounds::Flight {
         flight,
@@ -288,12 +290,50 @@ fn a_flight_recorder_writes_the_lead_up_and_cools_down() {
 }
 
 #[test]
+fn the_newest_incidents_stay_and_other_files_are_left_alone() {
+    let folder = Folder::new("record-kept");
+    for other in ["x-19690101T000001Z.html", "y-19690101T000001Z.llrec"] {
+        std::fs::write(folder.file(other), "another").expect("a file");
+    }
+    let earlier = folder.file("x-19690101T000001Z.llrec");
+    std::fs::write(&earlier, "of an earlier session").expect("a file");
+    let flight = Flight {
+        span: Duration::from_secs(1),
+        trigger: Trigger::Exactly(Status::Livelock),
+        cooldown: Duration::from_secs(1),
+        nr_kept: Some(2),
+    };
+    let bounds = Bounds::Flight {
+        flight,
+        max_bytes: 1 << 20,
+    };
+    let mut statuses = vec![Status::Healthy; 12];
+    for hit in [1, 5, 9] {
+        statuses[hit] = Status::Livelock;
+    }
+    let path = folder.file("x.llrec");
+    let recorded = record(settings(path, bounds), &statuses, true).expect("recorded");
+    assert_eq!(
+        folder.names(),
+        [
+            "x-19690101T000001Z.html",
+            "x-19700101T000006Z.llrec",
+            "x-19700101T000010Z.llrec",
+            "y-19690101T000001Z.llrec",
+        ]
+    );
+    let files = recorded.files.iter().map(|file| file.exists());
+    assert_eq!(files.collect::<Vec<_>>(), [true, true]);
+}
+
+#[test]
 fn without_an_incident_nothing_is_written() {
     let folder = Folder::new("record-quiet");
     let flight = Flight {
         span: Duration::from_secs(3),
         trigger: Trigger::Exactly(Status::Starved),
         cooldown: Duration::from_secs(5),
+        nr_kept: None,
     };
     let bounds = Bounds::Flight {
         flight,

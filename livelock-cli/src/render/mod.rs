@@ -5,6 +5,7 @@
 
 mod compare;
 mod filter;
+mod handoff_matrix;
 mod json;
 mod plain;
 mod schema;
@@ -22,6 +23,7 @@ mod window;
 
 pub use compare::{comparison_json, comparison_text};
 pub(crate) use filter::filter_text;
+pub(crate) use handoff_matrix::HandoffMatrix;
 pub use json::{RenderError, verdict_json};
 pub(crate) use plain::{FIRST_JUDGED, plain_end, status_word, time_of_day};
 pub use plain::{PLAIN_HEADER, plain_header, plain_line, plain_status, plain_summary};

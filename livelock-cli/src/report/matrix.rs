@@ -1,40 +1,20 @@
 //! Which CPU handed a lock to which.
 //!
-//! In: hand-offs of a verdict. Out: a table, shaded, with the numbers in it. Refuses: more CPUs than fit a page; those
-//! that took part most stay, and the rest is told.
+//! In: hand-offs of a verdict. Out: a table, shaded, with the numbers in it. Refuses: more CPUs than fit a page.
 
-use std::collections::BTreeMap;
-
-use livelock_core::ids::CpuId;
 use livelock_core::verdict::Handoffs;
 use maud::{Markup, html};
 
 use super::words::sentence;
 use crate::render::units::count;
-use crate::render::{handoff_class, handoff_explanation};
+use crate::render::{HandoffMatrix, handoff_class, handoff_explanation};
 
 /// CPUs of a matrix.
 const MAX_CPUS: usize = 16;
 
 pub(super) fn section(seen: &Handoffs) -> Markup {
-    let mut by_cpu: BTreeMap<CpuId, u64> = BTreeMap::new();
-    for pair in &seen.pairs {
-        *by_cpu.entry(pair.from).or_default() += pair.nr;
-        *by_cpu.entry(pair.to).or_default() += pair.nr;
-    }
-    let mut cpus: Vec<(CpuId, u64)> = by_cpu.into_iter().collect();
-    cpus.sort_by_key(|&(cpu, nr)| (std::cmp::Reverse(nr), cpu));
-    cpus.truncate(MAX_CPUS);
-    let mut cpus: Vec<CpuId> = cpus.into_iter().map(|(cpu, _)| cpu).collect();
-    cpus.sort();
-    let shown: BTreeMap<(CpuId, CpuId), u64> = seen
-        .pairs
-        .iter()
-        .filter(|pair| cpus.contains(&pair.from) && cpus.contains(&pair.to))
-        .map(|pair| ((pair.from, pair.to), pair.nr))
-        .collect();
-    let most = shown.values().copied().max().unwrap_or(0);
-    let nr_left = seen.nr.saturating_sub(shown.values().sum());
+    let matrix = HandoffMatrix::new(seen, MAX_CPUS);
+    let (cpus, most) = (&matrix.cpus, matrix.most);
     // Not worth a line that nothing is known.
     let is_placed = seen.classes.iter().any(|class| class.distance.is_some());
     let is_told = is_placed || seen.bounce_share_pct.is_some();
@@ -44,20 +24,20 @@ pub(super) fn section(seen: &Handoffs) -> Markup {
         @if !cpus.is_empty() {
             div class="scroll" {
                 table class="matrix" {
-                    caption { "From the CPU of the row to that of the column; " (count(seen.nr)) " seen, " (count(nr_left)) " of them not in the table" }
+                    caption { "From the CPU of the row to that of the column; " (count(seen.nr)) " seen, " (count(matrix.nr_left)) " of them not in the table" }
                     thead {
                         tr {
                             th scope="col" { "from \\ to" }
-                            @for cpu in &cpus { th scope="col" { (cpu.0) } }
+                            @for cpu in cpus { th scope="col" { (cpu.0) } }
                         }
                     }
                     tbody {
-                        @for from in &cpus {
+                        @for &from in cpus {
                             tr {
                                 th scope="row" { (from.0) }
-                                @for to in &cpus {
-                                    @match shown.get(&(*from, *to)) {
-                                        Some(&nr) => td class={ "m" (shade(nr, most)) } { (count(nr)) },
+                                @for &to in cpus {
+                                    @match matrix.nr(from, to) {
+                                        Some(nr) => td class={ "m" (shade(nr, most)) } { (count(nr)) },
                                         None => td class="m0" { "·" },
                                     }
                                 }

@@ -3,6 +3,7 @@
 //! In: a session with or without an end. Out: one file, whole when the session is over. Refuses: to end without what
 //! belongs at its end, unless nobody reads it.
 
+use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -20,6 +21,15 @@ use crate::render::{EndedBy, StreamSummary};
 struct Export {
     to: Box<dyn Exporter>,
     sink: Sink,
+}
+
+const fn is_binary(format: ExportAs) -> bool {
+    match format {
+        ExportAs::Perfetto => true,
+        #[cfg(feature = "parquet")]
+        ExportAs::Parquet(_) => true,
+        ExportAs::Csv(_) | ExportAs::Folded(_) | ExportAs::Svg(_) | ExportAs::OpenMetrics => false,
+    }
 }
 
 fn exporter(format: ExportAs) -> Box<dyn Exporter> {
@@ -63,6 +73,11 @@ pub(super) async fn run(
     format: ExportAs,
     output: &Output,
 ) -> anyhow::Result<Exit> {
+    if is_binary(format) && matches!(output, Output::Stdout) && std::io::stdout().is_terminal() {
+        anyhow::bail!(
+            "write to a terminal: this format is not text; type --output FILE, or send standard output somewhere"
+        );
+    }
     let mut export = Export {
         to: exporter(format),
         sink: Sink::open(output)?,

@@ -78,8 +78,13 @@ fn summary(recorded: &Recorded, nr_observed: u64) -> String {
         return format!("livelock: nothing happened in {nr_observed} windows; nothing was written");
     }
     let what = format!(
-        "livelock: recorded {} windows, {}",
+        "livelock: recorded {} {}, {}",
         recorded.nr_windows,
+        if recorded.nr_windows == 1 {
+            "window"
+        } else {
+            "windows"
+        },
         bytes(recorded.nr_bytes)
     );
     match files.as_slice() {

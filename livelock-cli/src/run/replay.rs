@@ -5,7 +5,7 @@
 
 use anyhow::Context as _;
 use livelock_core::filter::Filter;
-use livelock_core::recording::{EndedBy, Played, Player, Tail};
+use livelock_core::recording::{CUT_OFF, EndedBy, Played, Player, Tail};
 use livelock_core::verdict::BlindSpot;
 
 use super::output::Written;
@@ -80,7 +80,7 @@ fn ended_by(bytes: &[u8], name: &str) -> Result<EndedBy, livelock_core::recordin
 
 fn truncated() -> BlindSpot {
     BlindSpot {
-        id: "truncated-recording".to_owned(),
+        id: CUT_OFF.to_owned(),
         what: "the recording was cut off: what happened after its last window is not in it"
             .to_owned(),
         mitigation: "record until the end: Ctrl-C and SIGTERM end a recording with a summary"

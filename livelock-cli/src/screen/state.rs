@@ -49,6 +49,8 @@ pub(super) struct Head {
     pub(super) host: HostFacts,
     pub(super) scope: Scope,
     pub(super) window_ns: u64,
+    /// The end of the recording is missing.
+    pub(super) is_cut_off: bool,
 }
 
 /// A lock by address; `None` is the sum of those without one.
@@ -113,6 +115,7 @@ impl Screen {
             host: opening.host.clone(),
             scope: opening.scope.clone(),
             window_ns: opening.window_ns,
+            is_cut_off: opening.is_cut_off(),
         });
     }
 

@@ -68,9 +68,10 @@ pub(super) fn sample_unseen(
     };
     let others = Others::new(window, waits);
     // Of a live lock nearly all samples spin: they are passed over once, not for every lock.
-    let candidates = window.samples.iter().filter(|sample| {
-        !sample.in_traced_spin && sample.task.pid.0 != 0 && is_of_kernel(sample)
-    });
+    let candidates = window
+        .samples
+        .iter()
+        .filter(|sample| !sample.in_traced_spin && sample.task.pid.0 != 0 && is_of_kernel(sample));
     let candidates: Vec<&SampleEvent> = candidates.collect();
     for (lock, unseen) in unseen {
         let Some(mine) = tally.by_lock.get_mut(&Some(*lock)) else {

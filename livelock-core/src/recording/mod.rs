@@ -22,5 +22,6 @@ pub use frame::{FORMAT_VERSION, Frames, Tail, encode, preamble};
 pub use names::{NameTable, NewNames};
 pub use player::{Played, Player};
 pub use record::{
-    Baseline, Close, Closing, EndedBy, NR_EVENTS_A_FRAME, Opening, Record, carries_over, chunks,
+    Baseline, CUT_OFF, Close, Closing, EndedBy, NR_EVENTS_A_FRAME, Opening, Record, carries_over,
+    chunks,
 };

@@ -57,7 +57,16 @@ pub struct Opening {
     pub nr_pieces_before: u32,
 }
 
+/// The [`BlindSpot::id`] of a recording without an end.
+pub const CUT_OFF: &str = "truncated-recording";
+
 impl Opening {
+    /// Whether the end of the recording is missing, as far as whoever replays it has said so.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.blind_spots.iter().any(|spot| spot.id == CUT_OFF)
+    }
+
     /// The judge of this session.
     #[must_use]
     pub fn judge(&self) -> Judge {
@@ -79,7 +88,12 @@ impl Opening {
     /// The builder of its windows.
     #[must_use]
     pub fn builder(&self) -> WindowBuilder {
-        WindowBuilder::new(self.nr_cpus_online).within(self.scope.clone())
+        let builder = WindowBuilder::new(self.nr_cpus_online).within(self.scope.clone());
+        if self.nr_pieces_before > 0 {
+            builder.from_baseline()
+        } else {
+            builder
+        }
     }
 }
 

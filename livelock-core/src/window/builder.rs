@@ -35,6 +35,8 @@ pub struct WindowBuilder {
     scope: Scope,
     /// Open waits folded, those outside the scope included: the books are for the whole host.
     nr_in_flight: u64,
+    /// The books up to the baseline, where they are not this builder's.
+    before: Option<Accounting>,
     last: Snapshots,
     last_open: OpenSpin,
     now: Snapshots,
@@ -65,6 +67,13 @@ impl WindowBuilder {
     pub fn within(mut self, scope: Scope) -> Self {
         self.nr_cpus_online = scope.nr_cpus(self.nr_cpus_online);
         self.scope = scope;
+        self
+    }
+
+    /// Keeps the books from the baseline on, for a piece of a session whose counters go on from the piece before.
+    #[must_use]
+    pub fn from_baseline(mut self) -> Self {
+        self.before = Some(Accounting::default());
         self
     }
 
@@ -141,7 +150,10 @@ impl WindowBuilder {
     /// Takes the folded snapshots and open waits as where the first window starts; drops the rest,
     /// which happened before it.
     pub fn baseline(&mut self, at: MonotonicNs) {
-        drop(self.close(at, at));
+        let window = self.close(at, at);
+        if let Some(before) = &mut self.before {
+            *before = window.accounting;
+        }
     }
 
     /// Closes the present window and starts the next.
@@ -303,7 +315,7 @@ impl WindowBuilder {
         }
     }
 
-    /// The books since attach. Begins that the kernel skipped are the host's: of tasks nobody can tell whether they
+    /// The books since attach, or since the baseline of a piece. Begins that the kernel skipped are the host's: of tasks nobody can tell whether they
     /// were theirs, and they are a detail that was lost.
     fn books(&mut self) -> Accounting {
         let is_of_tasks = self.scope.is_of_tasks();
@@ -318,7 +330,10 @@ impl WindowBuilder {
             let cause = DetailLossCause::UnattributedMiss.name().to_owned();
             books.detail_lost.insert(cause, nr_skipped);
         }
-        books
+        match &self.before {
+            Some(before) => accounting::since(books, before),
+            None => books,
+        }
     }
 
     /// Burn by CPU and of all CPUs. The sum is clamped once: a mutex may spin on one CPU and complete

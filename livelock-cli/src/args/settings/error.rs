@@ -112,6 +112,14 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// Whether it is the file that is wrong.
+    #[must_use]
+    pub const fn is_of_file(&self) -> bool {
+        !matches!(self, Self::Variable { .. })
+    }
+}
+
 fn below(tables: &[&str]) -> String {
     match tables {
         [] => "above the first table".to_owned(),

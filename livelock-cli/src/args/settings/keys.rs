@@ -36,7 +36,7 @@ pub(super) enum Form {
 const MAX_COUNT: u8 = 2;
 
 /// All keys but `progress`, which is a list.
-pub(in crate::args) const KEYS: [Key; 17] = [
+pub(in crate::args) const KEYS: [Key; 18] = [
     shared("color", Form::Word),
     shared("verbose", Form::Count),
     shared("duration", Form::Word),
@@ -54,6 +54,7 @@ pub(in crate::args) const KEYS: [Key; 17] = [
     shared("ring", Form::Word),
     shared("trigger", Form::Word),
     shared("cooldown", Form::Word),
+    shared("keep", Form::Number),
 ];
 
 /// Commands that have a table in the file.

@@ -148,6 +148,7 @@ fn value_name(arg: &Arg) -> String {
 fn line(key: &Key, shown: &Shown) -> String {
     let (name, help) = (key.name, &shown.help);
     let setting = match (&shown.value, &shown.origin) {
+        (None, _) if key.form == Form::Number => format!("# {name} = {}", shown.value_name),
         (None, _) => format!("# {name} = {}", quoted(&shown.value_name)),
         (Some(value), None) => format!("{name} = {value}"),
         (Some(value), Some(origin)) => format!("{name} = {value}  # {origin}"),

@@ -1,7 +1,7 @@
 //! How a lock travels between CPUs, in two lines.
 //!
-//! In: hand-offs of a lock. Out: how far it goes, and what of the wait that explains. Refuses: the matrix, which the
-//! JSON has, and lines that only say that nothing is known.
+//! In: hand-offs of a lock. Out: how far it goes, and what of the wait that explains. Refuses: the matrix, for which
+//! a text has no room, and lines that only say that nothing is known.
 
 use livelock_core::topology::Distance;
 use livelock_core::verdict::{HandoffClass, Handoffs};

@@ -71,7 +71,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         .collect();
     let whole = whole(&verdict.scope);
     for (index, lock) in &shown {
-        write_lock(page, index + 1, lock, whole, IN_REPORT);
+        write_lock(page, Some(index + 1), lock, whole, IN_REPORT);
     }
     let nr_more = verdict.locks.len().saturating_sub(shown.len());
     if shown.is_empty() {
@@ -94,13 +94,15 @@ const fn whole(scope: &Scope) -> &'static str {
 
 /// One lock, with every path and frame that the verdict has.
 pub(super) fn write_all(page: &mut Page, lock: &LockReport, scope: &Scope) {
-    write_lock(page, 1, lock, whole(scope), ALL);
+    write_lock(page, None, lock, whole(scope), ALL);
 }
 
-fn write_lock(page: &mut Page, number: usize, lock: &LockReport, whole: &str, most: Most) {
+/// `number`: its place in a list of several.
+fn write_lock(page: &mut Page, number: Option<usize>, lock: &LockReport, whole: &str, most: Most) {
     let name = page.style().paint(Tint::Strong, &clean(&lock.name));
     let addr = lock.addr.as_deref().unwrap_or("many addresses");
-    page.line(&format!("  {number}. {name}  {}  {addr}", lock.kind.word()));
+    let number = number.map_or_else(|| "   ".to_owned(), |number| format!("{number}. "));
+    page.line(&format!("  {number}{name}  {}  {addr}", lock.kind.word()));
     let instance = lock
         .instance
         .as_ref()

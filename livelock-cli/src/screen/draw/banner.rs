@@ -39,7 +39,13 @@ pub(super) fn lines(
         lines.extend(wrapped(&now, width, 1));
     }
     if height > 2 {
-        lines.push(numbers(screen, look, &shown.snapshot.summary, verdict));
+        lines.push(numbers(
+            screen,
+            look,
+            &shown.snapshot.summary,
+            verdict,
+            width,
+        ));
     }
     lines
 }
@@ -61,8 +67,9 @@ fn waiting(screen: &Screen, width: usize) -> Vec<Line<'static>> {
 
 fn first(screen: &Screen, look: Look, shown: &Entry, width: usize) -> Line<'static> {
     let verdict = &shown.snapshot.verdict;
-    let is_collecting =
-        verdict.status == Status::CannotTell && shown.snapshot.summary.number < FIRST_JUDGED;
+    let is_collecting = verdict.status == Status::CannotTell
+        && shown.snapshot.summary.number < FIRST_JUDGED
+        && !screen.is_over;
     let title = if is_collecting {
         "COLLECTING"
     } else {
@@ -113,8 +120,15 @@ fn mode(screen: &Screen, shown: &Entry) -> String {
     match (&screen.source, screen.is_over) {
         (Source::Host, _) => "live".to_owned(),
         (Source::Recording { .. }, false) => "playing".to_owned(),
+        (Source::Recording { .. }, true) if is_cut_off(screen) => {
+            "recording cut off here".to_owned()
+        }
         (Source::Recording { .. }, true) => "recording over".to_owned(),
     }
+}
+
+fn is_cut_off(screen: &Screen) -> bool {
+    screen.head.as_ref().is_some_and(|head| head.is_cut_off)
 }
 
 /// The host, or the recording and its host, and what part of it is judged.
@@ -168,6 +182,7 @@ fn numbers(
     look: Look,
     window: &WindowSummary,
     verdict: &Verdict,
+    width: usize,
 ) -> Line<'static> {
     let progress = match verdict.progress.state {
         ProgressState::Normal => "normal",
@@ -184,7 +199,7 @@ fn numbers(
         };
         Span::styled(format!("{mark}{text}"), look.heading(is_focused(pane)))
     };
-    Line::from(vec![
+    let mut spans = vec![
         marked(
             Pane::Verdict,
             format!(
@@ -199,13 +214,17 @@ fn numbers(
             Pane::Cost,
             format!("cost {:.2} %", verdict.self_cost.cpu_pct),
         ),
-        Span::styled(
-            format!(
-                "  window {} of {}",
-                count(window.number),
-                duration(window.duration_ns)
-            ),
-            look.faint(),
-        ),
-    ])
+    ];
+    let number = format!("  window {}", count(window.number));
+    let length = format!(" of {}", duration(window.duration_ns));
+    // Half a number is a wrong one.
+    let mut room = width.saturating_sub(spans.iter().map(Span::width).sum());
+    for part in [number, length] {
+        if part.chars().count() > room {
+            break;
+        }
+        room -= part.chars().count();
+        spans.push(Span::styled(part, look.faint()));
+    }
+    Line::from(spans)
 }

@@ -19,30 +19,15 @@ const KEYS: [(&str, &str); 14] = [
     ),
     (
         "arrows, hjkl",
-        "select; in a detail: scroll, left and right: the one beside",
+        "select; in a detail: scroll; left, right: beside",
     ),
     ("PgUp PgDn Home End", "the same in larger steps"),
-    (
-        "/",
-        "show only locks whose name, task or function contains a text",
-    ),
-    (
-        "s",
-        "sort locks by burn, waits, gap, oldest wait, name; CPUs likewise",
-    ),
-    (
-        "space",
-        "freeze the view while windows keep coming; again: newest",
-    ),
+    ("/", "only locks whose name, task or function has a text"),
+    ("s", "sort locks by burn, waits, gap, age, name; sort CPUs"),
+    ("space", "freeze the view while windows come; again: newest"),
     ("[ ]", "one window back, one forward"),
-    (
-        "+ -",
-        "merge more or fewer windows for display; verdicts do not change",
-    ),
-    (
-        "w",
-        "write what is shown as a report: text and JSON, in this folder",
-    ),
+    ("+ -", "merge more or fewer windows; verdicts stay"),
+    ("w", "write a report: page, text and JSON, in this folder"),
     ("Ctrl-Z, Ctrl-L", "stop, until `fg`; draw anew"),
     ("?", "this; any key leaves it"),
 ];
@@ -55,13 +40,17 @@ pub(super) fn lines(look: Look, width: usize) -> Vec<Line<'static>> {
             Span::raw(*what),
         ])
     }));
-    let mut legend = vec![Span::raw(" CPUs: ")];
+    let mut legend = Line::raw(" CPUs: ");
     for category in Category::LEGEND {
         let letter = category.letter().to_string();
-        legend.push(Span::styled(letter, look.category(category)));
-        legend.push(Span::raw(format!(" {}  ", category.name())));
+        let name = format!(" {}  ", category.name());
+        if legend.width() + letter.len() + name.trim_end().len() > width {
+            lines.push(std::mem::replace(&mut legend, Line::raw("       ")));
+        }
+        legend.push_span(Span::styled(letter, look.category(category)));
+        legend.push_span(Span::raw(name));
     }
-    lines.push(Line::from(legend));
+    lines.push(legend);
     lines.push(Line::raw(
         " time: L live lock  C contended  S starved  b busy  . healthy  ? cannot tell",
     ));

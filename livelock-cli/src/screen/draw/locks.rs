@@ -19,6 +19,9 @@ const TREND: (usize, usize) = (8, 40);
 /// Columns of a holder at least.
 const MIN_HOLDER: usize = 11;
 
+/// Digits of an address that tell one lock from another.
+const ADDR_END: usize = 5;
+
 /// Columns of numbers, each with a blank before it.
 const BURN: usize = 7;
 const WAITS: usize = 8;
@@ -163,6 +166,20 @@ fn header(look: Look, columns: Columns) -> Line<'static> {
     Line::styled(text, look.faint())
 }
 
+/// The name; with the end of the address where another lock has the same.
+fn name_in(lock: &LockReport, verdict: &Verdict, room: usize) -> String {
+    let name = clean(&lock.name);
+    let nr_same = verdict.locks.iter().filter(|other| other.name == lock.name);
+    let Some(addr) = lock.addr.as_deref().filter(|_| nr_same.count() > 1) else {
+        return cut_end(&name, room);
+    };
+    let end = addr
+        .get(addr.len().saturating_sub(ADDR_END)..)
+        .unwrap_or(addr);
+    let name = cut_end(&name, room.saturating_sub(end.len() + 3));
+    format!("{name} ..{end}")
+}
+
 fn row(
     look: Look,
     lock: &LockReport,
@@ -178,7 +195,7 @@ fn row(
     } else {
         "?".to_owned()
     };
-    let name = cut_end(&clean(&lock.name), columns.name);
+    let name = name_in(lock, verdict, columns.name);
     let mut spans = vec![
         Span::raw(format!("{mark} ")),
         Span::styled(

@@ -105,7 +105,7 @@ fn details() {
     ] {
         let mut screen = live_lock();
         press(&mut screen, keys);
-        let frame = shown(&mut screen, 100, 40);
+        let frame = shown(&mut screen, 100, 46);
         insta::assert_snapshot!(format!("detail_{pane}"), frame);
     }
 }

@@ -1,8 +1,9 @@
-//! A lock: who waits, who holds, how long waits take.
+//! A lock: who waits, who holds, which CPU hands it to which, how long waits take.
 
 use livelock_core::verdict::LockReport;
 use ratatui::text::{Line, Span};
 
+use super::matrix;
 use crate::render::units::{count, duration};
 use crate::render::{Style, lock_text};
 use crate::screen::draw::rows::of_text;
@@ -27,6 +28,9 @@ pub(in crate::screen::draw) fn lines(
     let scope = &shown.snapshot.verdict.scope;
     let style = Style::new(false, None).with_columns(width);
     let mut lines = of_text(&lock_text(lock, scope, style));
+    if let Some(seen) = &lock.handoffs {
+        lines.extend(matrix::lines(seen, look, width));
+    }
     lines.extend(histogram(screen, look, lock, width));
     lines
 }

@@ -4,6 +4,7 @@ pub(super) mod cost;
 pub(super) mod cpu;
 pub(super) mod evidence;
 pub(super) mod lock;
+mod matrix;
 pub(super) mod windows;
 
 use crate::render::units::clean;
