@@ -26,8 +26,8 @@ use crate::scope::Scope;
 use crate::thresholds as at;
 use crate::topology::Topology;
 use crate::verdict::{
-    ActivityReport, BlindSpot, Confidence, EvidenceSource, LockReport, SCHEMA, SelfCost, Span,
-    StackSampling, Status, TimeLedger, Verdict,
+    ActivityReport, BlindSpot, CauseClass, Confidence, EvidenceSource, LockReport, ProgressState,
+    SCHEMA, SelfCost, Span, StackSampling, Status, TimeLedger, Verdict,
 };
 
 /// The blind spot of probe level 0.
@@ -77,13 +77,29 @@ impl Case<'_> {
         let sources: BTreeSet<EvidenceSource> = evidence.iter().map(|e| e.source).collect();
         let progress = progress::progress(self, status);
         let time = self.time();
-        let wanted = self.wanted_confidence(status);
+        let state = progress.state;
+        let wanted = self.wanted_confidence(status, state);
+        let numbers = Numbers {
+            nr_cpus: self.nr_cpus,
+            lock: locks.first(),
+            share: detections
+                .iter()
+                .find(|detection| detection.class == class)
+                .map(|detection| detection.share),
+            lost_ticks_pct: time.lost_ticks_pct,
+        };
+        let is_guest = self.host.hypervisor.is_some();
+        let mut remedies = remedies::remedies(class, &numbers, self.is_overcommitted(), is_guest);
+        let is_counted = span.nr_counted_sites > 0;
+        if self.is_work_unseen(state) && class == CauseClass::KernelWork && !is_counted {
+            remedies.insert(0, remedies::look_closer());
+        }
         let pct = |share: Option<f64>| share.map(|share| 100.0 * share);
         Verdict {
             schema: SCHEMA.to_owned(),
             status,
-            confidence: Confidence::guarded(wanted, &sources, progress.state, span.is_doubtful()),
-            cause: cause::cause(self, status, (class, found), &locks, &detections),
+            confidence: Confidence::guarded(wanted, &sources, state, span.is_doubtful()),
+            cause: cause::cause(self, (status, state), (class, found), &locks, &detections),
             window: self.window(status),
             host: self.host.clone(),
             scope: self.scope.clone(),
@@ -95,22 +111,9 @@ impl Case<'_> {
             activity,
             progress,
             against: evidence::against(self, status),
-            ruled_out: ruled_out::ruled_out(self, status),
+            ruled_out: ruled_out::ruled_out(self, status, state),
             blind_spots: self.blind_spots(),
-            remedies: remedies::remedies(
-                class,
-                &Numbers {
-                    nr_cpus: self.nr_cpus,
-                    lock: locks.first(),
-                    share: detections
-                        .iter()
-                        .find(|detection| detection.class == class)
-                        .map(|detection| detection.share),
-                    lost_ticks_pct: time.lost_ticks_pct,
-                },
-                self.is_overcommitted(),
-                self.host.hypervisor.is_some(),
-            ),
+            remedies,
             evidence,
             accounting: span.accounting.clone(),
             self_cost: self.self_cost(),
@@ -177,10 +180,22 @@ impl Case<'_> {
         }
     }
 
+    /// Whether the kernel fills the CPUs with work of which nothing shows that it gets done.
+    pub(super) fn is_work_unseen(&self, progress: ProgressState) -> bool {
+        let omega = self.span.books.omega().unwrap_or(0.0);
+        progress == ProgressState::Unknown
+            && self.level == Level::Quiet
+            && omega < at::OMEGA_CONTENDED
+            && self.busy() >= at::BUSY_FOR_STATUS
+    }
+
     /// Short runs and burns that only samples saw are not worth the highest claim.
-    fn wanted_confidence(&self, status: Status) -> Confidence {
+    fn wanted_confidence(&self, status: Status, progress: ProgressState) -> Confidence {
         let is_contention = matches!(status, Status::Livelock | Status::Contended);
-        if status == Status::CannotTell || (is_contention && self.is_sampled_only()) {
+        if status == Status::CannotTell
+            || (is_contention && self.is_sampled_only())
+            || self.is_work_unseen(progress)
+        {
             Confidence::Low
         } else if (self.span.nr_windows as usize) < at::NR_RULE_WINDOWS {
             Confidence::Medium

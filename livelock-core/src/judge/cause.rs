@@ -8,11 +8,11 @@ use crate::detectors::{Detection, Nature};
 use crate::ledger::time::share;
 use crate::locks::path_function;
 use crate::thresholds as at;
-use crate::verdict::{AlsoSeen, Cause, CauseClass, LockReport, Status};
+use crate::verdict::{AlsoSeen, Cause, CauseClass, LockReport, ProgressState, Status};
 
 pub(super) fn cause(
     case: &Case<'_>,
-    status: Status,
+    (status, progress): (Status, ProgressState),
     (class, found): (CauseClass, Option<&Detection>),
     locks: &[LockReport],
     detections: &[Detection],
@@ -21,7 +21,7 @@ pub(super) fn cause(
         class,
         summary: match found {
             Some(found) if !is_of_locks(case, status, found) => told(case, status, found),
-            _ => summary(case, status, class, locks),
+            _ => summary(case, (status, progress), class, locks),
         },
         also: detections
             .iter()
@@ -59,7 +59,12 @@ fn told(case: &Case<'_>, status: Status, found: &Detection) -> String {
     }
 }
 
-fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockReport]) -> String {
+fn summary(
+    case: &Case<'_>,
+    (status, progress): (Status, ProgressState),
+    class: CauseClass,
+    locks: &[LockReport],
+) -> String {
     if status == Status::CannotTell {
         return cannot_tell(case);
     }
@@ -111,6 +116,10 @@ fn summary(case: &Case<'_>, status: Status, class: CauseClass, locks: &[LockRepo
         CauseClass::UserCompute => {
             format!("{who} {busy_pct:.0} % busy; user code gets {user} of it")
         }
+        CauseClass::KernelWork if case.is_work_unseen(progress) => format!(
+            "{who} {busy_pct:.0} % busy with kernel work of which no counter that is seen shows that it gets done; user \
+             code gets {user}"
+        ),
         CauseClass::KernelWork => format!(
             "{who} {busy_pct:.0} % busy, mostly with kernel work that spins on nothing; user code gets {user}"
         ),

@@ -32,7 +32,7 @@ use crate::names::Names;
 use crate::scope::Scope;
 use crate::thresholds as at;
 use crate::topology::Topology;
-use crate::verdict::{BlindSpot, SelfCost, Status, Verdict};
+use crate::verdict::{BlindSpot, ProgressState, SelfCost, Status, Verdict};
 use crate::window::Window;
 use answer::Case;
 use level::History;
@@ -314,4 +314,6 @@ fn is_quiet(seen: &Observation) -> bool {
     seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
         && seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
         && seen.stuck.is_empty()
+        // Nobody knows whether anything was achieved in it.
+        && seen.progress != ProgressState::Unknown
 }

@@ -88,6 +88,14 @@ fn reason(case: &Case<'_>, state: ProgressState) -> String {
                 format!("tokens keep pace: {pace}")
             }
         }
+        ProgressState::Unknown if case.is_work_unseen(state) => format!(
+            "user code gets {user}, and the counters that are seen show {}: neither that something gets done nor that \
+             nothing does",
+            match pi(&span.tokens, span.books.busy_ns()) {
+                Some(pi) => format!("{pi:.0} tokens a busy second"),
+                None => "nothing".to_owned(),
+            }
+        ),
         ProgressState::Unknown => format!(
             "{pace}; probe level 0 sees no system calls, and neither waste nor user share is extreme"
         ),

@@ -7,9 +7,9 @@ use super::answer::{Case, time_left};
 use super::level::Level;
 use crate::ledger::time::share;
 use crate::thresholds as at;
-use crate::verdict::{RuledOut, Status};
+use crate::verdict::{ProgressState, RuledOut, Status};
 
-pub(super) fn ruled_out(case: &Case<'_>, status: Status) -> Vec<RuledOut> {
+pub(super) fn ruled_out(case: &Case<'_>, status: Status, progress: ProgressState) -> Vec<RuledOut> {
     let mut found = Vec::new();
     let mut rule_out = |candidate: &str, reason: String| {
         found.push(RuledOut {
@@ -25,7 +25,8 @@ pub(super) fn ruled_out(case: &Case<'_>, status: Status) -> Vec<RuledOut> {
     let (_, books) = span.books_at(case.level);
     let of_busy = |ns: u64| share(ns, books.busy_ns());
 
-    if status != Status::Livelock && !(is_contention && case.is_sampled_only()) {
+    let is_open = (is_contention && case.is_sampled_only()) || case.is_work_unseen(progress);
+    if status != Status::Livelock && !is_open {
         rule_out("live lock", not_livelock(case));
     }
     if let Some(user) = books

@@ -49,6 +49,8 @@ pub(super) struct SpanTally {
     pub(super) profile: Profile,
     pub(super) counters: HostCounters,
     pub(super) activity: Option<Activity>,
+    /// Sites at which attempts were counted, of all windows.
+    pub(super) nr_counted_sites: usize,
     pub(super) starved: Option<StarvedTask>,
     pub(super) nr_starved_windows: u32,
     pub(super) declared: DeclaredTally,
@@ -104,6 +106,7 @@ impl SpanTally {
             profile,
             counters: window.host.clone(),
             activity: window.activity.clone(),
+            nr_counted_sites: window.attempts.len(),
             starved: seen.starved,
             nr_starved_windows: u32::from(seen.starved.is_some()),
             declared: DeclaredTally::default(),
@@ -164,6 +167,7 @@ impl SpanTally {
         self.steady_ns += later.steady_ns;
         self.steady_capacity_ns += later.steady_capacity_ns;
         self.nr_stuck_windows += later.nr_stuck_windows;
+        self.nr_counted_sites += later.nr_counted_sites;
         let age_ns = |stuck: &Option<StuckSpin>| stuck.map(|s| s.age_ns);
         if age_ns(&later.oldest_stuck) > age_ns(&self.oldest_stuck) {
             self.oldest_stuck = later.oldest_stuck;

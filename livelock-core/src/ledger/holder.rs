@@ -4,7 +4,7 @@
 //! tasks, whose holder may be a stranger, holders of whom nobody knows how long they held, and hosts that get on elsewhere.
 
 use crate::event::LockKind;
-use crate::ledger::progress::{pi, tokens_beside_locks};
+use crate::ledger::progress::{beside_locks, pi, tokens};
 use crate::ledger::time::TimeBooks;
 use crate::tasks::Subject;
 use crate::thresholds as at;
@@ -34,7 +34,7 @@ pub fn idle_holder_ns(window: &Window, books: &TimeBooks) -> u64 {
         nr_holders += 1;
         spin_ns += lock.spin_ns;
     }
-    let pi = pi(&tokens_beside_locks(window), books.busy_ns());
+    let pi = pi(&beside_locks(tokens(window)), books.busy_ns());
     let is_held_up = pi.is_some_and(|pi| pi <= at::STANDSTILL_TOKENS_PER_SEC)
         && spin_ns >= at::NR_SPINNERS_SATURATED * wall_ns
         && spin_ns as f64 >= at::MAJORITY * books.waste_ns() as f64;

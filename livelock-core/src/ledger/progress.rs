@@ -36,10 +36,9 @@ pub fn tokens(window: &Window) -> Tokens {
     .collect()
 }
 
-/// The tokens that are no hand-offs of locks.
+/// Those of `tokens` that are no hand-offs of locks.
 #[must_use]
-pub fn tokens_beside_locks(window: &Window) -> Tokens {
-    let mut tokens = tokens(window);
+pub fn beside_locks(mut tokens: Tokens) -> Tokens {
     tokens.remove(HANDOFFS);
     tokens
 }

@@ -10,7 +10,10 @@ mod rows;
 
 pub use numbers::Numbers;
 
-use rows::{BY_LOCK, COLLAPSE, MAYBE_OVERCOMMIT, OVERCOMMIT, Row, SLEEPERS, STUCK, UNTRACED, row};
+use rows::{
+    BY_LOCK, COLLAPSE, MAYBE_OVERCOMMIT, OVERCOMMIT, Row, SLEEPERS, STUCK, UNSEEN_WORK, UNTRACED,
+    row,
+};
 
 use crate::detectors;
 use crate::verdict::{CauseClass, Remedy};
@@ -83,6 +86,17 @@ pub fn remedies(
     rows.into_iter()
         .map(|(row, gain)| remedy(&row, gain, numbers))
         .collect()
+}
+
+/// What to type where the kernel works on something, and nothing shows on what.
+#[must_use]
+pub fn look_closer() -> Remedy {
+    Remedy {
+        action: UNSEEN_WORK.action.to_owned(),
+        reason: UNSEEN_WORK.reason.to_owned(),
+        cost: Some(UNSEEN_WORK.cost.to_owned()),
+        confirm: UNSEEN_WORK.confirm.to_owned(),
+    }
 }
 
 fn remedy(row: &Row, gain: Gain, numbers: &Numbers<'_>) -> Remedy {

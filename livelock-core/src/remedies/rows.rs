@@ -268,6 +268,13 @@ pub(super) const UNTRACED: &[Row] = &[row(
     "livelock diagnose; dmesg | grep -i 'pv spinlocks'",
 )];
 
+pub(super) const UNSEEN_WORK: Row = row(
+    "count what the kernel attempts: livelock diagnose --max-level 2",
+    "trylocks that fail and reads that start over keep CPUs as busy as work does, and emit no lock event",
+    "breakpoints of the CPUs, for moments",
+    "sudo livelock diagnose --max-level 2",
+);
+
 pub(super) const SLEEPERS: &[Row] = &[row(
     "shorten what is done under the lock, or split it",
     "tasks sleep for it in turn; more CPUs do not help",
