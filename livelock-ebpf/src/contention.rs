@@ -13,6 +13,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use livelock_common::{lcb, lost};
 
+use crate::runs::{MOST_RUN_NS, MOST_WALK_NS, ran_ns};
 use crate::spin::{self, Begin};
 use crate::state::{CONTROL, CPU_STATE, count_nested, enter, leave, this_cpu};
 use crate::{filter, fold, scope, stack, tasks};
@@ -85,7 +86,7 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
             let started_ns = now_ns;
             stack_id = stack::take(ctx.as_ptr(), state, &b, started_ns);
             now_ns = bpf_ktime_get_ns();
-            (*state).stacked_self_ns += now_ns - started_ns;
+            (*state).stacked_self_ns += ran_ns(started_ns, now_ns, MOST_WALK_NS);
         }
         if stays_on_cpu(b.flags) {
             spin::begin(state, bank, &b, stack_id, now_ns);
@@ -93,7 +94,7 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
             tasks::begin(state, present, &b, stack_id, now_ns);
         }
         if is_timed && !has_walked {
-            (*state).timed_self_ns += bpf_ktime_get_ns() - entered_ns;
+            (*state).timed_self_ns += ran_ns(entered_ns, bpf_ktime_get_ns(), MOST_RUN_NS);
             (*state).nr_timed += 1;
         }
         leave(state);

@@ -12,6 +12,10 @@ use crate::state::{ACTIVITY, this_cpu};
 
 /// One run in this many is timed, to know what a group costs. A power of two.
 const TIMED_ONE_IN: u64 = 64;
+/// The longest that a program without a stack walk can run, and one with; a thousand times what they take. What took longer had
+/// its CPU taken away meanwhile, by a hypervisor or a system management interrupt, and that was not its doing.
+pub const MOST_RUN_NS: u64 = 100_000;
+pub const MOST_WALK_NS: u64 = 1_000_000;
 const PAIR_MASK: i32 = NR_OPEN_PAIRS as i32 - 1;
 const FUNCTION_MASK: i32 = NR_FUNCTION_SLOTS as i32 - 1;
 
@@ -22,6 +26,13 @@ pub fn this() -> *mut CpuActivity {
         Some(activity) => activity,
         None => core::ptr::null_mut(),
     }
+}
+
+/// The time from `started_ns` to `now_ns`, as far as it can be that of a program.
+#[inline(always)]
+pub const fn ran_ns(started_ns: u64, now_ns: u64, most_ns: u64) -> u64 {
+    let ns = now_ns.wrapping_sub(started_ns);
+    if ns < most_ns { ns } else { most_ns }
 }
 
 /// A run of a program, begun.
@@ -62,7 +73,7 @@ impl Run {
         if self.started_ns != 0 {
             // SAFETY: as above.
             unsafe {
-                (*self.runs).timed_ns += bpf_ktime_get_ns() - self.started_ns;
+                (*self.runs).timed_ns += ran_ns(self.started_ns, bpf_ktime_get_ns(), MOST_RUN_NS);
                 (*self.runs).nr_timed += 1;
             }
         }

@@ -17,6 +17,7 @@ use livelock_common::{ABSENT, CpuState, SAMPLE_FRAMES, SAMPLE_RING, SampleRecord
 
 use crate::globals;
 use crate::mask::masked;
+use crate::runs::{MOST_WALK_NS, ran_ns};
 use crate::state::{CONTROL, CPU_STATE, SAMPLES, count_nested, enter, inside, leave, this_cpu};
 use crate::{fold, place, scope, spin, stack, tasks};
 
@@ -46,7 +47,7 @@ pub fn sampler(ctx: PerfEventContext) -> u32 {
         };
         if !in_self && enter(state) {
             tick(state, cpu, in_user);
-            (*state).sampler_self_ns += bpf_ktime_get_ns() - started_ns;
+            (*state).sampler_self_ns += ran_ns(started_ns, bpf_ktime_get_ns(), MOST_WALK_NS);
             leave(state);
         }
     }
