@@ -3,6 +3,8 @@
 //! In: a window, its time books, the baseline, facts of the host. Out: an [`Observation`]. Refuses:
 //! verdicts; one window is a burst until others follow.
 
+mod progress;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,7 @@ use crate::declared::DeclaredState;
 use crate::event::{InFlightWait, LockKind};
 use crate::host::HostFacts;
 use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
-use crate::ledger::progress::{Tokens, beside_locks, pi};
+use crate::ledger::progress::{Tokens, pi};
 use crate::ledger::shares::SampledShares;
 use crate::ledger::time::{TimeBooks, share};
 use crate::probes::Probe;
@@ -246,7 +248,7 @@ pub fn detect(
     };
     seen.rule = no_progress(&seen);
     seen.no_progress = seen.rule.is_some();
-    seen.progress = progress_state(&seen, books, tokens);
+    seen.progress = progress::state(&seen, books, tokens);
     seen
 }
 
@@ -283,54 +285,6 @@ fn no_progress(seen: &Observation) -> Option<NoProgressRule> {
 fn is_below_floor(books: &TimeBooks, wall_ns: u64) -> bool {
     let used_cpus = share(books.busy_ns(), wall_ns).unwrap_or(0.0);
     books.is_of_tasks && used_cpus < at::SCOPE_MIN_CPUS
-}
-
-fn progress_state(seen: &Observation, books: Option<&TimeBooks>, tokens: &Tokens) -> ProgressState {
-    let (Some(used), Some(omega)) = (seen.used, seen.omega) else {
-        return match seen.used {
-            Some(_) => ProgressState::Normal,
-            None => ProgressState::Unknown,
-        };
-    };
-    if seen.no_progress {
-        let has_counters = tokens.keys().any(|&source| source != "handoffs");
-        let nothing = has_counters && tokens.values().all(|&nr| nr == 0);
-        return if nothing {
-            ProgressState::Stalled
-        } else {
-            ProgressState::Collapsed
-        };
-    }
-    let keeps_pace = match (seen.pi, seen.pi0) {
-        (Some(pi), Some(pi0)) => pi > at::PI_COLLAPSED * pi0,
-        _ => false,
-    };
-    let computes = seen
-        .user_share
-        .is_some_and(|user| user >= at::USER_SHARE_COMPUTE);
-    let pi_beside_locks = books.and_then(|b| pi(&beside_locks(tokens.clone()), b.busy_ns()));
-    if is_work_unseen(seen, pi_beside_locks) {
-        return ProgressState::Unknown;
-    }
-    if used < at::BUSY_FOR_STATUS || omega < at::OMEGA_CONTENDED || keeps_pace || computes {
-        ProgressState::Normal
-    } else {
-        ProgressState::Unknown
-    }
-}
-
-/// Whether the kernel fills the CPUs with what no counter here shows to come to anything: it may be long work, or a loop of
-/// trylocks that fail.
-fn is_work_unseen(seen: &Observation, pi_beside_locks: Option<f64>) -> bool {
-    seen.is_full()
-        && seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
-        && seen
-            .user_share
-            .is_some_and(|user| user <= at::USER_SHARE_COLLAPSED)
-        && pi_beside_locks.is_none_or(|pi| pi <= at::STANDSTILL_TOKENS_PER_SEC)
-        && seen
-            .ok_syscalls_per_busy_sec
-            .is_none_or(|rate| rate <= at::STANDSTILL_TOKENS_PER_SEC)
 }
 
 /// Spin waits older than the age rule allows. Only locks that spin by construction: a mutex may spin

@@ -128,7 +128,7 @@ pub enum Source {
         /// How.
         session: Session,
         /// What is recorded of it.
-        recording: Option<Recording>,
+        recording: Option<Box<Recording>>,
     },
     /// A recording.
     Recording {
@@ -254,7 +254,7 @@ fn job(command: Command, layers: &Layers) -> Result<Job, ConfigError> {
                         (args.scope, args.filter),
                         args.declared.or(layers),
                     )?,
-                    recording,
+                    recording: recording.map(Box::new),
                 },
                 format: args.format,
                 output,
@@ -291,7 +291,7 @@ fn job(command: Command, layers: &Layers) -> Result<Job, ConfigError> {
             Job::Record {
                 source: Source::Host {
                     session,
-                    recording: Some(recording),
+                    recording: Some(Box::new(recording)),
                 },
                 is_quiet,
             }

@@ -46,7 +46,7 @@ fn recording_of(line: &str) -> Recording {
         | Job::Record {
             source: Source::Host { recording, .. },
             ..
-        } => recording.expect("a recording"),
+        } => *recording.expect("a recording"),
         job => panic!("nothing is recorded by {job:?}"),
     }
 }

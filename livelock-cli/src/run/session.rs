@@ -137,7 +137,7 @@ pub(super) async fn observe(
 ) -> anyhow::Result<Outcome> {
     match source {
         Source::Host { session, recording } => {
-            live::observe(session, recording.as_ref(), listener).await
+            live::observe(session, recording.as_deref(), listener).await
         }
         Source::Recording { input, filter } => replay::observe(input, filter, listener),
     }
