@@ -1,5 +1,7 @@
 //! What frames look like.
 
+use livelock_core::recording::CUT_OFF;
+use livelock_core::verdict::BlindSpot;
 use ratatui::style::{Color, Modifier};
 
 use super::*;
@@ -108,6 +110,39 @@ fn details() {
         let frame = shown(&mut screen, 100, 46);
         insta::assert_snapshot!(format!("detail_{pane}"), frame);
     }
+}
+
+#[test]
+fn a_recording_without_an_end_says_so() {
+    let mut machine = Machine::new(4);
+    let mut opening = machine.opening();
+    opening.blind_spots.push(BlindSpot {
+        id: CUT_OFF.to_owned(),
+        what: String::new(),
+        mitigation: String::new(),
+    });
+    let mut screen = Screen::new(Source::Recording {
+        name: "web42.llrec".to_owned(),
+    });
+    screen.begin(&opening);
+    screen.feed(machine.next(Load::Spin));
+    assert!(shown(&mut screen, 120, 24).contains("COLLECTING"));
+    screen.end();
+    let over = shown(&mut screen, 120, 24);
+    assert!(over.contains("recording cut off here"), "{over}");
+    assert!(!over.contains("COLLECTING"), "no more windows come");
+}
+
+#[test]
+fn two_locks_of_one_name_are_told_apart() {
+    let mut screen = live_lock();
+    let mut snapshot = screen.shown().expect("a window").snapshot.as_ref().clone();
+    let mut twin = snapshot.verdict.locks[0].clone();
+    twin.addr = Some("0xff4ad0deadbeef40".to_owned());
+    snapshot.verdict.locks.insert(1, twin);
+    screen.feed(snapshot);
+    let frame = shown(&mut screen, 100, 24);
+    assert!(frame.contains("..eef40"), "{frame}");
 }
 
 #[test]
