@@ -76,13 +76,13 @@ struct Seen {
 /// Trylocks were counted, and fail.
 fn counted(facts: &Facts<'_>) -> Option<Seen> {
     let share = facts.profile.tried_in_vain(AttemptKind::Trylock);
-    if share < at::WORK_SHARE {
+    if share < at::PLACE_SHARE {
         return None;
     }
     let (functions, rates) = attempts(facts, AttemptKind::Trylock);
     let text = format!("{functions}, whose trylocks fail");
     let evidence = vec![
-        sampled(facts, &text, share, at::WORK_SHARE),
+        sampled(facts, &text, share, at::PLACE_SHARE),
         failed(
             rates,
             at::TRYLOCKS_FAILED_SHARE,

@@ -100,6 +100,12 @@ fn summary(
                     100.0 * books.omega().unwrap_or(0.0)
                 )
             };
+            let on_locks: f64 = locks.iter().map(|lock| lock.burn_cpus).sum();
+            if on_locks < at::MAJORITY * burn_cpus {
+                return format!(
+                    "{burn_cpus:.1} of {nr_cpus} CPUs spin or retry, most of it where no tracepoint shows for what; {tail}"
+                );
+            }
             format!(
                 "{burn_cpus:.1} of {nr_cpus} CPUs spin on {}; {tail}",
                 on_what(locks)

@@ -30,6 +30,7 @@ pub(super) fn class<'d>(
     let class = match status {
         Status::Livelock | Status::Contended if case.is_stuck_alone() => CauseClass::StuckSpin,
         Status::Livelock | Status::Contended if case.is_sampled_only() => CauseClass::UntracedSpin,
+        Status::Livelock | Status::Contended if retries(case) => CauseClass::TrylockRetry,
         Status::Livelock => CauseClass::SpinCollapse,
         Status::Contended => CauseClass::LockContention,
         Status::Starved => CauseClass::RtStarvation,
@@ -38,6 +39,12 @@ pub(super) fn class<'d>(
         Status::Healthy | Status::CannotTell => CauseClass::None,
     };
     (class, None)
+}
+
+/// Whether most of the waste is that of loops which retry, whoever they are.
+fn retries(case: &Case<'_>) -> bool {
+    let (_, books) = case.span.books_at(case.level);
+    share(books.retry_ns, books.waste_ns()).is_some_and(|share| share >= at::MAJORITY)
 }
 
 /// The best by nature, then by share.
