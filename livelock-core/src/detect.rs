@@ -90,7 +90,7 @@ pub struct Observation {
     pub omega: Option<f64>,
     /// The same without waits for other CPUs to answer, which end: what may show that nothing is achieved.
     pub stall_omega: Option<f64>,
-    /// The same without the CPU that holds a lock which is never free and stands still; `None` without such a lock.
+    /// The same without the CPUs that hold locks which are never free and stand still; `None` without such locks.
     pub waiter_omega: Option<f64>,
     /// Share of the waste that tracepoints saw; `None` without waste.
     pub traced_share: Option<f64>,
@@ -154,8 +154,8 @@ impl Observation {
         self.used.is_some_and(|used| used >= at::BUSY_FOR_LIVELOCK)
     }
 
-    /// What rule (ii) compares: the share of waste, of all busy CPUs or of those that do not hold the one lock that
-    /// stands still.
+    /// What rule (ii) compares: the share of waste, of all busy CPUs or of those that do not hold locks that stand
+    /// still.
     #[must_use]
     pub fn vain_omega(&self) -> Option<f64> {
         let whole = self.stall_omega?;

@@ -12,9 +12,10 @@ use crate::state::{ACTIVITY, this_cpu};
 
 /// One run in this many is timed, to know what a group costs. A power of two.
 const TIMED_ONE_IN: u64 = 64;
-/// The longest that a program without a stack walk can run, and one with; a thousand times what they take. What took longer had
-/// its CPU taken away meanwhile, by a hypervisor or a system management interrupt, and that was not its doing.
+/// The longest that a program without a stack walk can run: several hundred times what it takes. What took longer had its CPU
+/// taken away meanwhile, by a hypervisor or a system management interrupt, and that was not its doing.
 pub const MOST_RUN_NS: u64 = 100_000;
+/// The same of one with a walk: two hundred times what it takes.
 pub const MOST_WALK_NS: u64 = 1_000_000;
 const PAIR_MASK: i32 = NR_OPEN_PAIRS as i32 - 1;
 const FUNCTION_MASK: i32 = NR_FUNCTION_SLOTS as i32 - 1;

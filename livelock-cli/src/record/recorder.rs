@@ -319,8 +319,10 @@ impl Recorder {
         let kept: Vec<Frames> = ring.windows().cloned().collect();
         self.piece = Some(incident_file(&stamped)?);
         self.remember();
-        if let (RecordTo::File(path), Some(nr_kept)) = (&self.settings.to, nr_kept) {
-            let removed = remove_oldest(path, nr_kept);
+        if let (RecordTo::File(path), Some(nr_kept), Some(piece)) =
+            (&self.settings.to, nr_kept, &self.piece)
+        {
+            let removed = remove_oldest(path, piece.path(), nr_kept);
             self.recorded.files.retain(|file| !removed.contains(file));
         }
         self.write_head(&start, names)?;

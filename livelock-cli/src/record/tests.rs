@@ -327,6 +327,31 @@ fn the_newest_incidents_stay_and_other_files_are_left_alone() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_does_not_cost_the_present_incident() {
+    let folder = Folder::new("record-future");
+    for future in ["x-20990101T000001Z.llrec", "x-20990101T000002Z.llrec"] {
+        std::fs::write(folder.file(future), "of an earlier session").expect("a file");
+    }
+    let flight = Flight {
+        span: Duration::from_secs(1),
+        trigger: Trigger::Exactly(Status::Livelock),
+        cooldown: Duration::from_secs(1),
+        nr_kept: Some(2),
+    };
+    let bounds = Bounds::Flight {
+        flight,
+        max_bytes: 1 << 20,
+    };
+    let path = folder.file("x.llrec");
+    let statuses = [Status::Healthy, Status::Livelock, Status::Healthy];
+    record(settings(path, bounds), &statuses, true).expect("recorded");
+    assert_eq!(
+        folder.names(),
+        ["x-19700101T000002Z.llrec", "x-20990101T000002Z.llrec"]
+    );
+}
+
+#[test]
 fn without_an_incident_nothing_is_written() {
     let folder = Folder::new("record-quiet");
     let flight = Flight {

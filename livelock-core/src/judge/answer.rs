@@ -184,9 +184,8 @@ impl Case<'_> {
     pub(super) fn is_work_unseen(&self, progress: ProgressState) -> bool {
         let omega = self.span.books.omega().unwrap_or(0.0);
         progress == ProgressState::Unknown
-            && self.level == Level::Quiet
+            && self.status() == Status::Busy
             && omega < at::OMEGA_CONTENDED
-            && self.busy() >= at::BUSY_FOR_STATUS
     }
 
     /// Short runs and burns that only samples saw are not worth the highest claim.

@@ -100,8 +100,8 @@ fn summary(
                     100.0 * books.omega().unwrap_or(0.0)
                 )
             };
-            let on_locks: f64 = locks.iter().map(|lock| lock.burn_cpus).sum();
-            if on_locks < at::MAJORITY * burn_cpus {
+            let traced = share(books.traced_spin_ns, books.waste_ns());
+            if traced.is_some_and(|traced| traced < at::MAJORITY) {
                 return format!(
                     "{burn_cpus:.1} of {nr_cpus} CPUs spin or retry, most of it where no tracepoint shows for what; {tail}"
                 );

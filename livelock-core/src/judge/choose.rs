@@ -4,6 +4,7 @@
 //! that explains less than half of what is to be explained.
 
 use super::answer::Case;
+use crate::attempts::AttemptKind;
 use crate::cause_class::CauseClass;
 use crate::detectors::{Detection, Nature};
 use crate::ledger::time::{TimeBooks, share};
@@ -30,7 +31,7 @@ pub(super) fn class<'d>(
     let class = match status {
         Status::Livelock | Status::Contended if case.is_stuck_alone() => CauseClass::StuckSpin,
         Status::Livelock | Status::Contended if case.is_sampled_only() => CauseClass::UntracedSpin,
-        Status::Livelock | Status::Contended if retries(case) => CauseClass::TrylockRetry,
+        Status::Livelock | Status::Contended if retries(case) => retried(case),
         Status::Livelock => CauseClass::SpinCollapse,
         Status::Contended => CauseClass::LockContention,
         Status::Starved => CauseClass::RtStarvation,
@@ -45,6 +46,16 @@ pub(super) fn class<'d>(
 fn retries(case: &Case<'_>) -> bool {
     let (_, books) = case.span.books_at(case.level);
     share(books.retry_ns, books.waste_ns()).is_some_and(|share| share >= at::MAJORITY)
+}
+
+/// What they retry, as far as it was counted.
+fn retried(case: &Case<'_>) -> CauseClass {
+    let in_vain = |kind| case.span.profile.tried_in_vain(kind);
+    if in_vain(AttemptKind::SeqRead) > in_vain(AttemptKind::Trylock) {
+        CauseClass::SeqlockRetry
+    } else {
+        CauseClass::TrylockRetry
+    }
 }
 
 /// The best by nature, then by share.

@@ -303,7 +303,9 @@ impl Judge {
 
     /// Quiet windows, busy enough to be comparable, make the baseline.
     fn learn(&mut self, seen: &Observation) {
-        if let Some(pi) = seen.pi.filter(|_| is_quiet(seen)) {
+        // Of a window with unknown progress nobody knows whether anything was achieved in it.
+        let is_known = seen.progress != ProgressState::Unknown;
+        if let Some(pi) = seen.pi.filter(|_| is_quiet(seen) && is_known) {
             self.baseline.learn(pi);
         }
     }
@@ -314,6 +316,4 @@ fn is_quiet(seen: &Observation) -> bool {
     seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
         && seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
         && seen.stuck.is_empty()
-        // Nobody knows whether anything was achieved in it.
-        && seen.progress != ProgressState::Unknown
 }

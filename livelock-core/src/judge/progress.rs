@@ -7,7 +7,7 @@ use super::answer::Case;
 use super::declared;
 use super::level::Level;
 use super::seen_by::SeenBy;
-use crate::ledger::progress::pi;
+use crate::ledger::progress::{beside_locks, pi};
 use crate::thresholds as at;
 use crate::verdict::{Progress, ProgressState, Status};
 
@@ -91,8 +91,8 @@ fn reason(case: &Case<'_>, state: ProgressState) -> String {
         ProgressState::Unknown if case.is_work_unseen(state) => format!(
             "user code gets {user}, and the counters that are seen show {}: neither that something gets done nor that \
              nothing does",
-            match pi(&span.tokens, span.books.busy_ns()) {
-                Some(pi) => format!("{pi:.0} tokens a busy second"),
+            match pi(&beside_locks(span.tokens.clone()), span.books.busy_ns()) {
+                Some(pi) => format!("{pi:.0} tokens a busy second besides hand-offs of locks"),
                 None => "nothing".to_owned(),
             }
         ),

@@ -3,7 +3,10 @@
 //! In: a window. Out: CPU time that such locks leave their holders. Refuses: locks whose waiters may sleep, scopes of
 //! tasks, whose holder may be a stranger, holders of whom nobody knows how long they held, and hosts that get on elsewhere.
 
+use std::collections::BTreeSet;
+
 use crate::event::LockKind;
+use crate::ids::Pid;
 use crate::ledger::progress::{beside_locks, pi, tokens};
 use crate::ledger::time::TimeBooks;
 use crate::tasks::Subject;
@@ -26,24 +29,43 @@ pub fn idle_holder_ns(window: &Window, books: &TimeBooks) -> u64 {
     let standstill_ns = at::STANDSTILL_SHARE * wall_ns as f64;
     let stands_still = |lock: &&LockWindow| {
         matches!(lock.kind, LockKind::Spinlock | LockKind::Rwlock)
-            && lock.spin_ns as f64 >= standstill_ns
+            // Somebody wants it all the time: a lock that nobody wants stands still as well.
+            && lock.spin_ns >= wall_ns
             && still_ns(window, lock).is_some_and(|still_ns| still_ns as f64 >= standstill_ns)
     };
-    let (mut nr_holders, mut spin_ns) = (0, 0);
-    for lock in window.locks.iter().filter(stands_still) {
-        nr_holders += 1;
-        spin_ns += lock.spin_ns;
-    }
+    let locks: Vec<&LockWindow> = window.locks.iter().filter(stands_still).collect();
+    let spin_ns: u64 = locks.iter().map(|lock| lock.spin_ns).sum();
+    let nr_holders = nr_holders(window, &locks);
     let pi = pi(&beside_locks(tokens(window)), books.busy_ns());
     let is_held_up = pi.is_some_and(|pi| pi <= at::STANDSTILL_TOKENS_PER_SEC)
         && spin_ns >= at::NR_SPINNERS_SATURATED * wall_ns
         && spin_ns as f64 >= at::MAJORITY * books.waste_ns() as f64;
     if is_held_up {
-        // A holder of one that spins for another is waste already.
         (nr_holders * wall_ns).min(books.busy_ns().saturating_sub(books.waste_ns()))
     } else {
         0
     }
+}
+
+/// Holders of `locks` that spin for none of them: who holds one and spins for another is waste already. One at least, the holder
+/// of the last.
+fn nr_holders(window: &Window, locks: &[&LockWindow]) -> u64 {
+    let of = |lock: &LockWindow, is_holder: bool| -> BTreeSet<Pid> {
+        let mine = window
+            .waits
+            .iter()
+            .filter(|wait| Some(wait.lock) == lock.lock);
+        let mine = mine.filter(|wait| wait.acquired || !is_holder);
+        mine.map(|wait| wait.pid).collect()
+    };
+    let nr_apart = locks.iter().filter(|lock| {
+        let holders = of(lock, true);
+        let others = locks.iter().filter(|other| other.lock != lock.lock);
+        others
+            .into_iter()
+            .all(|other| of(other, false).is_disjoint(&holders))
+    });
+    (nr_apart.count() as u64).max(1)
 }
 
 /// Time in which nobody acquired `lock` for longer than any holder that runs has business to; `None` unless nearly all
@@ -58,7 +80,8 @@ fn still_ns(window: &Window, lock: &LockWindow) -> Option<u64> {
     // What a close reads of each CPU is of a moment earlier or later than the last wait that is in the window, so a few
     // more or less are the rule.
     let nr_amiss = lock.nr_waits.abs_diff(waits().count() as u64);
-    if lock.lock.is_none() || nr_amiss as f64 > at::ACQUISITIONS_AMISS * lock.nr_waits as f64 {
+    let most = (at::ACQUISITIONS_AMISS * lock.nr_waits as f64).max(at::NR_ACQUISITIONS_AMISS);
+    if lock.lock.is_none() || nr_amiss as f64 > most {
         return None;
     }
     let mut acquired: Vec<_> = waits()
@@ -92,6 +115,7 @@ mod tests {
 
     /// A lock: CPUs that spin for it, time between acquisitions, acquisitions that totals tell but no wait does.
     struct Load {
+        pid: u32,
         addr: u64,
         spinners: f64,
         gap_ns: u64,
@@ -100,6 +124,7 @@ mod tests {
 
     fn load(addr: u64, spinners: f64, gap_ns: u64, nr_amiss: u64) -> Load {
         Load {
+            pid: addr as u32,
             addr,
             spinners,
             gap_ns,
@@ -134,7 +159,7 @@ mod tests {
                     begin: MonotonicNs(0),
                     end: MonotonicNs(nr * load.gap_ns),
                     spin_ns: nr * load.gap_ns,
-                    pid: Pid(7),
+                    pid: Pid(load.pid),
                     tgid: Tgid(7),
                     cpu: CpuId(0),
                     stack: None,
@@ -173,9 +198,28 @@ mod tests {
 
     #[test]
     fn so_are_those_of_several() {
-        let two = [load(1, 1.1, 5 * MS, 0), load(2, 0.9, 5 * MS, 0)];
+        let two = [load(1, 1.0, 5 * MS, 0), load(2, 1.0, 5 * MS, 0)];
         assert_eq!(set_aside(&two), 2.0);
         assert_eq!(set_aside(&two[..1]), 0.0, "one waiter is no crowd");
+        let seldom = [load(1, 0.7, 5 * MS, 0), load(2, 1.5, 5 * MS, 0)];
+        assert_eq!(
+            set_aside(&seldom),
+            0.0,
+            "nobody wants the first one at times"
+        );
+    }
+
+    #[test]
+    fn who_holds_one_and_spins_for_another_is_no_second_holder() {
+        let mut chain = [load(1, 1.0, 5 * MS, 0), load(2, 1.0, 5 * MS, 0)];
+        chain[1].pid = chain[0].pid;
+        assert_eq!(set_aside(&chain), 1.0);
+    }
+
+    #[test]
+    fn a_lock_that_hardly_moves_may_lack_a_wait_at_each_close() {
+        assert_eq!(set_aside(&[load(1, 2.9, 50 * MS, 2)]), 1.0);
+        assert_eq!(set_aside(&[load(1, 2.9, 50 * MS, 3)]), 0.0);
     }
 
     #[test]

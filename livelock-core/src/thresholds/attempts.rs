@@ -22,8 +22,8 @@ pub const TRIES_ONLY_SHARE: f64 = 0.9;
 /// Share of guarded reads that start over, from which the time of those is waste: more than half.
 pub const READS_FAILED_SHARE: f64 = MAJORITY;
 
-/// Share of busy samples below a kernel function from which its attempts are worth counting. A third of
-/// [`WORK_SHARE`]: the parties may be in functions of their own.
+/// Share of busy samples below a kernel function from which its attempts are worth counting. Twice
+/// [`PLACE_SHARE`], from which they are told: a breakpoint costs more than a name.
 pub const ATTEMPTS_SHARE: f64 = 0.1;
 
 /// Kernel functions of a window whose code is searched for attempts: the depth of a long call chain.

@@ -9,8 +9,7 @@ use super::PI_COLLAPSED;
 /// choice.
 pub const NR_SPINNERS_SATURATED: u64 = 2;
 
-/// Share of a window in which a lock must stand still, and one CPU at least must spin for it, for its holder to be left
-/// out: what remains for passing it on is then [`PI_COLLAPSED`] of the time at most. Half would leave as much for work as
+/// Share of a window in which a lock must stand still for its holder to be left out: what remains for passing it on is then [`PI_COLLAPSED`] of the time at most. Half would leave as much for work as
 /// for standing still. Our choice.
 pub const STANDSTILL_SHARE: f64 = 1.0 - PI_COLLAPSED;
 
@@ -23,3 +22,6 @@ pub const STANDSTILL_TOKENS_PER_SEC: f64 = 1000.0;
 /// Share of the acquisitions of a lock that may be missing, or too many, where the gaps between them are looked at: one
 /// in twenty splits or joins gaps without turning the answer. Source: emulated guests have 0 to 4 %, all at the closes.
 pub const ACQUISITIONS_AMISS: f64 = 0.05;
+
+/// The same in numbers, where a lock is acquired less than some forty times: one at each close.
+pub const NR_ACQUISITIONS_AMISS: f64 = 2.0;

@@ -315,8 +315,8 @@ impl WindowBuilder {
         }
     }
 
-    /// The books since attach, or since the baseline of a piece. Begins that the kernel skipped are the host's: of tasks nobody can tell whether they
-    /// were theirs, and they are a detail that was lost.
+    /// The books since attach, or since the baseline of a piece. Begins that the kernel skipped are the host's: of tasks
+    /// nobody can tell whether they were theirs, and they are a detail that was lost.
     fn books(&mut self) -> Accounting {
         let is_of_tasks = self.scope.is_of_tasks();
         let nr_skipped = self.last.nr_recursion_misses;
