@@ -38,21 +38,28 @@ fn a_live_lock_is_seen_searched_frozen_and_written() {
     }
 
     tmux.keys("?");
-    tmux.wait_for("write what is shown as a report");
+    tmux.wait_for("write a report");
     tmux.keys("Escape");
     tmux.wait_for("q quit");
 
     tmux.keys("/ z z z Enter");
     tmux.wait_for("none of the");
-    tmux.keys("Escape Enter");
+    tmux.keys("Escape");
+    tmux.wait_for("locks by");
+    tmux.keys("Enter");
     let lock = tmux.wait_for("lock 1 of");
     assert!(
         lock.contains("waiting") && lock.contains("holding"),
         "{lock}"
     );
-    tmux.keys("Escape BTab Enter");
+    // An escape and what follows it at once are one key to a program that reads late.
+    tmux.keys("Escape");
+    tmux.wait_for("locks by");
+    tmux.keys("BTab Enter");
     tmux.wait_for("time(utc)");
-    tmux.keys("Escape [ [");
+    tmux.keys("Escape");
+    tmux.wait_for("locks by");
+    tmux.keys("[ [");
     tmux.wait_for("FROZEN, 2 newer");
 
     tmux.keys("w");

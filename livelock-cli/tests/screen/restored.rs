@@ -110,7 +110,7 @@ fn after_a_stop_that_cannot_be_caught() {
         shown.contains("recording over") && !shown.contains("Stopped")
     });
     tmux.keys("?");
-    tmux.wait_for("write what is shown as a report");
+    tmux.wait_for("write a report");
     tmux.keys("q q");
     tmux.wait_for("# ended by q after");
 }
