@@ -111,7 +111,7 @@ fn of_argument(root: &Command, path: &[&Command], error: &Error) -> Vec<String> 
                 return vec![format!("type --format {long}")];
             }
             formats if !formats.is_empty() => {
-                return vec![format!("type --format with {}", alternatives(&formats))];
+                return vec![format!("type --format with {}", listed(&formats, "or"))];
             }
             _ => {}
         },
@@ -127,7 +127,7 @@ fn of_argument(root: &Command, path: &[&Command], error: &Error) -> Vec<String> 
     if owners.is_empty() {
         return Vec::new();
     }
-    let mut hints = vec![format!("{word} is an option of {}", listed(&owners))];
+    let mut hints = vec![format!("{word} is an option of {}", listed(&owners, "and"))];
     if is_replay {
         hints.push("a recording has the windows, CPUs and tasks that it was made with".to_owned());
     }
@@ -181,22 +181,16 @@ fn formats(command: &Command) -> Vec<String> {
     values.map(|value| value.get_name().to_owned()).collect()
 }
 
-fn alternatives(names: &[String]) -> String {
-    match names {
-        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => names.concat(),
-    }
-}
-
 fn has(command: &Command, long: &str) -> bool {
     command
         .get_arguments()
         .any(|arg| arg.get_long() == Some(long))
 }
 
-fn listed(names: &[String]) -> String {
+/// With `word` before the last.
+fn listed(names: &[String], word: &str) -> String {
     match names {
-        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        [rest @ .., last] if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
         _ => names.concat(),
     }
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::stamp::is_stamp;
 
-/// Removes all but `present` and the newest others, `nr_kept` in all, of `pattern`, and returns what it removed. What cannot be removed stays, which
-/// is logged: the recording goes on.
+/// Removes all but `present` and the newest others, `nr_kept` in all, of `pattern`, and returns what it removed. What
+/// cannot be removed stays, which is logged: the recording goes on.
 pub(super) fn remove_oldest(pattern: &Path, present: &Path, nr_kept: u32) -> Vec<PathBuf> {
     let folder = match pattern.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -35,13 +35,12 @@ pub fn idle_holder_ns(window: &Window, books: &TimeBooks) -> u64 {
     };
     let locks: Vec<&LockWindow> = window.locks.iter().filter(stands_still).collect();
     let spin_ns: u64 = locks.iter().map(|lock| lock.spin_ns).sum();
-    let nr_holders = nr_holders(window, &locks);
     let pi = pi(&beside_locks(tokens(window)), books.busy_ns());
     let is_held_up = pi.is_some_and(|pi| pi <= at::STANDSTILL_TOKENS_PER_SEC)
         && spin_ns >= at::NR_SPINNERS_SATURATED * wall_ns
         && spin_ns as f64 >= at::MAJORITY * books.waste_ns() as f64;
     if is_held_up {
-        (nr_holders * wall_ns).min(books.busy_ns().saturating_sub(books.waste_ns()))
+        (nr_holders(window, &locks) * wall_ns).min(books.busy_ns().saturating_sub(books.waste_ns()))
     } else {
         0
     }

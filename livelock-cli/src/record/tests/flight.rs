@@ -2,19 +2,23 @@
 
 use super::*;
 
+/// A flight recorder that keeps `span_sec` of the past.
+fn flight(span_sec: u64, trigger: Trigger, cooldown_sec: u64, nr_kept: Option<u32>) -> Bounds {
+    Bounds::Flight {
+        flight: Flight {
+            span: Duration::from_secs(span_sec),
+            trigger,
+            cooldown: Duration::from_secs(cooldown_sec),
+            nr_kept,
+        },
+        max_bytes: 1 << 20,
+    }
+}
+
 #[test]
 fn an_incident_never_replaces_another() {
     let folder = Folder::new("record-same");
-    let flight = Flight {
-        span: Duration::from_secs(3),
-        trigger: Trigger::Exactly(Status::Livelock),
-        cooldown: Duration::from_secs(5),
-        nr_kept: None,
-    };
-    let bounds = Bounds::Flight {
-        flight,
-        max_bytes: 1 << 20,
-    };
+    let bounds = flight(3, Trigger::Exactly(Status::Livelock), 5, None);
     let wanted = Settings {
         is_forced: true,
         ..settings(folder.file("x.llrec"), bounds)
@@ -29,16 +33,12 @@ fn an_incident_never_replaces_another() {
 #[test]
 fn a_flight_recorder_writes_the_lead_up_and_cools_down() {
     let folder = Folder::new("record-flight");
-    let flight = Flight {
-        span: Duration::from_secs(3),
-        trigger: parse_trigger("status>=contended").expect("a rule"),
-        cooldown: Duration::from_secs(5),
-        nr_kept: None,
-    };
-    let bounds = Bounds::Flight {
-        flight,
-        max_bytes: 1 << 20,
-    };
+    let bounds = flight(
+        3,
+        parse_trigger("status>=contended").expect("a rule"),
+        5,
+        None,
+    );
     let mut statuses = vec![Status::Healthy; 20];
     for hit in [8, 9, 12, 18, 19] {
         statuses[hit] = Status::Livelock;
@@ -66,16 +66,7 @@ fn the_newest_incidents_stay_and_other_files_are_left_alone() {
     }
     let earlier = folder.file("x-19690101T000001Z.llrec");
     std::fs::write(&earlier, "of an earlier session").expect("a file");
-    let flight = Flight {
-        span: Duration::from_secs(1),
-        trigger: Trigger::Exactly(Status::Livelock),
-        cooldown: Duration::from_secs(1),
-        nr_kept: Some(2),
-    };
-    let bounds = Bounds::Flight {
-        flight,
-        max_bytes: 1 << 20,
-    };
+    let bounds = flight(1, Trigger::Exactly(Status::Livelock), 1, Some(2));
     let mut statuses = vec![Status::Healthy; 12];
     for hit in [1, 5, 9] {
         statuses[hit] = Status::Livelock;
@@ -101,16 +92,7 @@ fn a_clock_that_was_set_back_does_not_cost_the_present_incident() {
     for future in ["x-20990101T000001Z.llrec", "x-20990101T000002Z.llrec"] {
         std::fs::write(folder.file(future), "of an earlier session").expect("a file");
     }
-    let flight = Flight {
-        span: Duration::from_secs(1),
-        trigger: Trigger::Exactly(Status::Livelock),
-        cooldown: Duration::from_secs(1),
-        nr_kept: Some(2),
-    };
-    let bounds = Bounds::Flight {
-        flight,
-        max_bytes: 1 << 20,
-    };
+    let bounds = flight(1, Trigger::Exactly(Status::Livelock), 1, Some(2));
     let path = folder.file("x.llrec");
     let statuses = [Status::Healthy, Status::Livelock, Status::Healthy];
     record(settings(path, bounds), &statuses, true).expect("recorded");
@@ -123,16 +105,7 @@ fn a_clock_that_was_set_back_does_not_cost_the_present_incident() {
 #[test]
 fn without_an_incident_nothing_is_written() {
     let folder = Folder::new("record-quiet");
-    let flight = Flight {
-        span: Duration::from_secs(3),
-        trigger: Trigger::Exactly(Status::Starved),
-        cooldown: Duration::from_secs(5),
-        nr_kept: None,
-    };
-    let bounds = Bounds::Flight {
-        flight,
-        max_bytes: 1 << 20,
-    };
+    let bounds = flight(3, Trigger::Exactly(Status::Starved), 5, None);
     let wanted = settings(folder.file("x"), bounds);
     let recorded = record(wanted, &[Status::Livelock; 9], true).expect("recorded");
     assert_eq!(recorded, Recorded::default());
