@@ -3,8 +3,8 @@
 //! In: copies of kernel memory. Out: the input of `decode`. Refuses: interpretation.
 
 use livelock_common::{
-    CpuActivity, CpuState, LockAgg, ReleaseRecord, RunnableSlot, SampleRecord, StackRecord,
-    TaskSlot, UserStackRecord, WaitRecord,
+    CallRecord, CpuActivity, CpuState, LockAgg, ReleaseRecord, RunnableSlot, SampleRecord,
+    StackRecord, TaskSlot, UserStackRecord, WaitRecord,
 };
 use livelock_core::probes::ProbeSet;
 
@@ -31,6 +31,13 @@ pub enum RawRecord {
     },
     /// The release of a lock.
     Release(ReleaseRecord),
+    /// A watched call from a CPU's ring.
+    Call {
+        /// CPU of the ring.
+        cpu: u32,
+        /// Record.
+        record: CallRecord,
+    },
     /// A lock's sums on one CPU in the window just closed.
     Lock {
         /// CPU of the table.
@@ -81,6 +88,8 @@ pub struct RingDrops {
     pub nr_samples: u64,
     /// Releases.
     pub nr_releases: u64,
+    /// Watched calls.
+    pub nr_calls: u64,
     /// User sides of stacks.
     pub nr_user_stacks: u64,
     /// Waits that were not to be streamed, which is no loss.
@@ -115,6 +124,8 @@ unsafe impl Plain for CpuActivity {}
 unsafe impl Plain for RunnableSlot {}
 // SAFETY: as above.
 unsafe impl Plain for ReleaseRecord {}
+// SAFETY: as above.
+unsafe impl Plain for CallRecord {}
 
 /// The first bytes of `bytes` as a record; `None` if they are too few.
 fn read<T: Plain>(bytes: &[u8]) -> Option<T> {
@@ -125,9 +136,9 @@ fn read<T: Plain>(bytes: &[u8]) -> Option<T> {
 
 impl RawRecord {
     /// Kinds that [`RawRecord::of_bytes`] tells apart.
-    pub const NR_KINDS: u8 = 9;
+    pub const NR_KINDS: u8 = 10;
 
-    /// A record of `kind` (0 to 8, releases last) from the bytes of the wire; `None` if
+    /// A record of `kind` (0 to 9, watched calls last) from the bytes of the wire; `None` if
     /// they are too few or the kind is none.
     #[must_use]
     pub fn of_bytes(kind: u8, cpu: u32, bytes: &[u8]) -> Option<Self> {
@@ -164,6 +175,10 @@ impl RawRecord {
             },
             7 => Self::Runnable(read(bytes)?),
             8 => Self::Release(read(bytes)?),
+            9 => Self::Call {
+                cpu,
+                record: read(bytes)?,
+            },
             _ => return None,
         })
     }

@@ -21,7 +21,9 @@ pub use activity::{
     NR_SYSCALLS, OpenPair, PairTimes, RUNNABLE_SLOTS, RunnableSlot, SyscallResults, group,
 };
 pub use declared::{DeclaredCounts, MAX_DECLARED};
-pub use record::{ReleaseRecord, Ring, SampleRecord, StackRecord, UserStackRecord, WaitRecord};
+pub use record::{
+    CallRecord, ReleaseRecord, Ring, SampleRecord, StackRecord, UserStackRecord, WaitRecord,
+};
 pub use state::{Control, CpuState, HoldSlot, TaskSlot, WaitSlot};
 pub use table::{LockAgg, LockBank};
 
@@ -73,6 +75,9 @@ pub const SAMPLE_RING: usize = 128;
 /// Releases in a CPU's ring.
 pub const RELEASE_RING: usize = 256;
 
+/// Calls of locking functions in a CPU's ring: as many as are watched at a time, with all hits that they have.
+pub const CALL_RING: usize = 256;
+
 /// Places for holds of sleeping locks whose release will be traced. A power of two.
 pub const HOLD_SLOTS: usize = 4096;
 
@@ -93,6 +98,16 @@ pub const STREAMED_FREELY: u64 = 48;
 
 /// An offset or a size that the running kernel's BTF does not have: the feature is off.
 pub const ABSENT: u32 = u32::MAX;
+
+/// What a watched call does. Values of [`CallRecord::kind`].
+pub mod call {
+    /// Takes a lock, and waits for it if need be.
+    pub const LOCK: u32 = 1;
+    /// Takes a lock if it is free.
+    pub const TRYLOCK: u32 = 2;
+    /// Lets a lock go.
+    pub const UNLOCK: u32 = 3;
+}
 
 /// Why a begun wait has no end in the books. Indices into [`CpuState::lost`].
 pub mod lost {
@@ -245,6 +260,7 @@ mod tests {
         assert_eq!(size_of::<StackRecord>(), 112 + 8 * STACK_FRAMES);
         assert_eq!(size_of::<SampleRecord>(), 72 + 8 * SAMPLE_FRAMES);
         assert_eq!(size_of::<ReleaseRecord>(), 48);
+        assert_eq!(size_of::<CallRecord>(), 48);
         assert_eq!(size_of::<HoldSlot>(), 32);
         assert_eq!(
             size_of::<UserStackRecord>(),

@@ -83,6 +83,26 @@ pub struct ReleaseRecord {
     pub pad: u32,
 }
 
+/// A call of a locking function that a breakpoint saw, about to be made.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CallRecord {
+    /// Its first argument: the address of the lock.
+    pub lock_addr: u64,
+    /// `CLOCK_MONOTONIC`.
+    pub at_ns: u64,
+    /// Thread id.
+    pub pid: u32,
+    /// Thread group id.
+    pub tgid: u32,
+    /// Command name, NUL-padded.
+    pub comm: [u8; 16],
+    /// What it does ([`call`](crate::call)).
+    pub kind: u32,
+    /// Keeps the size a multiple of the alignment.
+    pub pad: u32,
+}
+
 /// A waiter's stack, taken at its begin.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -32,6 +32,7 @@ impl DetailLossCause {
             Self::StackRingFull => "stack_ring_full",
             Self::SampleRingFull => "sample_ring_full",
             Self::ReleaseRingFull => "release_ring_full",
+            Self::CallRingFull => "call_ring_full",
             Self::StackFailed => "stack_failed",
             Self::LockTableFull => "lock_table_full",
             Self::FoldBacklog => "fold_backlog",

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CodeAddr, CpuId};
+use crate::lock_call::LockCallSite;
 use crate::thresholds as at;
 
 /// What is attempted.
@@ -41,11 +42,21 @@ impl AttemptSite {
     }
 }
 
+/// A site, with what its function does to locks around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSite {
+    /// Site.
+    pub site: AttemptSite,
+    /// Of a trylock: its call, those before and behind it that take locks and let them go; at most
+    /// [`NR_CALLS_WATCHED`](at::NR_CALLS_WATCHED). Empty where they would not tell of a lock held meanwhile.
+    pub calls: Vec<LockCallSite>,
+}
+
 /// A site at which it is worth to count, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspect {
     /// Site.
-    pub site: AttemptSite,
+    pub found: FoundSite,
     /// CPUs that were seen there most.
     pub cpus: Vec<CpuId>,
 }

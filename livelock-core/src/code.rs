@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attempts::AttemptSite;
+use crate::attempts::FoundSite;
 use crate::ids::{CodeAddr, Tgid};
 
 /// Whose instructions an address is one of.
@@ -76,7 +76,7 @@ pub trait Code {
     /// Facts about the instruction at `addr`; `None` if its code could not be seen or made sense of.
     fn facts(&self, space: CodeSpace, addr: CodeAddr) -> Option<CodeFacts>;
     /// Attempts in the kernel function that starts at `function`; none if its code could not be seen.
-    fn attempts(&self, function: CodeAddr) -> Vec<AttemptSite>;
+    fn attempts(&self, function: CodeAddr) -> Vec<FoundSite>;
 }
 
 /// For a host whose code cannot be read. A recording brings its facts along.
@@ -88,7 +88,7 @@ impl Code for NoCode {
         None
     }
 
-    fn attempts(&self, _function: CodeAddr) -> Vec<AttemptSite> {
+    fn attempts(&self, _function: CodeAddr) -> Vec<FoundSite> {
         Vec::new()
     }
 }

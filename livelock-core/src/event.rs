@@ -14,6 +14,7 @@ pub use crate::counters::{CpuCounters, CpuTimes, OwnProcess, ProgressCounters};
 use crate::hist::WaitHistogram;
 pub use crate::hold_event::{LockOwner, OwnerTask, ReleaseEvent};
 use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
+pub use crate::lock_call::LockCallEvent;
 use crate::tasks::TaskCounters;
 
 /// The family of a lock, from the flags of its first `contention_begin`.
@@ -320,6 +321,8 @@ pub enum DetailLossCause {
     SampleRingFull,
     /// The ring of releases was full.
     ReleaseRingFull,
+    /// The ring of watched calls was full.
+    CallRingFull,
     /// A stack walk failed.
     StackFailed,
     /// More locks in one window on one CPU than the table holds.
@@ -350,6 +353,8 @@ pub enum Event {
     Sample(SampleEvent),
     /// A release.
     Release(ReleaseEvent),
+    /// A watched call.
+    LockCall(LockCallEvent),
     /// A wait open at the close of the window.
     InFlight(InFlightWait),
     /// A wait over but not folded when the window closed.

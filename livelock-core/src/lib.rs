@@ -30,6 +30,7 @@ pub mod host;
 pub mod ids;
 pub mod judge;
 pub mod ledger;
+pub mod lock_call;
 pub mod lock_dictionary;
 mod lock_report;
 pub mod locks;

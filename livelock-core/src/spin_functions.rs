@@ -7,6 +7,8 @@
 //! Source: docs/detection.md (spin functions), checked against `kallsyms` of 6.18 (x86-64); arm64 names from
 //! `kernel/locking/qspinlock.c` and `arch/arm64/include/asm/cmpxchg.h`.
 
+use crate::lock_call::LockCallKind;
+
 /// Exact names.
 const SPIN_FUNCTIONS: &[&str] = &[
     "native_queued_spin_lock_slowpath",
@@ -108,6 +110,55 @@ pub fn is_trylock(function: &str) -> bool {
     TRYLOCKS.contains(&function)
 }
 
+/// Beginnings of the names of functions that take a lock whose address is their first argument, and wait for it if need
+/// be.
+const LOCKS: &[&str] = &[
+    "_raw_spin_lock",
+    "_raw_read_lock",
+    "_raw_write_lock",
+    "rt_spin_lock",
+    "rt_read_lock",
+    "rt_write_lock",
+    "rt_mutex_lock",
+    "mutex_lock",
+    "ww_mutex_lock",
+    "down_read",
+    "down_write",
+];
+
+/// Beginnings of the names of functions that let go of a lock whose address is their first argument.
+const UNLOCKS: &[&str] = &[
+    "_raw_spin_unlock",
+    "_raw_read_unlock",
+    "_raw_write_unlock",
+    "rt_spin_unlock",
+    "rt_read_unlock",
+    "rt_write_unlock",
+    "rt_mutex_unlock",
+    "mutex_unlock",
+    "ww_mutex_unlock",
+    "up_read",
+    "up_write",
+];
+
+/// What a call of `function` does to the lock that is its first argument.
+#[must_use]
+pub fn lock_call(function: &str) -> Option<LockCallKind> {
+    let is_one_of = |names: &[&str]| names.iter().any(|name| function.starts_with(name));
+    if is_trylock(function) {
+        Some(LockCallKind::Trylock)
+    } else if function.contains("trylock") {
+        // Not with its result, or not with its argument.
+        None
+    } else if is_one_of(LOCKS) {
+        Some(LockCallKind::Lock)
+    } else if is_one_of(UNLOCKS) {
+        Some(LockCallKind::Unlock)
+    } else {
+        None
+    }
+}
+
 /// Whether a CPU in `function` idles.
 #[must_use]
 pub fn is_idle(function: &str) -> bool {
@@ -143,6 +194,14 @@ mod tests {
     fn trylocks_and_clocks_are_no_spin() {
         assert!(is_trylock("_raw_spin_trylock") && !is_spin("_raw_spin_trylock"));
         assert!(!is_trylock("down_trylock") && !is_trylock("_raw_spin_lock"));
+        assert_eq!(lock_call("_raw_spin_trylock"), Some(LockCallKind::Trylock));
+        assert_eq!(
+            lock_call("_raw_spin_lock_irqsave"),
+            Some(LockCallKind::Lock)
+        );
+        assert_eq!(lock_call("up_read"), Some(LockCallKind::Unlock));
+        assert_eq!(lock_call("down_trylock"), None);
+        assert_eq!(lock_call("down_interruptible"), None);
         assert!(is_slow_clock("read_hpet") && !is_spin("read_hpet"));
         assert!(!is_slow_clock("ktime_get"));
     }

@@ -9,6 +9,7 @@
 
 mod activity;
 mod announce;
+mod breakpoints;
 mod calls;
 mod contention;
 mod filter;
@@ -18,6 +19,7 @@ mod mask;
 mod owner;
 mod place;
 mod reclaim;
+mod registers;
 mod release;
 mod runnable;
 mod runs;

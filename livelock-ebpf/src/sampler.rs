@@ -19,6 +19,7 @@ use crate::globals;
 use crate::mask::masked;
 use crate::runs::{MOST_WALK_NS, ran_ns};
 use crate::state::{CONTROL, CPU_STATE, SAMPLES, count_nested, enter, inside, leave, this_cpu};
+use crate::registers::{first_arg, interrupted_ip};
 use crate::{fold, place, scope, spin, stack, tasks};
 
 const RING_MASK: i32 = SAMPLE_RING as i32 - 1;
@@ -120,41 +121,6 @@ fn prio() -> u32 {
         )
     };
     if failed == 0 { prio } else { ABSENT }
-}
-
-/// Where the CPU was when the event came, from the registers at the start of the context.
-///
-/// The verifier wants a constant offset, and one object serves both architectures: the branch not
-/// taken is dead to it, because the global is frozen.
-#[inline(always)]
-fn interrupted_ip(ctx: *mut c_void) -> u64 {
-    let ip: u64;
-    // SAFETY: `struct bpf_perf_event_data` begins with the registers: `ip` is the 17th word on x86-64,
-    // `pc` the 33rd on arm64. Assembly, because a compiler may merge the two loads into one at a
-    // computed offset.
-    unsafe {
-        match globals::REGS_IP.load() {
-            128 => core::arch::asm!("{0} = *(u64 *)({1} + 128)", out(reg) ip, in(reg) ctx),
-            256 => core::arch::asm!("{0} = *(u64 *)({1} + 256)", out(reg) ip, in(reg) ctx),
-            _ => ip = 0,
-        }
-    }
-    ip
-}
-
-/// The register of the first argument, as [`interrupted_ip`].
-#[inline(always)]
-fn first_arg(ctx: *mut c_void) -> u64 {
-    let arg: u64;
-    // SAFETY: as above: `di` is the 15th word on x86-64, `regs[0]` the first on arm64.
-    unsafe {
-        match globals::REGS_FIRST_ARG.load() {
-            112 => core::arch::asm!("{0} = *(u64 *)({1} + 112)", out(reg) arg, in(reg) ctx),
-            0 => core::arch::asm!("{0} = *(u64 *)({1} + 0)", out(reg) arg, in(reg) ctx),
-            _ => arg = 0,
-        }
-    }
-    arg
 }
 
 /// Housekeeping of one tick.

@@ -9,7 +9,7 @@ use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
 use livelock_common::{
-    Control, CpuActivity, CpuState, HoldSlot, LockBank, RELEASE_RING, RUNNABLE_SLOTS,
+    CALL_RING, CallRecord, Control, CpuActivity, CpuState, HoldSlot, LockBank, RELEASE_RING, RUNNABLE_SLOTS,
     ReleaseRecord, Ring, RunnableSlot, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
     TASK_SLOTS, TaskSlot, UserStackRecord, WAIT_RING, WaitRecord,
 };
@@ -54,6 +54,10 @@ pub static SAMPLES: Array<Ring<SampleRecord, SAMPLE_RING>> =
 #[map]
 pub static RELEASES: Array<Ring<ReleaseRecord, RELEASE_RING>> =
     Array::with_max_entries(CPUS, MMAPABLE);
+
+/// Watched calls by CPU; written by the programs of breakpoints only, which the kernel keeps from one another.
+#[map]
+pub static CALLS: Array<Ring<CallRecord, CALL_RING>> = Array::with_max_entries(CPUS, MMAPABLE);
 
 /// Holds of sleeping locks, by hash of thread and lock; one element where no release is traced.
 #[map]

@@ -19,6 +19,9 @@ use super::recording::{RecordArgs, ReplayArgs};
 use super::report::ReportArgs;
 use super::scope::ScopeArgs;
 
+/// Highest probe level of `diagnose`, whose host is in trouble and watched for some seconds only.
+const DIAGNOSE_MAX_LEVEL: &str = "2";
+
 /// Behind the options of each command, however many commands there are.
 const LAST: usize = 900;
 
@@ -235,5 +238,8 @@ pub enum ReportFormat {
 /// The command as clap sees it, for man pages and completions.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command()
+    let diagnose = |diagnose: clap::Command| {
+        diagnose.mut_arg("max_level", |level| level.default_value(DIAGNOSE_MAX_LEVEL))
+    };
+    Cli::command().mut_subcommand("diagnose", diagnose)
 }

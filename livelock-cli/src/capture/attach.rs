@@ -12,8 +12,9 @@ use aya::programs::tp_btf::BtfTracePointLink;
 use aya::{Btf, Ebpf};
 use aya_log::EbpfLogger;
 use livelock_common::{
-    CpuState, LockBank, RELEASE_RING, RUNNABLE_SLOTS, ReleaseRecord, SAMPLE_RING, STACK_RING,
-    SampleRecord, StackRecord, TASK_SLOTS, TaskSlot, WAIT_RING, WaitRecord,
+    CALL_RING, CallRecord, CpuState, LockBank, RELEASE_RING, RUNNABLE_SLOTS, ReleaseRecord,
+    SAMPLE_RING, STACK_RING, SampleRecord, StackRecord, TASK_SLOTS, TaskSlot, WAIT_RING,
+    WaitRecord,
 };
 use livelock_core::attempts::{SiteAttempts, Suspect};
 use livelock_core::host::SamplerSource;
@@ -33,6 +34,7 @@ use super::mapping::MappedArray;
 use super::members::Members;
 use super::sampler::{attach_sampler, load_sampler};
 use super::user_stacks::UserStacks;
+use super::watched_calls::CallPrograms;
 use super::{CaptureError, program_info, snapshot};
 use crate::raw::{RawRecord, RingDrops};
 
@@ -73,6 +75,7 @@ pub struct Capture {
     user_stacks: UserStacks,
     samples: Rings<SampleRecord, SAMPLE_RING>,
     releases: Rings<ReleaseRecord, RELEASE_RING>,
+    calls: Rings<CallRecord, CALL_RING>,
     sums: Vec<CpuSums>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
@@ -121,6 +124,7 @@ impl Capture {
         let user_stacks = UserStacks::new(map(&mut ebpf, "USER_STACKS", nr_user)?);
         let samples = Rings::new(map(&mut ebpf, "SAMPLES", nr)?);
         let releases = Rings::new(map(&mut ebpf, "RELEASES", nr)?);
+        let calls = Rings::new(map(&mut ebpf, "CALLS", nr)?);
 
         let (activity, activity_map) = kept_map(&mut ebpf, "ACTIVITY", nr)?;
         let (runnable, runnable_map) = kept_map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?;
@@ -156,6 +160,7 @@ impl Capture {
             user_stacks,
             samples,
             releases,
+            calls,
             sums: vec![CpuSums::default(); nr],
             logger,
             sampler,
@@ -208,6 +213,9 @@ impl Capture {
         self.releases.drain(quiet, |_, record| {
             sink.push(RawRecord::Release(record));
         });
+        self.calls.drain(quiet, |cpu, record| {
+            sink.push(RawRecord::Call { cpu, record })
+        });
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
@@ -240,6 +248,7 @@ impl Capture {
                 nr_stacks: self.stacks.nr_dropped(cpu),
                 nr_samples: self.samples.nr_dropped(cpu),
                 nr_releases: self.releases.nr_dropped(cpu),
+                nr_calls: self.calls.nr_dropped(cpu),
                 nr_user_stacks: self.user_stacks.nr_dropped(cpu),
                 nr_waits_left_out: self.waits.nr_left_out(cpu),
                 slice_mask,
@@ -286,7 +295,15 @@ impl Capture {
 
     /// Counts attempts of these from now on; see [`Self::take_attempts`].
     pub fn count_attempts(&mut self, suspects: &[Suspect]) {
-        self.breakpoints.count(suspects);
+        let ebpf = &mut self.ebpf;
+        self.breakpoints.count(suspects, || {
+            let loaded = CallPrograms::load(ebpf);
+            loaded
+                .map_err(|error| {
+                    log::warn!("the calls around trylocks stay unseen: failed to {error}")
+                })
+                .ok()
+        });
     }
 
     /// What was counted last, if that is not too long ago. Waits for nothing.

@@ -1,35 +1,27 @@
 //! Breakpoints that count how often control comes by an instruction of the kernel.
 //!
-//! In: sites of attempts. Out: counts by CPU. Refuses: to be waited for, and to count beyond [`NR_HITS`]; each hit is an
-//! exception of about a microsecond. No code is changed: the debug registers of the CPU do it.
+//! In: sites of attempts. Out: counts by CPU, and where attempts fail records of the calls around them. Refuses: to be waited
+//! for, and to count beyond [`NR_HITS`]; each hit is an exception of about a microsecond. No code is changed: the debug
+//! registers of the CPU do it.
 //!
 //! Kernels without kprobes forbid it (`arch/x86/kernel/hw_breakpoint.c`, `arch_build_bp_info`, v6.1), and so does whoever
 //! has taken the registers already. Then nothing is counted.
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use aya_obj::generated::{perf_event_attr, perf_type_id};
 use livelock_core::attempts::{AttemptSite, CpuAttempts, SiteAttempts, Suspect};
-use livelock_core::ids::{CodeAddr, CpuId};
+use livelock_core::ids::CpuId;
+
+use super::hits::{arm_at, let_hit};
+use super::watched_calls::CallPrograms;
 
 /// Hits of an instruction on one CPU after which it is let alone until the next window. With two sites, two
 /// instructions each and 2 us a hit this is 0.3 % of a CPU in windows of 300 ms.
-const NR_HITS: libc::c_int = 100;
-
-/// `HW_BREAKPOINT_X` and the length that goes with it, include/uapi/linux/hw_breakpoint.h, v6.1.
-const BREAKPOINT_EXECUTE: u32 = 4;
-const EXECUTE_LEN_BYTES: u64 = size_of::<libc::c_long>() as u64;
-
-/// `PERF_FORMAT_TOTAL_TIME_ENABLED`, `PERF_FLAG_FD_CLOEXEC` and `PERF_EVENT_IOC_REFRESH`,
-/// include/uapi/linux/perf_event.h, v6.1.
-const WITH_TIME: u64 = 1;
-const CLOSE_ON_EXEC: libc::c_ulong = 8;
-const REFRESH: libc::c_ulong = 0x2402;
+const NR_HITS: i32 = 100;
 
 /// How long is counted: most of a window of `diagnose`.
 const COUNT_FOR: Duration = Duration::from_millis(200);
@@ -65,12 +57,18 @@ pub(super) struct Breakpoints {
 
 impl Breakpoints {
     /// Counts these, unless the last order is still being served.
-    pub(super) fn count(&mut self, suspects: &[Suspect]) {
+    ///
+    /// `programs` are those that record calls, asked for when somebody is to be counted for the first time.
+    pub(super) fn count(
+        &mut self,
+        suspects: &[Suspect],
+        programs: impl FnOnce() -> Option<CallPrograms>,
+    ) {
         if self.is_counting || suspects.is_empty() {
             return;
         }
         if self.counter.is_none() {
-            self.counter = Counter::start();
+            self.counter = Counter::start(programs());
         }
         if let Some(counter) = &self.counter {
             self.is_counting = counter.orders.try_send(suspects.to_vec()).is_ok();
@@ -102,13 +100,17 @@ impl Breakpoints {
 }
 
 impl Counter {
-    fn start() -> Option<Self> {
+    fn start(programs: Option<CallPrograms>) -> Option<Self> {
         let (orders, inbox) = sync_channel::<Vec<Suspect>>(1);
         let (outbox, counted) = sync_channel(1);
         let run = move || {
             let mut has_said = false;
             while let Ok(suspects) = inbox.recv() {
-                if outbox.send(serve(&suspects, &mut has_said)).is_err() {
+                let counted = serve(&suspects, &mut has_said);
+                if let Some(programs) = &programs {
+                    watch_failing(&suspects, &counted, programs);
+                }
+                if outbox.send(counted).is_err() {
                     return;
                 }
             }
@@ -129,9 +131,9 @@ impl Counter {
 /// Counts for [`COUNT_FOR`]; nothing where the kernel does not let us.
 fn serve(suspects: &[Suspect], has_said: &mut bool) -> Vec<SiteAttempts> {
     let mut all = Vec::new();
-    for Suspect { site, cpus } in suspects {
+    for Suspect { found, cpus } in suspects {
         for &cpu in cpus {
-            match arm(*site, cpu) {
+            match arm(found.site, cpu) {
                 Ok(armed) => all.push(armed),
                 Err(error) if !*has_said => {
                     *has_said = true;
@@ -158,10 +160,23 @@ fn serve(suspects: &[Suspect], has_said: &mut bool) -> Vec<SiteAttempts> {
     sites
 }
 
+/// Records the calls around those whose attempts fail, one after the other: a CPU has registers for one.
+fn watch_failing(suspects: &[Suspect], counted: &[SiteAttempts], programs: &CallPrograms) {
+    for suspect in suspects {
+        let site = suspect.found.site;
+        let is_failing = counted.iter().any(|seen| seen.site == site && seen.fails());
+        if is_failing && !suspect.found.calls.is_empty() {
+            programs.watch(suspect);
+        }
+    }
+}
+
 /// Successes are counted first and stopped last: what is missed is a failure.
 fn arm(site: AttemptSite, cpu: CpuId) -> io::Result<Armed> {
-    let succeeded = count_at(site.succeeded_at, cpu)?;
-    let tried = count_at(site.tried_at, cpu)?;
+    let succeeded = arm_at(site.succeeded_at, cpu)?;
+    let_hit(&succeeded, NR_HITS)?;
+    let tried = arm_at(site.tried_at, cpu)?;
+    let_hit(&tried, NR_HITS)?;
     Ok(Armed {
         site,
         cpu,
@@ -180,45 +195,6 @@ fn read(armed: &Armed) -> Option<CpuAttempts> {
         nr_succeeded,
         succeeded_ns,
     })
-}
-
-/// Counts the hits of `addr` on `cpu` until there are [`NR_HITS`].
-fn count_at(addr: CodeAddr, cpu: CpuId) -> io::Result<File> {
-    // SAFETY: plain integers, for which zero is valid.
-    let mut event: perf_event_attr = unsafe { std::mem::zeroed() };
-    event.size = u32::try_from(size_of::<perf_event_attr>()).map_err(io::Error::other)?;
-    event.type_ = perf_type_id::PERF_TYPE_BREAKPOINT as u32;
-    event.bp_type = BREAKPOINT_EXECUTE;
-    event.__bindgen_anon_3.bp_addr = addr.0;
-    event.__bindgen_anon_4.bp_len = EXECUTE_LEN_BYTES;
-    event.__bindgen_anon_1.sample_period = 1;
-    event.read_format = WITH_TIME;
-    event.set_disabled(1);
-    event.set_exclude_user(1);
-    event.set_exclude_hv(1);
-    let cpu = libc::c_int::try_from(cpu.0).map_err(io::Error::other)?;
-    let (every_process, no_group) = (-1, -1);
-    // SAFETY: the kernel reads `event`, which outlives the call.
-    let opened = unsafe {
-        libc::syscall(
-            libc::SYS_perf_event_open,
-            &raw const event,
-            every_process,
-            cpu,
-            no_group,
-            CLOSE_ON_EXEC,
-        )
-    };
-    let opened = match libc::c_int::try_from(opened) {
-        // SAFETY: a descriptor that the kernel has just made for us.
-        Ok(fd) if fd >= 0 => unsafe { OwnedFd::from_raw_fd(fd) },
-        _ => return Err(io::Error::last_os_error()),
-    };
-    // SAFETY: an event of ours, and a request that takes a number.
-    if unsafe { libc::ioctl(opened.as_raw_fd(), REFRESH, NR_HITS) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(File::from(opened))
 }
 
 /// Hits, and nanoseconds in which they were counted.

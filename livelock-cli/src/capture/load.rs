@@ -54,6 +54,7 @@ pub(super) fn load_object(
         "STACKS",
         "SAMPLES",
         "RELEASES",
+        "CALLS",
         "ACTIVITY",
     ] {
         loader.map_max_entries(name, nr_possible);

@@ -11,6 +11,7 @@ mod control;
 mod declared;
 mod drain;
 mod error;
+mod hits;
 mod load;
 mod mapping;
 mod members;
@@ -19,6 +20,7 @@ mod program_info;
 mod sampler;
 mod snapshot;
 mod user_stacks;
+mod watched_calls;
 
 pub use attach::Capture;
 pub use config::{

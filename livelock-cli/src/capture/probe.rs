@@ -24,6 +24,14 @@ pub struct ProgramProbe {
     pub result: Result<Option<u32>, String>,
 }
 
+/// Programs of perf events, with their hooks.
+const PERF_EVENTS: [(&str, &str); 4] = [
+    ("sampler", "perf_event, one per CPU"),
+    ("lock_call", "perf_event, breakpoints of probe level 2"),
+    ("trylock_call", "perf_event, breakpoints of probe level 2"),
+    ("unlock_call", "perf_event, breakpoints of probe level 2"),
+];
+
 /// Loads and unloads each program.
 ///
 /// # Errors
@@ -64,22 +72,23 @@ pub fn probe_programs(
             result,
         });
     }
-    let program = "sampler";
-    let sampler: &mut PerfEvent = ebpf
-        .program_mut(program)
-        .and_then(|p| p.try_into().ok())
-        .ok_or(CaptureError::MissingProgram(program))?;
-    let result = sampler.load().map_err(|e| chain(&e)).map(|()| {
-        sampler
-            .info()
-            .ok()
-            .and_then(|info| info.verified_instruction_count())
-    });
-    probes.push(ProgramProbe {
-        program,
-        hook: "perf_event, one per CPU",
-        result,
-    });
+    for (program, hook) in PERF_EVENTS {
+        let sampler: &mut PerfEvent = ebpf
+            .program_mut(program)
+            .and_then(|p| p.try_into().ok())
+            .ok_or(CaptureError::MissingProgram(program))?;
+        let result = sampler.load().map_err(|e| chain(&e)).map(|()| {
+            sampler
+                .info()
+                .ok()
+                .and_then(|info| info.verified_instruction_count())
+        });
+        probes.push(ProgramProbe {
+            program,
+            hook,
+            result,
+        });
+    }
 
     probes.extend(level1(&mut ebpf, &btf));
 

@@ -1,7 +1,7 @@
 //! Places in a function's code where it attempts something.
 //!
-//! In: the code of a function, and which functions are trylocks. Out: [`AttemptSite`]s. Refuses: anything but the two
-//! shapes below, on x86-64; a site that is none would be counted for nothing.
+//! In: the code of a function, and which functions take locks, try to, or let them go. Out: [`FoundSite`]s. Refuses:
+//! anything but the two shapes below, on x86-64; a site that is none would be counted for nothing.
 //!
 //! A *trylock* is a call of one, whose result decides a branch right behind it. A *guarded read* is a loop that loads a
 //! word, pauses while it is odd, and starts over if the same word has changed at its end
@@ -12,9 +12,11 @@ use std::collections::BTreeSet;
 use iced_x86::{
     ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register,
 };
-use livelock_core::attempts::{AttemptKind, AttemptSite};
+use livelock_core::attempts::{AttemptKind, AttemptSite, FoundSite};
 use livelock_core::ids::CodeAddr;
+use livelock_core::lock_call::LockCallKind;
 
+use super::calls::{LockCalls, target};
 use super::facts::Bytes;
 use super::flow::{Loop, MAX_REACH_BYTES, innermost_loop};
 use super::isa::Isa;
@@ -29,22 +31,31 @@ const MAX_SITES: usize = 8;
 pub(super) fn attempts(
     code: &Bytes<'_>,
     (start_addr, end_addr): (u64, u64),
-    is_trylock: &dyn Fn(u64) -> bool,
-) -> Vec<AttemptSite> {
+    kind_of: &dyn Fn(u64) -> Option<LockCallKind>,
+) -> Vec<FoundSite> {
     if code.isa != Isa::X86_64 {
         return Vec::new();
     }
     let steps = decode(code, start_addr, end_addr);
+    let calls = LockCalls::of(&steps, kind_of);
     let found = (0..steps.len()).filter_map(|at| {
-        trylock(&steps, at, is_trylock)
-            .map(|(tried_at, succeeded_at)| AttemptSite {
+        if let Some((tried_at, succeeded_at)) = trylock(&steps, at, kind_of) {
+            let site = AttemptSite {
                 kind: AttemptKind::Trylock,
                 tried_at: CodeAddr(tried_at),
                 succeeded_at: CodeAddr(succeeded_at),
                 begin: CodeAddr(start_addr),
                 end: CodeAddr(end_addr),
-            })
-            .or_else(|| guarded_read(code, start_addr, &steps, at))
+            };
+            let calls = steps.get(at).map(|call| calls.around(call.ip()));
+            return Some(FoundSite {
+                site,
+                calls: calls.unwrap_or_default(),
+            });
+        }
+        let site = guarded_read(code, start_addr, &steps, at)?;
+        let calls = Vec::new();
+        Some(FoundSite { site, calls })
     });
     found.take(MAX_SITES).collect()
 }
@@ -69,12 +80,11 @@ fn decode(code: &Bytes<'_>, start_addr: u64, end_addr: u64) -> Vec<Instruction> 
 fn trylock(
     steps: &[Instruction],
     at: usize,
-    is_trylock: &dyn Fn(u64) -> bool,
+    kind_of: &dyn Fn(u64) -> Option<LockCallKind>,
 ) -> Option<(u64, u64)> {
     let call = steps.get(at)?;
-    let is_call =
-        call.flow_control() == FlowControl::Call && call.op0_kind() == OpKind::NearBranch64;
-    if !is_call || !is_trylock(call.near_branch_target()) {
+    let is_call = call.flow_control() == FlowControl::Call;
+    if !is_call || kind_of(target(call)?) != Some(LockCallKind::Trylock) {
         return None;
     }
     let mut results = BTreeSet::from([Register::RAX]);

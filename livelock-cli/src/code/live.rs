@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use livelock_core::attempts::AttemptSite;
+use livelock_core::attempts::FoundSite;
 use livelock_core::code::{Code, CodeFacts, CodeSpace};
 use livelock_core::ids::CodeAddr;
 use livelock_core::names::Names;
-use livelock_core::spin_functions::is_trylock;
+use livelock_core::spin_functions::lock_call;
 
 use super::attempts::attempts;
 use super::error::CodeSource;
@@ -37,7 +37,7 @@ pub struct LiveCode {
     kernel_refusal: Option<CodeSource>,
     answers: Mutex<HashMap<(CodeSpace, CodeAddr), Option<CodeFacts>>>,
     /// By the start of their functions.
-    attempts: Mutex<HashMap<CodeAddr, Vec<AttemptSite>>>,
+    attempts: Mutex<HashMap<CodeAddr, Vec<FoundSite>>>,
 }
 
 /// [`LiveCode`] with somebody who knows where kernel functions start.
@@ -108,7 +108,7 @@ impl LiveCode {
         &self,
         function: CodeAddr,
         names: &dyn Names,
-    ) -> Result<Vec<AttemptSite>, CodeSource> {
+    ) -> Result<Vec<FoundSite>, CodeSource> {
         let question = Question {
             space: CodeSpace::Kernel,
             addr: function.0,
@@ -118,12 +118,12 @@ impl LiveCode {
         let seen = self.ask(question)?;
         let code = seen.code();
         let end_addr = end_of(function.0, code.base_addr + code.bytes.len() as u64, names);
-        let is_trylock = |addr: u64| {
-            names
-                .function(CodeAddr(addr))
-                .is_some_and(|callee| callee.offset_bytes == 0 && is_trylock(&callee.name))
+        let kind_of = |addr: u64| {
+            let callee = names.function(CodeAddr(addr))?;
+            let is_start = callee.offset_bytes == 0;
+            is_start.then(|| lock_call(&callee.name)).flatten()
         };
-        Ok(attempts(&code, (function.0, end_addr), &is_trylock))
+        Ok(attempts(&code, (function.0, end_addr), &kind_of))
     }
 
     fn ask(&self, question: Question) -> Result<Seen, CodeSource> {
@@ -195,7 +195,7 @@ impl Code for NamedCode<'_> {
         facts
     }
 
-    fn attempts(&self, function: CodeAddr) -> Vec<AttemptSite> {
+    fn attempts(&self, function: CodeAddr) -> Vec<FoundSite> {
         if let Some(known) = held(&self.code.attempts).get(&function) {
             return known.clone();
         }

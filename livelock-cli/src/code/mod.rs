@@ -11,6 +11,7 @@
 mod arm64;
 mod attempts;
 mod before;
+mod calls;
 mod error;
 mod facts;
 mod flow;

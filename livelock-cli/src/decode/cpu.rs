@@ -130,6 +130,7 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
             DetailLossCause::ReleaseRingFull,
             snapshot.dropped.nr_releases,
         ),
+        (DetailLossCause::CallRingFull, snapshot.dropped.nr_calls),
         (
             DetailLossCause::UserStackRingFull,
             snapshot.dropped.nr_user_stacks,

@@ -28,6 +28,12 @@ pub enum DecodeError {
         /// What it says.
         kind: u32,
     },
+    /// A call that this version does not know.
+    #[error("decode call kind {kind}")]
+    UnknownCall {
+        /// What it says.
+        kind: u32,
+    },
     /// An owner that this version does not know.
     #[error("decode owner kind {kind}")]
     UnknownOwner {

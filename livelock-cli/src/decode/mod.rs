@@ -33,6 +33,9 @@ pub fn decode(raw: &RawRecord, at: MonotonicNs, sink: &mut Vec<Event>) -> Result
             sink.push(Event::Sample(streamed::sample(*cpu, record)?));
         }
         RawRecord::Release(record) => sink.push(Event::Release(streamed::release(record)?)),
+        RawRecord::Call { cpu, record } => {
+            sink.push(Event::LockCall(streamed::call(*cpu, record)?));
+        }
         RawRecord::Lock {
             cpu,
             is_overflow,

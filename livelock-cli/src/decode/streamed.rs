@@ -3,13 +3,15 @@
 //! In: wire records. Out: waits, stacks and samples. Refuses: records that contradict themselves.
 
 use livelock_common::{
-    ABSENT, ReleaseRecord, SampleRecord, StackRecord, UserStackRecord, WaitRecord, object, owner,
+    ABSENT, CallRecord, ReleaseRecord, SampleRecord, StackRecord, UserStackRecord, WaitRecord,
+    call, object, owner,
 };
 use livelock_core::event::{
-    LockOwner, ObjectKind, ObjectPlace, OwnerTask, ReleaseEvent, SampleEvent, SampleMode,
-    StackEvent, TaskRef, WaitEvent,
+    LockCallEvent, LockOwner, ObjectKind, ObjectPlace, OwnerTask, ReleaseEvent, SampleEvent,
+    SampleMode, StackEvent, TaskRef, WaitEvent,
 };
 use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
+use livelock_core::lock_call::LockCallKind;
 
 use super::{DecodeError, kind, stack_id};
 
@@ -111,6 +113,25 @@ pub(super) fn release(record: &ReleaseRecord) -> Result<ReleaseEvent, DecodeErro
         tgid: Tgid(record.tgid),
         cpu: CpuId(record.cpu),
         stack: stack_id(record.stack_cpu, record.stack_id),
+    })
+}
+
+pub(super) fn call(cpu: u32, record: &CallRecord) -> Result<LockCallEvent, DecodeError> {
+    if record.lock_addr == 0 {
+        return Err(DecodeError::NoLock);
+    }
+    let kind = match record.kind {
+        call::LOCK => LockCallKind::Lock,
+        call::TRYLOCK => LockCallKind::Trylock,
+        call::UNLOCK => LockCallKind::Unlock,
+        kind => return Err(DecodeError::UnknownCall { kind }),
+    };
+    Ok(LockCallEvent {
+        kind,
+        lock: LockAddr(record.lock_addr),
+        at: MonotonicNs(record.at_ns),
+        cpu: CpuId(cpu),
+        task: task(record.pid, record.tgid, &record.comm),
     })
 }
 

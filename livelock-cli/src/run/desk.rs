@@ -248,11 +248,11 @@ impl Desk {
         }
         self.suspects = choice.next(window, seen, &found);
         for suspect in &self.suspects {
-            let function = self.names.function(suspect.site.begin);
+            let function = self.names.function(suspect.found.site.begin);
             let function = function.map_or_else(String::new, |function| function.name);
             log::info!(
                 "counts attempts in {function} at {:x} on CPUs {:?}",
-                suspect.site.tried_at.0,
+                suspect.found.site.tried_at.0,
                 suspect.cpus
             );
         }

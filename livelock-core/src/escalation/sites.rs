@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attempts::{AttemptSite, Suspect};
+use crate::attempts::{AttemptSite, FoundSite, Suspect};
 use crate::detect::Observation;
 use crate::event::{SampleEvent, SampleMode};
 use crate::ids::{CodeAddr, CpuId};
@@ -33,7 +33,7 @@ impl SiteChoice {
         &mut self,
         window: &Window,
         seen: &Observation,
-        found: &[AttemptSite],
+        found: &[FoundSite],
     ) -> Vec<Suspect> {
         self.barred.retain(|_, nr_windows| {
             *nr_windows -= 1;
@@ -55,14 +55,14 @@ impl SiteChoice {
         let least = at::ATTEMPTS_SHARE * nr_busy as f64;
         let mut ranked: Vec<(u64, Suspect)> = found
             .iter()
-            .filter(|site| !self.barred.contains_key(site))
-            .map(|site| suspect(window, *site))
+            .filter(|found| !self.barred.contains_key(&found.site))
+            .map(|found| suspect(window, found))
             .filter(|&(nr, _)| nr > 0 && nr as f64 >= least)
             .collect();
         let is_failing: BTreeSet<AttemptSite> =
             window.attempts.iter().map(|counted| counted.site).collect();
         ranked.sort_by_key(|(nr, suspect)| {
-            let site = suspect.site;
+            let site = suspect.found.site;
             (Reverse(is_failing.contains(&site)), Reverse(*nr), site)
         });
         ranked.truncate(at::NR_SITES_COUNTED);
@@ -70,11 +70,11 @@ impl SiteChoice {
     }
 }
 
-/// Samples at `site`, and the CPUs that they are of.
-fn suspect(window: &Window, site: AttemptSite) -> (u64, Suspect) {
+/// Samples at `found`, and the CPUs that they are of.
+fn suspect(window: &Window, found: &FoundSite) -> (u64, Suspect) {
     let mut by_cpu: BTreeMap<CpuId, u64> = BTreeMap::new();
     let is_there = |sample: &&SampleEvent| {
-        is_work(sample) && sample.frames.iter().any(|&frame| site.covers(frame))
+        is_work(sample) && sample.frames.iter().any(|&frame| found.site.covers(frame))
     };
     for sample in busy(window).filter(is_there) {
         *by_cpu.entry(sample.cpu).or_default() += 1;
@@ -84,7 +84,8 @@ fn suspect(window: &Window, site: AttemptSite) -> (u64, Suspect) {
     cpus.sort_by_key(|&(nr, cpu)| (Reverse(nr), cpu));
     cpus.truncate(at::NR_CPUS_COUNTED);
     let cpus = cpus.into_iter().map(|(_, cpu)| cpu).collect();
-    (nr, Suspect { site, cpus })
+    let found = found.clone();
+    (nr, Suspect { found, cpus })
 }
 
 /// Starts of the kernel functions below which busy CPUs often are, most often first.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::name::name_lock;
 use super::path::{Task, bounded_entry};
 use super::tally::{LockTally, LocksTally};
+use crate::event::LockKind;
 use crate::holder_report::{ChainLink, ChainTask, WaitChain, Want, WantKind};
 use crate::ids::{CodeAddr, LockAddr};
 use crate::names::Names;
@@ -23,6 +24,8 @@ pub(super) struct Link {
     pub(super) nr_waits: u64,
     /// Their time.
     pub(super) wait_ns: u64,
+    /// Tries for the second lock, each of them seen between the call that took the first and the one that let it go.
+    pub(super) nr_tries: u64,
     /// Samples of holders of the first with the second for an argument, by where they were.
     pub(super) sampled_at: BTreeMap<CodeAddr, u64>,
     /// Age of the oldest such wait that is still open.
@@ -35,6 +38,7 @@ impl Link {
     fn merge(&mut self, later: &Self) {
         self.nr_waits += later.nr_waits;
         self.wait_ns = self.wait_ns.saturating_add(later.wait_ns);
+        self.nr_tries += later.nr_tries;
         for (at, nr) in &later.sampled_at {
             *self.sampled_at.entry(*at).or_default() += nr;
         }
@@ -65,7 +69,7 @@ pub(super) struct Links {
 impl Links {
     /// Changes the link of `pair`.
     pub(super) fn update(&mut self, pair: Pair, change: impl FnOnce(&mut Link)) {
-        let rank = |link: &Link| (link.wait_ns, link.nr_waits);
+        let rank = |link: &Link| (link.wait_ns, link.nr_waits + link.nr_tries);
         bounded_entry(&mut self.by_pair, &pair, NR_LINKS_KEPT, rank, change);
     }
 
@@ -98,9 +102,9 @@ pub fn chains(locks: &LocksTally, names: &dyn Names) -> Vec<WaitChain> {
         .links
         .iter()
         // Where nobody knows until when the first lock was held, nobody knows what was wanted meanwhile.
-        .filter(|((held, _), _)| {
+        .filter(|((held, _), link)| {
             let held = locks.get(Some(*held));
-            !held.is_some_and(LockTally::is_handover_slow)
+            link.nr_tries >= MIN_CHAIN_SIGHTINGS || !held.is_some_and(LockTally::is_handover_slow)
         })
         .filter_map(|(pair, link)| {
             Some((
@@ -146,7 +150,7 @@ pub fn chains(locks: &LocksTally, names: &dyn Names) -> Vec<WaitChain> {
 
 /// How the second lock was wanted; `None` if too little was seen to say so.
 fn want(link: &Link, names: &dyn Names) -> Option<Want> {
-    let mut nr_tries = 0;
+    let mut nr_tries = link.nr_tries;
     let mut nr_inside = 0;
     for (at, nr) in &link.sampled_at {
         match names.function(*at) {
@@ -254,10 +258,9 @@ fn chain(
 }
 
 fn name(lock: LockAddr, locks: &LocksTally, names: &dyn Names) -> String {
-    locks.get(Some(lock)).map_or_else(
-        || lock.to_string(),
-        |tally| name_lock(Some(lock), tally, names).name,
-    )
+    let never_waited_for = LockTally::empty(LockKind::Unknown);
+    let tally = locks.get(Some(lock)).unwrap_or(&never_waited_for);
+    name_lock(Some(lock), tally, names).name
 }
 
 pub(super) fn commonest(tasks: &BTreeMap<Task, u64>) -> Option<ChainTask> {
@@ -271,7 +274,6 @@ pub(super) fn commonest(tasks: &BTreeMap<Task, u64>) -> Option<ChainTask> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::LockKind;
     use crate::ids::{Pid, Tgid};
     use crate::recording::NameTable;
 

@@ -11,6 +11,7 @@ use super::path::PathTally;
 use super::signs::Signs;
 use super::stacks::{LastAcquirer, RecentStacks};
 use super::tally::{LockTally, LocksTally};
+use super::tried_inside;
 use super::witnesses::{self, Unseen};
 use crate::event::{InFlightWait, LockKind, ReleaseEvent, StackEvent, WaitEvent};
 use crate::ids::{LockAddr, MonotonicNs, Pid};
@@ -119,6 +120,7 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
     witnesses::sample_holders(tally, window, &spans);
     witnesses::sample_unseen(tally, window, waits, &unseen);
     witnesses::link_waits(tally, waits, window, &spans);
+    tried_inside::link_tries(tally, window);
 }
 
 /// The slices of time of which all waits were streamed. Waits with a stack are streamed at any time, others as well while

@@ -22,6 +22,7 @@ mod signs;
 mod spans;
 mod stacks;
 mod tally;
+mod tried_inside;
 mod user_paths;
 mod witnesses;
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::event::{SampleEvent, StackEvent, TaskRef};
 use crate::hold_hist::HoldHistogram;
 use crate::ids::{CgroupId, CodeAddr, Pid, Tgid};
+use crate::lock_call::LockCallEvent;
 use crate::thresholds::{NR_PATHS_KEPT, NR_TASKS_KEPT, NR_USER_PATHS_KEPT};
 
 /// Task as it is told apart on a path.
@@ -28,6 +29,11 @@ impl Task {
             comm: task.comm.clone(),
             cgroup,
         }
+    }
+
+    /// The task that calls.
+    pub(super) fn of_call(call: &LockCallEvent) -> Self {
+        Self::new(&call.task, None)
     }
 
     /// The task that was sampled.

@@ -106,6 +106,7 @@ impl NameTable {
                 Event::LockTotals(totals) => locks.extend(totals.lock),
                 Event::Wait(wait) => drop(locks.insert(wait.lock)),
                 Event::Release(release) => drop(locks.insert(release.lock)),
+                Event::LockCall(call) => drop(locks.insert(call.lock)),
                 Event::InFlight(wait) => drop(locks.insert(wait.lock)),
                 Event::Unfolded(wait) => drop(locks.insert(wait.lock)),
                 _ => {}

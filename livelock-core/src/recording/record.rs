@@ -199,6 +199,7 @@ pub const fn carries_over(event: &Event) -> bool {
         | Event::Stack(_)
         | Event::Sample(_)
         | Event::Release(_)
+        | Event::LockCall(_)
         | Event::Starved(_) => false,
     }
 }

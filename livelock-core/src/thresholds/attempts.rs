@@ -35,3 +35,6 @@ pub const NR_SITES_COUNTED: usize = 2;
 /// CPUs on which attempts at a place are counted: setting up a count takes some calls to the CPU, and a ratio needs no
 /// more of them.
 pub const NR_CPUS_COUNTED: usize = 8;
+
+/// Calls around a trylock that are watched at the same time: a CPU has four debug registers.
+pub const NR_CALLS_WATCHED: usize = 4;

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 
 use super::by_lock::{clamp_ns, merge_locks};
 use super::closed::Window;
+use super::order;
 use super::snapshots::{Snapshots, counters_since, differences, later_counters, newest};
 use crate::accounting;
 use crate::activity::{Activity, HostCounter, HostCounters, StarvedTask};
 use crate::counters::{zip_progress, zip_times};
 use crate::event::{
-    DetailLossCause, Event, InFlightWait, LockTotals, OwnProcess, ProgressCounters, ReleaseEvent,
-    SampleEvent, SampleMode, StackEvent, UnfoldedWait, WaitEvent,
+    DetailLossCause, Event, InFlightWait, LockCallEvent, LockTotals, OwnProcess, ProgressCounters,
+    ReleaseEvent, SampleEvent, StackEvent, UnfoldedWait, WaitEvent,
 };
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
 use crate::probes::Probe;
@@ -47,6 +48,7 @@ pub struct WindowBuilder {
     stacks: Vec<StackEvent>,
     samples: Vec<SampleEvent>,
     releases: Vec<ReleaseEvent>,
+    lock_calls: Vec<LockCallEvent>,
     starved: Vec<StarvedTask>,
 }
 
@@ -91,6 +93,7 @@ impl WindowBuilder {
             Event::Stack(stack) => self.stacks.push(stack),
             Event::Sample(sample) => self.samples.push(sample),
             Event::Release(release) => self.releases.push(release),
+            Event::LockCall(call) => self.lock_calls.push(call),
             Event::InFlight(wait) => self.in_flight.push(wait),
             Event::Unfolded(wait) => self.unfolded.push(wait),
             Event::Cpu { cpu, counters } => {
@@ -129,6 +132,7 @@ impl WindowBuilder {
             Event::Stack(stack) => stack.id.cpu,
             Event::Sample(sample) => sample.cpu,
             Event::Release(release) => release.cpu,
+            Event::LockCall(call) => call.cpu,
             Event::InFlight(wait) => wait.cpu,
             Event::Unfolded(wait) => wait.cpu,
             Event::CpuTimes { cpu, .. } | Event::Activity { cpu, .. } => *cpu,
@@ -164,51 +168,18 @@ impl WindowBuilder {
         let mut stacks = std::mem::take(&mut self.stacks);
         let mut samples = std::mem::take(&mut self.samples);
         let mut releases = std::mem::take(&mut self.releases);
-        releases.sort_by_key(|r| {
-            (
-                r.released, r.lock, r.acquired, r.cpu, r.pid, r.tgid, r.stack,
-            )
-        });
-        in_flight.sort_by_key(|w| {
-            let rest = (w.spinning, w.kind, w.stack);
-            (w.lock, w.begin, w.cpu, w.pid, w.tgid, w.spin_ns, rest)
-        });
-        waits.sort_by_key(wait_order);
-        stacks.sort_by(|a, b| {
-            (a.id, a.taken, a.lock, a.kind, a.weight, &a.task)
-                .cmp(&(b.id, b.taken, b.lock, b.kind, b.weight, &b.task))
-                .then_with(|| {
-                    (a.cgroup, a.place, &a.owner, &a.frames)
-                        .cmp(&(b.cgroup, b.place, &b.owner, &b.frames))
-                })
-        });
-        samples.sort_by(|a, b| {
-            let user = |s: &SampleEvent| matches!(s.mode, SampleMode::User);
-            (
-                a.taken,
-                a.cpu,
-                &a.task,
-                user(a),
-                a.in_traced_spin,
-                (a.in_self, a.prio, a.user_ip, a.first_arg),
-                &a.frames,
-            )
-                .cmp(&(
-                    b.taken,
-                    b.cpu,
-                    &b.task,
-                    user(b),
-                    b.in_traced_spin,
-                    (b.in_self, b.prio, b.user_ip, b.first_arg),
-                    &b.frames,
-                ))
-        });
-
+        let mut lock_calls = std::mem::take(&mut self.lock_calls);
+        order::in_flight(&mut in_flight);
+        order::waits(&mut waits);
+        order::stacks(&mut stacks);
+        order::samples(&mut samples);
+        order::releases(&mut releases);
+        order::lock_calls(&mut lock_calls);
         let mut starved = std::mem::take(&mut self.starved);
         starved.sort_by_key(|task| (std::cmp::Reverse(task.age_ns), task.pid));
         let unfolded = std::mem::take(&mut self.unfolded);
         let mut ended: Vec<WaitEvent> = unfolded.iter().filter_map(|u| u.wait.clone()).collect();
-        ended.sort_by_key(wait_order);
+        order::waits(&mut ended);
         let open = open_spin(&in_flight, &unfolded);
         let locks = merge_locks(
             std::mem::take(&mut self.totals),
@@ -302,6 +273,7 @@ impl WindowBuilder {
             stacks,
             samples,
             releases,
+            lock_calls,
             progress,
             nr_recursion_misses,
             accounting,
@@ -373,14 +345,6 @@ pub const fn is_of_one_moment(event: &Event) -> bool {
     matches!(
         event,
         Event::Cpu { .. } | Event::InFlight(_) | Event::Unfolded(_)
-    )
-}
-
-/// Streamed waits by end; the rest only makes the order the same however they came.
-fn wait_order(wait: &WaitEvent) -> impl Ord + use<> {
-    let rest = (wait.spin_ns, wait.acquired, wait.kind, wait.stack);
-    (
-        wait.end, wait.lock, wait.begin, wait.cpu, wait.pid, wait.tgid, rest,
     )
 }
 

@@ -11,8 +11,8 @@ use crate::activity::{Activity, HostCounters, StarvedTask};
 use crate::attempts::SiteAttempts;
 use crate::code::{CodeFacts, CodeSpace};
 use crate::event::{
-    CpuCounters, CpuTimes, DetailLossCause, InFlightWait, LockKind, OwnProcess, ProgressCounters,
-    ReleaseEvent, SampleEvent, SampleMode, StackEvent, WaitEvent,
+    CpuCounters, CpuTimes, DetailLossCause, InFlightWait, LockCallEvent, LockKind, OwnProcess,
+    ProgressCounters, ReleaseEvent, SampleEvent, SampleMode, StackEvent, WaitEvent,
 };
 use crate::hist::WaitHistogram;
 use crate::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs};
@@ -88,6 +88,9 @@ pub struct Window {
     /// Releases by time.
     #[serde(default)]
     pub releases: Vec<ReleaseEvent>,
+    /// Watched calls by time.
+    #[serde(default)]
+    pub lock_calls: Vec<LockCallEvent>,
     /// Host counters, differences.
     pub progress: ProgressCounters,
     /// Begins that the kernel skipped in this window; `None`: not counted, or not known to be of the scope.

@@ -5,6 +5,7 @@
 mod builder;
 mod by_lock;
 mod closed;
+mod order;
 mod snapshots;
 
 pub use builder::{WindowBuilder, is_of_one_moment};

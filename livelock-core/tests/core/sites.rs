@@ -1,6 +1,8 @@
 //! Where attempts are counted, and where no longer.
 
-use livelock_core::attempts::{AttemptKind, AttemptSite, CpuAttempts, SiteAttempts, Suspect};
+use livelock_core::attempts::{
+    AttemptKind, AttemptSite, CpuAttempts, FoundSite, SiteAttempts, Suspect,
+};
 use livelock_core::detect::Observation;
 use livelock_core::escalation::{SiteChoice, functions_to_search};
 use livelock_core::event::{ObjectPlace, SampleEvent, SampleMode, TaskRef};
@@ -72,10 +74,17 @@ fn site(function: u64) -> AttemptSite {
     }
 }
 
+fn found(function: u64) -> FoundSite {
+    FoundSite {
+        site: site(function),
+        calls: Vec::new(),
+    }
+}
+
 /// Of the only CPU with samples.
 fn suspect(function: u64) -> Suspect {
     Suspect {
-        site: site(function),
+        found: found(function),
         cpus: vec![CpuId(0)],
     }
 }
@@ -107,7 +116,7 @@ fn functions_below_which_nobody_is_are_not_searched() {
 #[test]
 fn attempts_are_counted_where_a_kernel_is_busy() {
     let (window, seen) = busy();
-    let found = [site(0x2000), site(0x9000), site(0x5000)];
+    let found = [found(0x2000), found(0x9000), found(0x5000)];
     let mut choice = SiteChoice::default();
     assert_eq!(choice.next(&window, &seen, &found), [suspect(0x2000)]);
     let with = |change: &dyn Fn(&mut Observation)| {
@@ -123,7 +132,7 @@ fn attempts_are_counted_where_a_kernel_is_busy() {
 #[test]
 fn what_succeeds_is_left_alone_for_ten_windows_and_what_fails_is_not() {
     let (mut window, seen) = busy();
-    let found = [site(0x2000)];
+    let found = [found(0x2000)];
     let mut choice = SiteChoice::default();
     count(&mut window, site(0x2000), 100);
     assert_eq!(choice.next(&window, &seen, &found), []);

@@ -2,8 +2,9 @@
 //!
 //! In: the code of a few lines of C, in binutils' words. Out: sites. Refuses: nothing.
 
-use livelock_core::attempts::{AttemptKind, AttemptSite};
+use livelock_core::attempts::{AttemptKind, AttemptSite, FoundSite};
 use livelock_core::ids::CodeAddr;
+use livelock_core::lock_call::{LockCallKind, LockCallSite};
 
 use super::{BASE_ADDR, Program};
 use crate::code::Bytes;
@@ -14,21 +15,28 @@ const CALL: &[u8] = &[0xe8, 0x00, 0x10, 0x00, 0x00];
 
 /// Sites of `program`, if the calls of instructions `trylocks` are of trylocks.
 fn sites(program: &Program, trylocks: &[usize]) -> Vec<AttemptSite> {
+    let trylocks = trylocks.iter().map(|&nr| (nr, LockCallKind::Trylock));
+    let found = found(program, &trylocks.collect::<Vec<_>>());
+    found.into_iter().map(|found| found.site).collect()
+}
+
+/// The same with the calls around them, if the instructions of `calls` call functions of these kinds.
+fn found(program: &Program, calls: &[(usize, LockCallKind)]) -> Vec<FoundSite> {
     let bytes = program.steps.concat();
     let code = Bytes {
         isa: program.isa,
         base_addr: BASE_ADDR,
         bytes: &bytes,
     };
-    let targets: Vec<u64> = trylocks
-        .iter()
-        .map(|&nr| program.addr(nr + 1) + 0x1000)
-        .collect();
-    let is_trylock = |addr: u64| targets.contains(&addr);
+    let kind_of = |addr: u64| {
+        let mut calls = calls.iter();
+        let call = calls.find(|&&(nr, _)| program.addr(nr + 1) + 0x1000 == addr);
+        call.map(|&(_, kind)| kind)
+    };
     attempts(
         &code,
         (BASE_ADDR, program.addr(program.steps.len())),
-        &is_trylock,
+        &kind_of,
     )
 }
 
@@ -169,4 +177,49 @@ fn calls_that_only_look_like_trylocks() {
     // The result is overwritten.
     let overwritten: &[u8] = &[0x31, 0xc0, 0x85, 0xc0];
     assert_eq!(sites(&tries(overwritten, &[0x74, 0x06]), &[2]), []);
+}
+
+#[test]
+fn the_calls_around_a_trylock() {
+    use LockCallKind::{Lock, Trylock, Unlock};
+    let test: &[u8] = &[0x85, 0xc0];
+    let program = tries(test, &[0x74, 0x06]);
+    let around = |calls: &[(usize, LockCallKind)]| {
+        let found = found(&program, calls);
+        assert_eq!(found.len(), 1);
+        found[0].calls.clone()
+    };
+    let call = |nr, kind| LockCallSite {
+        at: CodeAddr(program.addr(nr)),
+        kind,
+    };
+    assert_eq!(
+        around(&[(0, Lock), (2, Trylock), (5, Unlock)]),
+        [call(2, Trylock), call(0, Lock), call(5, Unlock)]
+    );
+    // Moved to the other side by a compiler.
+    assert_eq!(
+        around(&[(0, Unlock), (2, Trylock), (5, Lock)]),
+        [call(2, Trylock), call(5, Lock), call(0, Unlock)]
+    );
+    assert_eq!(around(&[(0, Lock), (2, Trylock)]), []);
+    assert_eq!(around(&[(2, Trylock), (5, Unlock)]), []);
+}
+
+#[test]
+fn a_jump_behind_the_last_instruction_is_a_call() {
+    use LockCallKind::{Lock, Trylock, Unlock};
+    let program = Program::x86(&[
+        CALL,                            // call _raw_spin_lock
+        CALL,                            // call _raw_spin_trylock
+        &[0x85, 0xc0],                   // test %eax,%eax
+        &[0x74, 0x05],                   // je 1f
+        CALL,                            // call _raw_spin_unlock
+        &[0xe9, 0x00, 0x10, 0x00, 0x00], // 1: jmp _raw_spin_unlock
+    ]);
+    let calls = [(0, Lock), (1, Trylock), (4, Unlock), (5, Unlock)];
+    let found = found(&program, &calls);
+    let kinds: Vec<_> = found[0].calls.iter().map(|call| call.kind).collect();
+    assert_eq!(kinds, [Trylock, Lock, Unlock, Unlock]);
+    assert_eq!(found[0].calls[3].at, CodeAddr(program.addr(5)));
 }

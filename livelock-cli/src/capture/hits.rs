@@ -1,0 +1,74 @@
+//! Breakpoints of the debug registers, by perf events.
+//!
+//! In: an instruction of the kernel, a CPU. Out: an event that counts its hits up to a limit. Refuses: user code, and hits
+//! without a limit.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+
+use aya_obj::generated::{perf_event_attr, perf_type_id};
+use livelock_core::ids::{CodeAddr, CpuId};
+
+/// `HW_BREAKPOINT_X` and the length that goes with it, include/uapi/linux/hw_breakpoint.h, v6.1.
+const BREAKPOINT_EXECUTE: u32 = 4;
+const EXECUTE_LEN_BYTES: u64 = size_of::<libc::c_long>() as u64;
+
+/// `PERF_FORMAT_TOTAL_TIME_ENABLED`, `PERF_FLAG_FD_CLOEXEC`, `PERF_EVENT_IOC_REFRESH` and `PERF_EVENT_IOC_SET_BPF`,
+/// include/uapi/linux/perf_event.h, v6.1.
+const WITH_TIME: u64 = 1;
+const CLOSE_ON_EXEC: libc::c_ulong = 8;
+const REFRESH: libc::c_ulong = 0x2402;
+const SET_BPF: libc::c_ulong = 0x4004_2408;
+
+/// An event for each time that `cpu` comes by `addr`. It waits for [`let_hit`].
+pub(super) fn arm_at(addr: CodeAddr, cpu: CpuId) -> io::Result<File> {
+    // SAFETY: plain integers, for which zero is valid.
+    let mut event: perf_event_attr = unsafe { std::mem::zeroed() };
+    event.size = u32::try_from(size_of::<perf_event_attr>()).map_err(io::Error::other)?;
+    event.type_ = perf_type_id::PERF_TYPE_BREAKPOINT as u32;
+    event.bp_type = BREAKPOINT_EXECUTE;
+    event.__bindgen_anon_3.bp_addr = addr.0;
+    event.__bindgen_anon_4.bp_len = EXECUTE_LEN_BYTES;
+    event.__bindgen_anon_1.sample_period = 1;
+    event.read_format = WITH_TIME;
+    event.set_disabled(1);
+    event.set_exclude_user(1);
+    event.set_exclude_hv(1);
+    let cpu = libc::c_int::try_from(cpu.0).map_err(io::Error::other)?;
+    let (every_process, no_group) = (-1, -1);
+    // SAFETY: the kernel reads `event`, which outlives the call.
+    let opened = unsafe {
+        libc::syscall(
+            libc::SYS_perf_event_open,
+            &raw const event,
+            every_process,
+            cpu,
+            no_group,
+            CLOSE_ON_EXEC,
+        )
+    };
+    match libc::c_int::try_from(opened) {
+        // SAFETY: a descriptor that the kernel has just made for us.
+        Ok(fd) if fd >= 0 => Ok(File::from(unsafe { OwnedFd::from_raw_fd(fd) })),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Runs `program` at each hit.
+pub(super) fn run_at(event: &File, program: BorrowedFd<'_>) -> io::Result<()> {
+    control(event, SET_BPF, program.as_raw_fd())
+}
+
+/// Lets it be hit `nr` times from now on.
+pub(super) fn let_hit(event: &File, nr: i32) -> io::Result<()> {
+    control(event, REFRESH, nr)
+}
+
+fn control(event: &File, request: libc::c_ulong, argument: libc::c_int) -> io::Result<()> {
+    // SAFETY: an event of ours, and a request that takes a number.
+    if unsafe { libc::ioctl(event.as_raw_fd(), request, argument) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Calls around a trylock, recorded for a moment: which lock is held while another is tried for.
+//!
+//! In: a trylock that fails, the calls around it. Out: records in a ring, by programs of ours at breakpoints. Refuses: to
+//! record more of a call than [`NR_HITS`] on a CPU, so that the ring holds all there can be.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::thread;
+use std::time::Duration;
+
+use aya::Ebpf;
+use aya::programs::perf_event::PerfEvent;
+use livelock_common::CALL_RING;
+use livelock_core::attempts::Suspect;
+use livelock_core::lock_call::LockCallKind;
+use livelock_core::thresholds::{NR_CALLS_WATCHED, NR_SITES_COUNTED};
+
+use super::CaptureError;
+use super::hits::{arm_at, let_hit, run_at};
+
+/// Hits of a call on one CPU after which it is let alone. Those of all sites fill the ring, which is emptied in between.
+const NR_HITS: usize = CALL_RING / NR_CALLS_WATCHED / NR_SITES_COUNTED;
+
+/// How long calls are watched: several times what it takes whoever tries 1000 times a second to use up the hits.
+const WATCH_FOR: Duration = Duration::from_millis(100);
+
+/// Programs that record calls, loaded.
+#[derive(Debug)]
+pub(super) struct CallPrograms {
+    lock: OwnedFd,
+    trylock: OwnedFd,
+    unlock: OwnedFd,
+}
+
+impl CallPrograms {
+    pub(super) fn load(ebpf: &mut Ebpf) -> Result<Self, CaptureError> {
+        Ok(Self {
+            lock: load(ebpf, "lock_call")?,
+            trylock: load(ebpf, "trylock_call")?,
+            unlock: load(ebpf, "unlock_call")?,
+        })
+    }
+
+    const fn of(&self, kind: LockCallKind) -> &OwnedFd {
+        match kind {
+            LockCallKind::Lock => &self.lock,
+            LockCallKind::Trylock => &self.trylock,
+            LockCallKind::Unlock => &self.unlock,
+        }
+    }
+
+    /// Records the calls of `suspect` for [`WATCH_FOR`], on the CPUs on which it was seen.
+    pub(super) fn watch(&self, suspect: &Suspect) {
+        let mut armed = Vec::new();
+        for &cpu in &suspect.cpus {
+            for call in &suspect.found.calls {
+                let event = arm_at(call.at, cpu).and_then(|event| {
+                    run_at(&event, self.of(call.kind).as_fd())?;
+                    let_hit(&event, i32::try_from(NR_HITS).unwrap_or(1))?;
+                    Ok(event)
+                });
+                match event {
+                    Ok(event) => armed.push(event),
+                    // Somebody else has the registers, or the CPU is gone; others may do.
+                    Err(error) => {
+                        log::info!("cannot watch {:x} on CPU {}: {error}", call.at.0, cpu.0)
+                    }
+                }
+            }
+        }
+        thread::sleep(WATCH_FOR);
+    }
+}
+
+fn load(ebpf: &mut Ebpf, program: &'static str) -> Result<OwnedFd, CaptureError> {
+    let failed = |source| CaptureError::Load {
+        program,
+        source: Box::new(source),
+    };
+    let loaded: &mut PerfEvent = ebpf
+        .program_mut(program)
+        .and_then(|p| p.try_into().ok())
+        .ok_or(CaptureError::MissingProgram(program))?;
+    loaded.load().map_err(failed)?;
+    let fd = loaded.fd().map_err(failed)?.as_fd().try_clone_to_owned();
+    fd.map_err(|source| failed(aya::programs::ProgramError::IOError(source)))
+}

@@ -1,0 +1,164 @@
+//! Locks that were tried for while another was held, as watched calls show it.
+//!
+//! In: the watched calls of a window. Out: links between locks. Refuses: a link unless the same thread was seen to take the
+//! first lock, then to try for the second, then to let the first go, with nothing of the first in between.
+
+use std::collections::BTreeMap;
+
+use super::path::Task;
+use super::tally::LocksTally;
+use crate::ids::{CpuId, LockAddr, Pid};
+use crate::lock_call::{LockCallEvent, LockCallKind};
+use crate::window::Window;
+
+/// Locks that a thread holds at a time and we follow, and tries in one hold: more than there are watched calls.
+const NR_FOLLOWED: usize = 8;
+
+/// A lock that was taken, and what was tried for since.
+struct Held {
+    lock: LockAddr,
+    tried: Vec<LockAddr>,
+}
+
+/// Counts tries for one lock in holds of another.
+pub(super) fn link_tries(tally: &mut LocksTally, window: &Window) {
+    let mut threads: BTreeMap<(Pid, Option<CpuId>), Vec<Held>> = BTreeMap::new();
+    for call in &window.lock_calls {
+        let pid = call.task.pid;
+        // Idle tasks share a thread id.
+        let thread = (pid, (pid.0 == 0).then_some(call.cpu));
+        let held = threads.entry(thread).or_default();
+        match call.kind {
+            LockCallKind::Lock => take(held, call.lock),
+            LockCallKind::Trylock => {
+                for each in held.iter_mut().filter(|each| each.lock != call.lock) {
+                    if each.tried.len() < NR_FOLLOWED {
+                        each.tried.push(call.lock);
+                    }
+                }
+            }
+            LockCallKind::Unlock => let_go(tally, held, call),
+        }
+    }
+}
+
+fn take(held: &mut Vec<Held>, lock: LockAddr) {
+    // Taken twice, it was let go unseen in between.
+    held.retain(|each| each.lock != lock);
+    if held.len() < NR_FOLLOWED {
+        held.push(Held {
+            lock,
+            tried: Vec::new(),
+        });
+    }
+}
+
+fn let_go(tally: &mut LocksTally, held: &mut Vec<Held>, call: &LockCallEvent) {
+    let Some(at) = held.iter().position(|each| each.lock == call.lock) else {
+        return;
+    };
+    let Held { lock, tried } = held.swap_remove(at);
+    for wanted in tried {
+        tally.links.update((lock, wanted), |link| {
+            link.nr_tries += 1;
+            link.count(&Task::of_call(call), 1);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use LockCallKind::{Lock, Trylock, Unlock};
+
+    use super::*;
+    use crate::event::{Event, TaskRef};
+    use crate::ids::{MonotonicNs, Tgid};
+    use crate::locks::chains;
+    use crate::recording::NameTable;
+    use crate::window::WindowBuilder;
+
+    /// Thread, what it did, with which lock; in this order.
+    fn links(calls: &[(u32, LockCallKind, u64)]) -> Vec<((u64, u64), u64)> {
+        let tally = tally(calls);
+        let links = tally.links.iter();
+        links
+            .map(|((held, wanted), link)| ((held.0, wanted.0), link.nr_tries))
+            .collect()
+    }
+
+    fn tally(calls: &[(u32, LockCallKind, u64)]) -> LocksTally {
+        let mut builder = WindowBuilder::new(4);
+        for (i, &(pid, kind, lock)) in calls.iter().enumerate() {
+            builder.fold(Event::LockCall(LockCallEvent {
+                kind,
+                lock: LockAddr(lock),
+                at: MonotonicNs(100 + i as u64),
+                cpu: CpuId(pid),
+                task: TaskRef {
+                    pid: Pid(pid),
+                    tgid: Tgid(pid),
+                    comm: Some("walker".to_owned()),
+                },
+            }));
+        }
+        let window = builder.close(MonotonicNs(0), MonotonicNs(1000));
+        let mut tally = LocksTally::default();
+        link_tries(&mut tally, &window);
+        tally
+    }
+
+    #[test]
+    fn a_try_inside_a_hold_is_a_link() {
+        assert_eq!(
+            links(&[(1, Lock, 10), (1, Trylock, 20), (1, Unlock, 10)]),
+            [((10, 20), 1)]
+        );
+    }
+
+    #[test]
+    fn the_end_of_the_hold_must_be_seen() {
+        assert_eq!(links(&[(1, Lock, 10), (1, Trylock, 20)]), []);
+        let taken_again = [
+            (1, Lock, 10),
+            (1, Trylock, 20),
+            (1, Lock, 10),
+            (1, Unlock, 10),
+        ];
+        assert_eq!(links(&taken_again), []);
+    }
+
+    #[test]
+    fn what_others_do_and_what_comes_after_is_no_link() {
+        let others = [(1, Lock, 10), (2, Trylock, 20), (1, Unlock, 10)];
+        assert_eq!(links(&others), []);
+        let after = [
+            (1, Lock, 10),
+            (1, Unlock, 10),
+            (1, Trylock, 20),
+            (1, Unlock, 10),
+        ];
+        assert_eq!(links(&after), []);
+        let itself = [(1, Lock, 10), (1, Trylock, 10), (1, Unlock, 10)];
+        assert_eq!(links(&itself), []);
+    }
+
+    #[test]
+    fn two_in_a_hallway_are_a_cycle() {
+        let mut calls = Vec::new();
+        for _ in 0..2 {
+            calls.extend([
+                (1, Lock, 10),
+                (2, Lock, 20),
+                (1, Trylock, 20),
+                (2, Trylock, 10),
+            ]);
+            calls.extend([(1, Unlock, 10), (2, Unlock, 20)]);
+        }
+        let told = chains(&tally(&calls), &NameTable::default());
+        assert_eq!(told.len(), 1);
+        assert!(told[0].is_cycle);
+        assert_eq!(told[0].links.len(), 2);
+        let by = told[0].links[0].held_by.as_ref().map(|task| task.pid);
+        assert_eq!(by, Some(Pid(1)));
+    }
+}
