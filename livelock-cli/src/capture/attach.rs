@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::ptr::read_volatile;
 use std::time::Duration;
 
+use aya::maps::MapData;
 use aya::programs::BtfTracePoint;
 use aya::programs::perf_event::PerfEventLink;
 use aya::programs::tp_btf::BtfTracePointLink;
@@ -76,6 +77,8 @@ pub struct Capture {
     samples: Rings<SampleRecord, SAMPLE_RING>,
     releases: Rings<ReleaseRecord, RELEASE_RING>,
     calls: Rings<CallRecord, CALL_RING>,
+    /// Of programs that are loaded when somebody is to be watched.
+    _calls_map: MapData,
     sums: Vec<CpuSums>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
@@ -124,7 +127,8 @@ impl Capture {
         let user_stacks = UserStacks::new(map(&mut ebpf, "USER_STACKS", nr_user)?);
         let samples = Rings::new(map(&mut ebpf, "SAMPLES", nr)?);
         let releases = Rings::new(map(&mut ebpf, "RELEASES", nr)?);
-        let calls = Rings::new(map(&mut ebpf, "CALLS", nr)?);
+        let (calls, calls_map) = kept_map(&mut ebpf, "CALLS", nr)?;
+        let calls = Rings::new(calls);
 
         let (activity, activity_map) = kept_map(&mut ebpf, "ACTIVITY", nr)?;
         let (runnable, runnable_map) = kept_map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?;
@@ -161,6 +165,7 @@ impl Capture {
             samples,
             releases,
             calls,
+            _calls_map: calls_map,
             sums: vec![CpuSums::default(); nr],
             logger,
             sampler,
@@ -297,10 +302,10 @@ impl Capture {
     pub fn count_attempts(&mut self, suspects: &[Suspect]) {
         let ebpf = &mut self.ebpf;
         self.breakpoints.count(suspects, || {
-            let loaded = CallPrograms::load(ebpf);
-            loaded
+            CallPrograms::load(ebpf)
                 .map_err(|error| {
-                    log::warn!("the calls around trylocks stay unseen: failed to {error}")
+                    let error = anyhow::Error::from(error);
+                    log::warn!("the calls around trylocks stay unseen: failed to {error:#}");
                 })
                 .ok()
         });

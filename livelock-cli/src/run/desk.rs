@@ -107,10 +107,6 @@ impl Tape {
     }
 }
 
-/// Probe level at which attempts are counted. Exceptions in kernel code that may hold locks are not for a host that
-/// nobody asked about.
-const COUNTING_LEVEL: u8 = 2;
-
 /// The part of a session that needs names, which arrive later than the first events.
 pub(super) struct Desk {
     bench: Bench,
@@ -118,7 +114,7 @@ pub(super) struct Desk {
     code: LiveCode,
     escalation: Escalation,
     groups: GroupSet,
-    /// `None`: attempts are not counted, below probe level 2 and where the tasks of the scope cannot be told from others.
+    /// `None`: attempts are not counted.
     site_choice: Option<SiteChoice>,
     suspects: Vec<Suspect>,
     rt_hog: Option<Pid>,
@@ -141,14 +137,13 @@ impl Desk {
                 written = Written::PipeClosed;
             }
         }
-        let may_count = opening.max_level >= COUNTING_LEVEL && !opening.scope.is_of_tasks();
         let desk = Self {
             bench: Bench::of(opening),
             names: prepared.names,
             code: prepared.code,
             escalation: Escalation::default(),
             groups: GroupSet::EMPTY,
-            site_choice: may_count.then(SiteChoice::default),
+            site_choice: opening.counts_attempts().then(SiteChoice::default),
             suspects: Vec::new(),
             rt_hog: None,
             tape,

@@ -47,6 +47,7 @@ pub(super) struct Case<'a> {
     pub(super) topology: &'a Topology,
     pub(super) filter: &'a Filter,
     pub(super) start_up_cpu_ns: Option<u64>,
+    pub(super) counts_attempts: bool,
     pub(super) level: Level,
 }
 
@@ -90,7 +91,7 @@ impl Case<'_> {
         };
         let is_guest = self.host.hypervisor.is_some();
         let mut remedies = remedies::remedies(class, &numbers, self.is_overcommitted(), is_guest);
-        let is_counted = span.nr_counted_sites > 0;
+        let is_counted = self.counts_attempts || span.nr_counted_sites > 0;
         if self.is_work_unseen(state) && class == CauseClass::KernelWork && !is_counted {
             remedies.insert(0, remedies::look_closer());
         }

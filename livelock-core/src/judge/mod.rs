@@ -58,6 +58,8 @@ pub struct Judge {
     start_up_cpu_ns: Option<u64>,
     /// The first window is not the first of its session.
     is_resumed: bool,
+    /// Attempts of the kernel are counted where they are worth it.
+    counts_attempts: bool,
 }
 
 /// Who did not get to run. A long delay alone is what a task with a low weight may have to bear; with a real-time
@@ -109,12 +111,18 @@ impl Judge {
             filter: Filter::default(),
             start_up_cpu_ns: None,
             is_resumed: false,
+            counts_attempts: false,
         }
     }
 
     /// Says that what comes next is a later piece of a session, whose start-up is over.
     pub const fn resume(&mut self) {
         self.is_resumed = true;
+    }
+
+    /// Says that attempts are counted, so that no remedy asks for it.
+    pub const fn count_attempts(&mut self) {
+        self.counts_attempts = true;
     }
 
     /// Tells the start-up from what the tool costs as long as it runs.
@@ -287,6 +295,7 @@ impl Judge {
             topology: &self.topology,
             filter: &self.filter,
             start_up_cpu_ns: self.start_up_cpu_ns,
+            counts_attempts: self.counts_attempts,
             level,
         }
     }

@@ -57,6 +57,10 @@ pub struct Opening {
     pub nr_pieces_before: u32,
 }
 
+/// Probe level at which attempts are counted. Exceptions in kernel code that may hold locks are not for a host that nobody
+/// asked about.
+const COUNTING_LEVEL: u8 = 2;
+
 /// The [`BlindSpot::id`] of a recording without an end.
 pub const CUT_OFF: &str = "truncated-recording";
 
@@ -65,6 +69,13 @@ impl Opening {
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         self.blind_spots.iter().any(|spot| spot.id == CUT_OFF)
+    }
+
+    /// Whether attempts of the kernel are counted: not below probe level 2, and not where the tasks of the
+    /// scope cannot be told from others.
+    #[must_use]
+    pub const fn counts_attempts(&self) -> bool {
+        self.max_level >= COUNTING_LEVEL && !self.scope.is_of_tasks()
     }
 
     /// The judge of this session.
@@ -81,6 +92,9 @@ impl Opening {
         judge.expect_progress(self.sources.clone(), &self.first_readings, stall_ns);
         if self.nr_pieces_before > 0 {
             judge.resume();
+        }
+        if self.counts_attempts() {
+            judge.count_attempts();
         }
         judge
     }
