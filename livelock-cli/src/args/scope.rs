@@ -36,7 +36,7 @@ pub(super) struct ScopeArgs {
     pid: Option<Tgid>,
 
     /// Highest probe level: 0 never looks closer than contention, samples and /proc; 2 also counts trylocks and
-    /// guarded reads, with breakpoints of the CPU
+    /// guarded reads, with breakpoints of the CPU, and watches the calls around those that fail
     #[arg(long, value_name = "LEVEL", default_value_t = MAX_LEVEL, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub(super) max_level: u8,
 

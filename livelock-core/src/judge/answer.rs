@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::cause;
 use super::choose;
+use super::cycle;
 use super::evidence;
 use super::level::{History, Level};
 use super::progress;
@@ -75,6 +76,10 @@ impl Case<'_> {
         let (class, found) = choose::class(self, status, &locks, &detections);
         let mut evidence = evidence::for_it(self, status, &locks);
         evidence.extend(found.into_iter().flat_map(|found| found.evidence.clone()));
+        let chains = locks::chains(&span.locks, names);
+        if matches!(status, Status::Livelock | Status::Contended) {
+            evidence.extend(cycle::evidence(&chains));
+        }
         let sources: BTreeSet<EvidenceSource> = evidence.iter().map(|e| e.source).collect();
         let progress = progress::progress(self, status);
         let time = self.time();
@@ -118,7 +123,7 @@ impl Case<'_> {
             evidence,
             accounting: span.accounting.clone(),
             self_cost: self.self_cost(),
-            chains: locks::chains(&span.locks, names),
+            chains,
             named_burn_pct: locks::named_burn_pct(&span.locks, names),
             filter: self.filter.clone(),
             locks: match self.filter.is_empty() {

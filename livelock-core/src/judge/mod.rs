@@ -7,6 +7,7 @@
 mod answer;
 mod cause;
 mod choose;
+mod cycle;
 mod declared;
 mod evidence;
 mod level;

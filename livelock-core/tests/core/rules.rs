@@ -284,3 +284,47 @@ fn spin_that_contradicts_the_ticks_is_no_live_lock() {
         assert!((69.0..71.0).contains(&user_pct), "{user_pct}");
     }
 }
+
+/// Kernel code keeps the CPUs, spins on nothing that is known, and hardly anything else moves.
+fn unseen_work() -> Load {
+    Load {
+        user: 0.004,
+        kernel: 0.996,
+        samples: Samples {
+            kernel: 99,
+            ..Samples::default()
+        },
+        nr_switches_per_sec: 60,
+        ..Load::default()
+    }
+}
+
+#[test]
+fn kernel_work_of_which_nothing_shows_is_not_vouched_for() {
+    let verdict = after(4, 8, unseen_work());
+    assert_eq!(verdict.status, Status::Busy);
+    assert_eq!(verdict.confidence, Confidence::Low);
+    assert_eq!(verdict.cause.class, CauseClass::KernelWork);
+    let shown = &verdict.cause.summary;
+    assert!(shown.contains("no counter that is seen shows"), "{shown}");
+    let reason = &verdict.progress.reason;
+    assert!(reason.contains("neither that something"), "{reason}");
+    let asked_for = |verdict: &Verdict| {
+        let mut remedies = verdict.remedies.iter();
+        remedies.any(|remedy| remedy.confirm.contains("--max-level 2"))
+    };
+    assert!(asked_for(&verdict));
+    // Where they were counted already, nobody is told to count them.
+    let mut sim = Sim::new(4);
+    sim.judge.count_attempts();
+    sim.run(8, unseen_work());
+    assert!(!asked_for(&sim.judge.verdict(&Table)));
+    // What switches often gets something done.
+    let switching = Load {
+        nr_switches_per_sec: 40_000,
+        ..unseen_work()
+    };
+    let verdict = after(4, 8, switching);
+    assert!(!asked_for(&verdict));
+    assert_ne!(verdict.confidence, Confidence::Low);
+}

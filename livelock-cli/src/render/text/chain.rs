@@ -36,6 +36,9 @@ pub(crate) fn chain_title(chain: &WaitChain) -> String {
     let oldest = chain.oldest_open_ns.map_or_else(String::new, |ns| {
         format!(", the oldest wait still open after {}", duration(ns))
     });
+    if chain.wait_ns == 0 && chain.oldest_open_ns.is_none() {
+        return format!("{kind}: nobody waits along it");
+    }
     format!(
         "{kind}: {} waited along it{oldest}",
         duration(chain.wait_ns)
