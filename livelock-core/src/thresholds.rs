@@ -327,6 +327,10 @@ pub const OK_SYSCALLS_PER_BUSY_SEC: f64 = 1000.0;
 /// docs/detection.md.
 pub const STARVED_NS: u64 = 1_000_000_000;
 
+/// By how much the weight of a task falls with each step of its nice value. Source: `sched_prio_to_weight`,
+/// kernel/sched/core.c, v6.1.
+pub const WEIGHT_PER_NICE: f64 = 1.25;
+
 /// Share of a CPU up to which a runnable thread beside a real-time task starves: twice the 5 % that the kernel's
 /// throttling of real-time tasks and its deadline server leave to others (`sched_rt_runtime_us`,
 /// Documentation/scheduler/sched-rt-group.rst).

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Pid;
+use crate::thresholds::{STARVED_NS, WEIGHT_PER_NICE};
 
 /// Vectors of soft interrupts, in the kernel's order (include/linux/interrupt.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -161,4 +162,44 @@ pub struct StarvedTask {
     pub age_ns: u64,
     /// `task_struct.prio`; `None` if this kernel does not tell.
     pub prio: Option<u32>,
+}
+
+/// `task_struct.prio` of nice 0 and 19, include/linux/sched/prio.h, v6.1.
+const PRIO_NICE_0: u32 = 120;
+const PRIO_NICE_19: u32 = 139;
+
+impl StarvedTask {
+    /// Whether it waits for longer than its turn may take. Among tasks that all want the CPU, one of a lower weight
+    /// gets it more seldom by as much.
+    #[must_use]
+    pub fn is_past_its_turn(&self) -> bool {
+        let nice = match self.prio {
+            Some(prio @ PRIO_NICE_0..=PRIO_NICE_19) => prio - PRIO_NICE_0,
+            _ => 0,
+        };
+        let turns = WEIGHT_PER_NICE.powi(i32::try_from(nice).unwrap_or(0));
+        self.age_ns as f64 >= turns * STARVED_NS as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_low_weight_may_wait_for_longer() {
+        let waits = |prio, age_ms: u64| {
+            StarvedTask {
+                pid: Pid(46),
+                age_ns: age_ms * 1_000_000,
+                prio,
+            }
+            .is_past_its_turn()
+        };
+        assert!(waits(Some(120), 1_000) && waits(Some(100), 1_000) && waits(None, 1_000));
+        assert!(!waits(Some(120), 999));
+        // 1024 / 820 and 1024 / 15, in `sched_prio_to_weight`.
+        assert!(!waits(Some(121), 1_200) && waits(Some(121), 1_300));
+        assert!(!waits(Some(139), 2_300) && waits(Some(139), 70_000));
+    }
 }

@@ -64,13 +64,15 @@ pub struct Judge {
 }
 
 /// Who did not get to run. A long delay alone is what a task with a low weight may have to bear; with a real-time
-/// task that keeps a CPU it is starvation. A wait that is still open, and was confirmed, needs no second signal.
+/// task that keeps a CPU it is starvation. A wait that is still open, was confirmed, and is longer than a task of its
+/// weight may have to bear needs no second signal.
 fn starved(window: &Window, has_rt_hog: bool) -> Option<StarvedTask> {
     let delayed = window
         .activity
         .as_ref()
         .and_then(|activity| activity.long_delay);
-    let open = window.starved.first().copied();
+    let is_kept_out = |task: &&StarvedTask| has_rt_hog || task.is_past_its_turn();
+    let open = window.starved.iter().find(is_kept_out).copied();
     open.or(delayed.filter(|_| has_rt_hog))
 }
 
