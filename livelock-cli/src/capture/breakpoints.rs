@@ -173,9 +173,9 @@ fn watch_failing(suspects: &[Suspect], counted: &[SiteAttempts], programs: &Call
 
 /// Successes are counted first and stopped last: what is missed is a failure.
 fn arm(site: AttemptSite, cpu: CpuId) -> io::Result<Armed> {
-    let succeeded = arm_at(site.succeeded_at, cpu)?;
+    let succeeded = arm_at(site.succeeded_at, cpu, None)?;
     let_hit(&succeeded, NR_HITS)?;
-    let tried = arm_at(site.tried_at, cpu)?;
+    let tried = arm_at(site.tried_at, cpu, None)?;
     let_hit(&tried, NR_HITS)?;
     Ok(Armed {
         site,

@@ -21,8 +21,9 @@ const CLOSE_ON_EXEC: libc::c_ulong = 8;
 const REFRESH: libc::c_ulong = 0x2402;
 const SET_BPF: libc::c_ulong = 0x4004_2408;
 
-/// An event for each time that `cpu` comes by `addr`. It waits for [`let_hit`].
-pub(super) fn arm_at(addr: CodeAddr, cpu: CpuId) -> io::Result<File> {
+/// An event for each time that `cpu` comes by `addr`. It waits for [`let_hit`], and for that of the `leader` of its group if
+/// it has one: then all of them begin at the same moment, and end with the leader.
+pub(super) fn arm_at(addr: CodeAddr, cpu: CpuId, leader: Option<&File>) -> io::Result<File> {
     // SAFETY: plain integers, for which zero is valid.
     let mut event: perf_event_attr = unsafe { std::mem::zeroed() };
     event.size = u32::try_from(size_of::<perf_event_attr>()).map_err(io::Error::other)?;
@@ -36,7 +37,8 @@ pub(super) fn arm_at(addr: CodeAddr, cpu: CpuId) -> io::Result<File> {
     event.set_exclude_user(1);
     event.set_exclude_hv(1);
     let cpu = libc::c_int::try_from(cpu.0).map_err(io::Error::other)?;
-    let (every_process, no_group) = (-1, -1);
+    let every_process: libc::pid_t = -1;
+    let group = leader.map_or(-1, |leader| leader.as_raw_fd());
     // SAFETY: the kernel reads `event`, which outlives the call.
     let opened = unsafe {
         libc::syscall(
@@ -44,7 +46,7 @@ pub(super) fn arm_at(addr: CodeAddr, cpu: CpuId) -> io::Result<File> {
             &raw const event,
             every_process,
             cpu,
-            no_group,
+            group,
             CLOSE_ON_EXEC,
         )
     };

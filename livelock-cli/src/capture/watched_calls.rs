@@ -3,6 +3,8 @@
 //! In: a trylock that fails, the calls around it. Out: records in a ring, by programs of ours at breakpoints. Refuses: to
 //! record more of a call than [`NR_HITS`] on a CPU, so that the ring holds all there can be.
 
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +13,8 @@ use aya::Ebpf;
 use aya::programs::perf_event::PerfEvent;
 use livelock_common::CALL_RING;
 use livelock_core::attempts::Suspect;
-use livelock_core::lock_call::LockCallKind;
+use livelock_core::ids::CpuId;
+use livelock_core::lock_call::{LockCallKind, LockCallSite};
 use livelock_core::thresholds::{NR_CALLS_WATCHED, NR_SITES_COUNTED};
 
 use super::CaptureError;
@@ -52,22 +55,29 @@ impl CallPrograms {
     pub(super) fn watch(&self, suspect: &Suspect) {
         let mut armed = Vec::new();
         for &cpu in &suspect.cpus {
-            for call in &suspect.found.calls {
-                let event = arm_at(call.at, cpu).and_then(|event| {
-                    run_at(&event, self.of(call.kind).as_fd())?;
-                    let_hit(&event, i32::try_from(NR_HITS).unwrap_or(1))?;
-                    Ok(event)
-                });
-                match event {
-                    Ok(event) => armed.push(event),
-                    // Somebody else has the registers, or the CPU is gone; others may do.
-                    Err(error) => {
-                        log::info!("cannot watch {:x} on CPU {}: {error}", call.at.0, cpu.0)
-                    }
-                }
+            match self.arm(&suspect.found.calls, cpu) {
+                Ok(events) => armed.push(events),
+                // Somebody else has the registers, or the CPU is gone; others may do.
+                Err(error) => log::info!("cannot watch calls on CPU {}: {error}", cpu.0),
             }
         }
         thread::sleep(WATCH_FOR);
+    }
+
+    /// Begins to record `calls` on `cpu`, all at the same moment: what is seen of one without the others tells nothing. The
+    /// first is the leader, after whose last hit the others are let alone as well.
+    fn arm(&self, calls: &[LockCallSite], cpu: CpuId) -> io::Result<Vec<File>> {
+        let mut events: Vec<File> = Vec::new();
+        for call in calls {
+            let event = arm_at(call.at, cpu, events.first())?;
+            run_at(&event, self.of(call.kind).as_fd())?;
+            events.push(event);
+        }
+        let nr_hits = i32::try_from(NR_HITS).unwrap_or(1);
+        for event in events.iter().rev() {
+            let_hit(event, nr_hits)?;
+        }
+        Ok(events)
     }
 }
 
