@@ -135,10 +135,20 @@ impl SiteAttempts {
     /// Whether enough was counted, and enough of it failed, that somebody tries in vain.
     #[must_use]
     pub fn fails(&self) -> bool {
-        let least = match self.site.kind {
+        self.has_failed_share(match self.site.kind {
             AttemptKind::Trylock => at::TRYLOCKS_FAILED_SHARE,
             AttemptKind::SeqRead => at::READS_FAILED_SHARE,
-        };
+        })
+    }
+
+    /// Whether more of it failed than not, so that another look is worth it: who tries in turns with others has moments
+    /// in which they are away.
+    #[must_use]
+    pub fn fails_mostly(&self) -> bool {
+        self.has_failed_share(at::MAJORITY)
+    }
+
+    fn has_failed_share(&self, least: f64) -> bool {
         self.nr_tried() >= at::NR_MIN_TRIES
             && self
                 .rates()
@@ -184,7 +194,16 @@ mod tests {
         let rates = seen.rates();
         assert!((rates.tried_per_sec - 10_000.0).abs() < 1e-6);
         assert!((rates.succeeded_per_sec - 10.0).abs() < 1e-6);
-        assert!(seen.fails());
+        assert!(seen.fails() && seen.fails_mostly());
+    }
+
+    #[test]
+    fn what_fails_mostly_is_not_yet_in_vain() {
+        let seen = SiteAttempts {
+            site: site(AttemptKind::Trylock),
+            cpus: vec![on_cpu(0, (100, 10_000_000), (20, 10_000_000))],
+        };
+        assert!(seen.fails_mostly() && !seen.fails());
     }
 
     #[test]

@@ -160,11 +160,13 @@ fn serve(suspects: &[Suspect], has_said: &mut bool) -> Vec<SiteAttempts> {
     sites
 }
 
-/// Records the calls around those whose attempts fail, one after the other: a CPU has registers for one.
+/// Records the calls around those whose attempts mostly fail, one after the other: a CPU has registers for one.
 fn watch_failing(suspects: &[Suspect], counted: &[SiteAttempts], programs: &CallPrograms) {
     for suspect in suspects {
         let site = suspect.found.site;
-        let is_failing = counted.iter().any(|seen| seen.site == site && seen.fails());
+        let is_failing = counted
+            .iter()
+            .any(|seen| seen.site == site && seen.fails_mostly());
         if is_failing && !suspect.found.calls.is_empty() {
             programs.watch(suspect);
         }

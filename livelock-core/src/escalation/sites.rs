@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attempts::{AttemptSite, FoundSite, Suspect};
+use crate::attempts::{AttemptSite, FoundSite, SiteAttempts, Suspect};
 use crate::detect::Observation;
 use crate::event::{SampleEvent, SampleMode};
 use crate::ids::{CodeAddr, CpuId};
@@ -39,7 +39,8 @@ impl SiteChoice {
             *nr_windows -= 1;
             *nr_windows > 0
         });
-        for counted in window.attempts.iter().filter(|counted| !counted.fails()) {
+        let is_done = |counted: &&SiteAttempts| !counted.fails_mostly();
+        for counted in window.attempts.iter().filter(is_done) {
             // Who did not get to run did not try.
             let nr_windows = if counted.nr_tried() < at::NR_MIN_TRIES {
                 NR_WINDOWS_UNTRIED
