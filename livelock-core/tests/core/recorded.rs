@@ -30,6 +30,8 @@ struct Expected {
     class: Option<CauseClass>,
     /// The first lock of an accusation that is about one.
     lock: Option<String>,
+    /// Locks of the first chain, if that must be a cycle.
+    cycle: Option<Vec<String>>,
     /// What the program says instead, if it is known to be wrong.
     #[serde(default)]
     known_miss: Option<String>,
@@ -110,6 +112,14 @@ fn faults(expected: &Expected, verdict: &Verdict) -> Vec<String> {
     let lock = verdict.locks.first().map(|lock| lock.name.as_str());
     if is_accused && expected.lock.is_some() && lock != expected.lock.as_deref() {
         faults.push(format!("lock {lock:?} instead of {:?}", expected.lock));
+    }
+    if let Some(wanted) = &expected.cycle {
+        let told = verdict.chains.first().filter(|chain| chain.is_cycle);
+        let told: Option<Vec<String>> =
+            told.map(|chain| chain.links.iter().map(|link| link.lock.clone()).collect());
+        if told.as_ref() != Some(wanted) {
+            faults.push(format!("cycle {told:?} instead of {wanted:?}"));
+        }
     }
     if verdict.accounting.unaccounted != 0 {
         faults.push(format!("open books: {:?}", verdict.accounting));
