@@ -67,11 +67,20 @@ impl Breakpoints {
         if self.is_counting || suspects.is_empty() {
             return;
         }
+        let mut to_load = None;
         if self.counter.is_none() {
-            self.counter = Counter::start(programs());
+            let (loaded, loading) = sync_channel(1);
+            self.counter = Counter::start(loading);
+            to_load = Some(loaded);
         }
         if let Some(counter) = &self.counter {
             self.is_counting = counter.orders.try_send(suspects.to_vec()).is_ok();
+        }
+        // While it counts; nobody is watched before.
+        if let Some(loaded) = to_load
+            && let Some(programs) = programs()
+        {
+            let _ = loaded.try_send(programs);
         }
     }
 
@@ -100,18 +109,27 @@ impl Breakpoints {
 }
 
 impl Counter {
-    fn start(programs: Option<CallPrograms>) -> Option<Self> {
+    /// `loading` brings the programs, or nothing if there are none.
+    fn start(loading: Receiver<CallPrograms>) -> Option<Self> {
         let (orders, inbox) = sync_channel::<Vec<Suspect>>(1);
         let (outbox, counted) = sync_channel(1);
         let run = move || {
             let mut has_said = false;
+            let mut programs = None;
             while let Ok(suspects) = inbox.recv() {
                 let counted = serve(&suspects, &mut has_said);
-                if let Some(programs) = &programs {
-                    watch_failing(&suspects, &counted, programs);
-                }
+                let failing = failing(&suspects, &counted);
                 if outbox.send(counted).is_err() {
                     return;
+                }
+                if !failing.is_empty() && programs.is_none() {
+                    programs = loading.recv().ok();
+                }
+                // One after the other: a CPU has registers for one.
+                for suspect in &failing {
+                    if let Some(programs) = &programs {
+                        programs.watch(suspect);
+                    }
                 }
             }
         };
@@ -160,17 +178,15 @@ fn serve(suspects: &[Suspect], has_said: &mut bool) -> Vec<SiteAttempts> {
     sites
 }
 
-/// Records the calls around those whose attempts mostly fail, one after the other: a CPU has registers for one.
-fn watch_failing(suspects: &[Suspect], counted: &[SiteAttempts], programs: &CallPrograms) {
-    for suspect in suspects {
-        let site = suspect.found.site;
-        let is_failing = counted
-            .iter()
-            .any(|seen| seen.site == site && seen.fails_mostly());
-        if is_failing && !suspect.found.calls.is_empty() {
-            programs.watch(suspect);
-        }
-    }
+/// Those whose attempts mostly fail, if there are calls around them to be watched.
+fn failing(suspects: &[Suspect], counted: &[SiteAttempts]) -> Vec<Suspect> {
+    let fails = |suspect: &&Suspect| {
+        let mut seen = counted.iter();
+        seen.any(|seen| seen.site == suspect.found.site && seen.fails_mostly())
+    };
+    let has_calls = |suspect: &&Suspect| !suspect.found.calls.is_empty();
+    let failing = suspects.iter().filter(has_calls).filter(fails);
+    failing.cloned().collect()
 }
 
 /// Successes are counted first and stopped last: what is missed is a failure.

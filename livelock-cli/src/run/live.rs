@@ -173,8 +173,9 @@ pub(super) async fn observe(
                         break EndedBy::ClosedPipe;
                     }
                     pipeline.look_beside(desk.rt_hog());
-                    pipeline.set_groups(desk.groups().up_to_level(session.max_level));
+                    // First what another thread does meanwhile.
                     pipeline.count_attempts(desk.suspects());
+                    pipeline.set_groups(desk.groups().up_to_level(session.max_level));
                 }
                 if is_last {
                     break EndedBy::Duration;

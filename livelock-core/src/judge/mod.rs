@@ -28,7 +28,7 @@ use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
 use crate::ledger::slope::Throughput;
 use crate::ledger::{by_cpu, samples, shares, time};
-use crate::locks::{self, FlamePath, FlameSide, NamedLock, RecentStacks};
+use crate::locks::{self, CrossedTries, FlamePath, FlameSide, NamedLock, RecentStacks};
 use crate::names::Names;
 use crate::scope::Scope;
 use crate::thresholds as at;
@@ -47,6 +47,7 @@ pub struct Judge {
     blind_spots: Vec<BlindSpot>,
     baseline: Baseline,
     stacks: RecentStacks,
+    crossed_tries: CrossedTries,
     history: History,
     functions: Functions,
     throughput: Throughput,
@@ -104,6 +105,7 @@ impl Judge {
             blind_spots,
             baseline: Baseline::default(),
             stacks: RecentStacks::default(),
+            crossed_tries: CrossedTries::default(),
             history: History::default(),
             functions: Functions::default(),
             throughput: Throughput::default(),
@@ -160,7 +162,8 @@ impl Judge {
     /// Takes the next window.
     pub fn observe(&mut self, window: &Window, names: &dyn Names) -> Observation {
         let own = window.own.map(|own| own.tgid);
-        let (counts, profile) = samples::read(window, own, &mut self.functions, names);
+        let (counts, mut profile) = samples::read(window, own, &mut self.functions, names);
+        profile.has_crossed_tries = self.crossed_tries.observe(window);
         let books = time::book(window, &counts, &profile);
         let tokens = tokens(window);
         let pi0 = self.baseline.pi0();

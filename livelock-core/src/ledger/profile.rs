@@ -94,6 +94,8 @@ pub struct Profile {
     pub work: BTreeMap<String, u64>,
     /// Where attempts were counted, and fail.
     pub tried: BTreeMap<AttemptSite, Tried>,
+    /// Whether who has one lock was seen to try for another, and who has that one for the first.
+    pub has_crossed_tries: bool,
 }
 
 /// Whose instruction, and which. Ordered, unlike [`CodeSpace`].
@@ -223,6 +225,7 @@ impl Profile {
         for (work, nr) in &later.work {
             bump(&mut self.work, work, *nr, NR_FUNCTIONS_KEPT);
         }
+        self.has_crossed_tries |= later.has_crossed_tries;
         for (site, tried) in &later.tried {
             if self.tried.len() < NR_FUNCTIONS_KEPT || self.tried.contains_key(site) {
                 self.tried.entry(*site).or_default().merge(tried);

@@ -115,12 +115,15 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
 
 /// Share of busy samples in kernel loops that retry in vain. Reads that start over were counted, and nothing of them is
 /// left. Trylocks that fail were counted as well, but who tries may do something useful besides, as may a loop that
-/// only looks like one: those are in vain if next to no system call succeeds meanwhile.
+/// only looks like one: those are in vain if next to no system call succeeds meanwhile. Where nobody counts system calls,
+/// trylocks are in vain if two parties try for what the other has.
 fn retries_in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> f64 {
-    let trylocks = if nothing_returns(window, books) {
-        retry_share(profile).max(profile.tried_in_vain(AttemptKind::Trylock))
-    } else {
-        0.0
+    let trylocks = profile.tried_in_vain(AttemptKind::Trylock);
+    let trylocks = match returns_something(window, books) {
+        Some(true) => 0.0,
+        Some(false) => retry_share(profile).max(trylocks),
+        None if profile.has_crossed_tries => trylocks,
+        None => 0.0,
     };
     (trylocks + profile.tried_in_vain(AttemptKind::SeqRead)).min(1.0)
 }
@@ -143,17 +146,13 @@ fn repeated_faults(window: &Window) -> f64 {
     }
 }
 
-/// Whether next to no system call succeeds; `false` as well if nobody counts them, since unknown must not accuse.
-fn nothing_returns(window: &Window, books: &TimeBooks) -> bool {
-    let Some(activity) = window
-        .activity
-        .as_ref()
-        .filter(|seen| seen.sees(Probe::SysExit))
-    else {
-        return false;
-    };
+/// Whether system calls succeed, more than next to none; `None` if nobody counts them.
+fn returns_something(window: &Window, books: &TimeBooks) -> Option<bool> {
+    let counted = window.activity.as_ref();
+    let activity = counted.filter(|seen| seen.sees(Probe::SysExit))?;
     let busy_secs = books.busy_ns() as f64 / 1e9;
-    (activity.all_syscalls().nr_ok() as f64) < at::OK_SYSCALLS_PER_BUSY_SEC * busy_secs
+    let nr_ok = activity.all_syscalls().nr_ok() as f64;
+    Some(nr_ok >= at::OK_SYSCALLS_PER_BUSY_SEC * busy_secs)
 }
 
 /// Whether code at `spot` retries: a tight kernel loop with a pause or an atomic instruction, and none of the

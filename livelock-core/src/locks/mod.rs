@@ -35,3 +35,4 @@ pub use report::{Listing, named_burn_pct, reports};
 pub use spans::{HoldSpan, hold_spans};
 pub use stacks::RecentStacks;
 pub use tally::{LockTally, LocksTally};
+pub use tried_inside::CrossedTries;

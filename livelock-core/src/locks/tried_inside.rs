@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use super::chains::Pair;
 use super::path::Task;
 use super::tally::LocksTally;
-use crate::ids::{CpuId, LockAddr, Pid};
+use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use crate::lock_call::{LockCallEvent, LockCallKind};
+use crate::thresholds::BURST_NS;
 use crate::window::Window;
 
 /// Locks that a thread holds at a time and we follow, and tries in one hold: more than there are watched calls.
@@ -20,8 +22,42 @@ struct Held {
     tried: Vec<LockAddr>,
 }
 
+/// A try for one lock in a hold of another, and the call that ended the hold.
+type Inside<'w> = (Pair, &'w LockCallEvent);
+
 /// Counts tries for one lock in holds of another.
 pub(super) fn link_tries(tally: &mut LocksTally, window: &Window) {
+    for (pair, call) in tries_inside(window) {
+        tally.links.update(pair, |link| {
+            link.nr_tries += 1;
+            link.count(&Task::of_call(call), 1);
+        });
+    }
+}
+
+/// Pairs of locks each of which is tried for by who has the other.
+#[derive(Clone, Debug, Default)]
+pub struct CrossedTries {
+    /// The end of the last window in which the try for the second was seen in a hold of the first.
+    seen: BTreeMap<Pair, MonotonicNs>,
+}
+
+impl CrossedTries {
+    /// Takes the next window; says whether there is such a pair. Calls are watched now and then only, so that what was seen
+    /// holds for as long as a burst may last.
+    pub fn observe(&mut self, window: &Window) -> bool {
+        self.seen
+            .retain(|_, seen| window.end.since(*seen) <= BURST_NS);
+        for (pair, _) in tries_inside(window) {
+            self.seen.insert(pair, window.end);
+        }
+        let mut pairs = self.seen.keys();
+        pairs.any(|&(held, wanted)| self.seen.contains_key(&(wanted, held)))
+    }
+}
+
+fn tries_inside(window: &Window) -> Vec<Inside<'_>> {
+    let mut found = Vec::new();
     let mut threads: BTreeMap<(Pid, Option<CpuId>), Vec<Held>> = BTreeMap::new();
     for call in &window.lock_calls {
         let pid = call.task.pid;
@@ -37,9 +73,15 @@ pub(super) fn link_tries(tally: &mut LocksTally, window: &Window) {
                     }
                 }
             }
-            LockCallKind::Unlock => let_go(tally, held, call),
+            LockCallKind::Unlock => {
+                if let Some(at) = held.iter().position(|each| each.lock == call.lock) {
+                    let Held { lock, tried } = held.swap_remove(at);
+                    found.extend(tried.into_iter().map(|wanted| ((lock, wanted), call)));
+                }
+            }
         }
     }
+    found
 }
 
 fn take(held: &mut Vec<Held>, lock: LockAddr) {
@@ -49,19 +91,6 @@ fn take(held: &mut Vec<Held>, lock: LockAddr) {
         held.push(Held {
             lock,
             tried: Vec::new(),
-        });
-    }
-}
-
-fn let_go(tally: &mut LocksTally, held: &mut Vec<Held>, call: &LockCallEvent) {
-    let Some(at) = held.iter().position(|each| each.lock == call.lock) else {
-        return;
-    };
-    let Held { lock, tried } = held.swap_remove(at);
-    for wanted in tried {
-        tally.links.update((lock, wanted), |link| {
-            link.nr_tries += 1;
-            link.count(&Task::of_call(call), 1);
         });
     }
 }
@@ -87,6 +116,12 @@ mod tests {
     }
 
     fn tally(calls: &[(u32, LockCallKind, u64)]) -> LocksTally {
+        let mut tally = LocksTally::default();
+        link_tries(&mut tally, &window(calls, 1000));
+        tally
+    }
+
+    fn window(calls: &[(u32, LockCallKind, u64)], end_ns: u64) -> Window {
         let mut builder = WindowBuilder::new(4);
         for (i, &(pid, kind, lock)) in calls.iter().enumerate() {
             builder.fold(Event::LockCall(LockCallEvent {
@@ -101,10 +136,7 @@ mod tests {
                 },
             }));
         }
-        let window = builder.close(MonotonicNs(0), MonotonicNs(1000));
-        let mut tally = LocksTally::default();
-        link_tries(&mut tally, &window);
-        tally
+        builder.close(MonotonicNs(0), MonotonicNs(end_ns))
     }
 
     #[test]
@@ -160,5 +192,17 @@ mod tests {
         assert_eq!(told[0].links.len(), 2);
         let by = told[0].links[0].held_by.as_ref().map(|task| task.pid);
         assert_eq!(by, Some(Pid(1)));
+    }
+
+    #[test]
+    fn tries_that_cross_hold_for_a_while() {
+        let left = [(1, Lock, 10), (1, Trylock, 20), (1, Unlock, 10)];
+        let right = [(2, Lock, 20), (2, Trylock, 10), (2, Unlock, 20)];
+        let mut tries = CrossedTries::default();
+        assert!(!tries.observe(&window(&left, 1000)));
+        assert!(!tries.observe(&window(&left, 2000)), "one way only");
+        assert!(tries.observe(&window(&right, 3000)));
+        assert!(tries.observe(&window(&[], 2000 + BURST_NS)));
+        assert!(!tries.observe(&window(&[], 2001 + BURST_NS)));
     }
 }
