@@ -17,9 +17,9 @@ use livelock_common::{ABSENT, CpuState, SAMPLE_FRAMES, SAMPLE_RING, SampleRecord
 
 use crate::globals;
 use crate::mask::masked;
+use crate::registers::{first_arg, interrupted_ip};
 use crate::runs::{MOST_WALK_NS, ran_ns};
 use crate::state::{CONTROL, CPU_STATE, SAMPLES, count_nested, enter, inside, leave, this_cpu};
-use crate::registers::{first_arg, interrupted_ip};
 use crate::{fold, place, scope, spin, stack, tasks};
 
 const RING_MASK: i32 = SAMPLE_RING as i32 - 1;

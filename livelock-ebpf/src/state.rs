@@ -9,9 +9,9 @@ use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::Array;
 use livelock_common::{
-    CALL_RING, CallRecord, Control, CpuActivity, CpuState, HoldSlot, LockBank, RELEASE_RING, RUNNABLE_SLOTS,
-    ReleaseRecord, Ring, RunnableSlot, SAMPLE_RING, STACK_RING, SampleRecord, StackRecord,
-    TASK_SLOTS, TaskSlot, UserStackRecord, WAIT_RING, WaitRecord,
+    CALL_RING, CallRecord, Control, CpuActivity, CpuState, HoldSlot, LockBank, RELEASE_RING,
+    RUNNABLE_SLOTS, ReleaseRecord, Ring, RunnableSlot, SAMPLE_RING, STACK_RING, SampleRecord,
+    StackRecord, TASK_SLOTS, TaskSlot, UserStackRecord, WAIT_RING, WaitRecord,
 };
 
 /// `BPF_F_MMAPABLE`: user space reads the element without a system call.

@@ -238,8 +238,18 @@ pub enum ReportFormat {
 /// The command as clap sees it, for man pages and completions.
 #[must_use]
 pub fn command() -> clap::Command {
-    let diagnose = |diagnose: clap::Command| {
-        diagnose.mut_arg("max_level", |level| level.default_value(DIAGNOSE_MAX_LEVEL))
-    };
-    Cli::command().mut_subcommand("diagnose", diagnose)
+    let root = Cli::command();
+    let names: Vec<String> = root
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    // Whoever is changed comes last: to keep their order all of them are.
+    names.into_iter().fold(root, |root, name| {
+        root.mut_subcommand(name, |command| match command.get_name() {
+            "diagnose" => {
+                command.mut_arg("max_level", |level| level.default_value(DIAGNOSE_MAX_LEVEL))
+            }
+            _ => command,
+        })
+    })
 }

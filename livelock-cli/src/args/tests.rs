@@ -65,7 +65,7 @@ fn the_default_is_five_seconds_of_text() {
         duration: Some(Duration::from_secs(5)),
         scope: Scope::default(),
         filter: Filter::default(),
-        max_level: 1,
+        max_level: 2,
         sample_hz: 99,
         user_code: UserCodeWanted::No,
         declared: Vec::new(),
