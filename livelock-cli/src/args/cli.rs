@@ -238,18 +238,29 @@ pub enum ReportFormat {
 /// The command as clap sees it, for man pages and completions.
 #[must_use]
 pub fn command() -> clap::Command {
+    // Whoever is changed comes last: to keep their order all of them are.
     let root = Cli::command();
-    let names: Vec<String> = root
+    let commands: Vec<String> = root
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
         .collect();
-    // Whoever is changed comes last: to keep their order all of them are.
-    names.into_iter().fold(root, |root, name| {
+    commands.into_iter().fold(root, |root, name| {
         root.mut_subcommand(name, |command| match command.get_name() {
-            "diagnose" => {
-                command.mut_arg("max_level", |level| level.default_value(DIAGNOSE_MAX_LEVEL))
-            }
+            "diagnose" => looking_closest(command),
             _ => command,
+        })
+    })
+}
+
+fn looking_closest(command: clap::Command) -> clap::Command {
+    let ids: Vec<clap::Id> = command
+        .get_arguments()
+        .map(|arg| arg.get_id().clone())
+        .collect();
+    ids.into_iter().fold(command, |command, id| {
+        command.mut_arg(id, |arg| match arg.get_id().as_str() {
+            "max_level" => arg.default_value(DIAGNOSE_MAX_LEVEL),
+            _ => arg,
         })
     })
 }
