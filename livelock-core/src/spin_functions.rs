@@ -147,8 +147,11 @@ pub fn lock_call(function: &str) -> Option<LockCallKind> {
     let is_one_of = |names: &[&str]| names.iter().any(|name| function.starts_with(name));
     if is_trylock(function) {
         Some(LockCallKind::Trylock)
-    } else if function.contains("trylock") {
-        // Not with its result, or not with its argument.
+    } else if ["trylock", "interruptible", "killable"]
+        .iter()
+        .any(|part| function.contains(part))
+    {
+        // Not with its result or its argument, or it may come back without the lock.
         None
     } else if is_one_of(LOCKS) {
         Some(LockCallKind::Lock)
@@ -202,6 +205,7 @@ mod tests {
         assert_eq!(lock_call("up_read"), Some(LockCallKind::Unlock));
         assert_eq!(lock_call("down_trylock"), None);
         assert_eq!(lock_call("down_interruptible"), None);
+        assert_eq!(lock_call("mutex_lock_killable"), None);
         assert!(is_slow_clock("read_hpet") && !is_spin("read_hpet"));
         assert!(!is_slow_clock("ktime_get"));
     }

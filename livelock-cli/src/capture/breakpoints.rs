@@ -20,7 +20,8 @@ use super::hits::{arm_at, let_hit};
 use super::watched_calls::CallPrograms;
 
 /// Hits of an instruction on one CPU after which it is let alone until the next window. With two sites, two
-/// instructions each and 2 us a hit this is 0.3 % of a CPU in windows of 300 ms.
+/// instructions each and 2 us a hit this is 0.3 % of a CPU in windows of 300 ms. The kernel lets go of it by an interrupt
+/// of its own, so that code with interrupts off goes on being hit until they come on.
 const NR_HITS: i32 = 100;
 
 /// How long is counted: most of a window of `diagnose`.
@@ -51,6 +52,8 @@ struct Counter {
 pub(super) struct Breakpoints {
     counter: Option<Counter>,
     is_counting: bool,
+    /// The thread could not be started.
+    is_refused: bool,
     last: Vec<SiteAttempts>,
     nr_windows_held: u32,
 }
@@ -64,14 +67,15 @@ impl Breakpoints {
         suspects: &[Suspect],
         programs: impl FnOnce() -> Option<CallPrograms>,
     ) {
-        if self.is_counting || suspects.is_empty() {
+        if self.is_counting || self.is_refused || suspects.is_empty() {
             return;
         }
         let mut to_load = None;
         if self.counter.is_none() {
             let (loaded, loading) = sync_channel(1);
             self.counter = Counter::start(loading);
-            to_load = Some(loaded);
+            self.is_refused = self.counter.is_none();
+            to_load = Some(loaded).filter(|_| !self.is_refused);
         }
         if let Some(counter) = &self.counter {
             self.is_counting = counter.orders.try_send(suspects.to_vec()).is_ok();

@@ -73,12 +73,12 @@ pub fn probe_programs(
         });
     }
     for (program, hook) in PERF_EVENTS {
-        let sampler: &mut PerfEvent = ebpf
+        let loaded: &mut PerfEvent = ebpf
             .program_mut(program)
             .and_then(|p| p.try_into().ok())
             .ok_or(CaptureError::MissingProgram(program))?;
-        let result = sampler.load().map_err(|e| chain(&e)).map(|()| {
-            sampler
+        let result = loaded.load().map_err(|e| chain(&e)).map(|()| {
+            loaded
                 .info()
                 .ok()
                 .and_then(|info| info.verified_instruction_count())

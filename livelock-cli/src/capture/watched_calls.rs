@@ -53,19 +53,25 @@ impl CallPrograms {
 
     /// Records the calls of `suspect` for [`WATCH_FOR`], on the CPUs on which it was seen.
     pub(super) fn watch(&self, suspect: &Suspect) {
-        let mut armed = Vec::new();
-        for &cpu in &suspect.cpus {
-            match self.arm(&suspect.found.calls, cpu) {
-                Ok(events) => armed.push(events),
-                // Somebody else has the registers, or the CPU is gone; others may do.
-                Err(error) => log::info!("cannot watch calls on CPU {}: {error}", cpu.0),
+        let armed: io::Result<Vec<Vec<File>>> = suspect
+            .cpus
+            .iter()
+            .map(|&cpu| self.arm(&suspect.found.calls, cpu))
+            .collect();
+        let begun = armed.and_then(|groups| {
+            for events in &groups {
+                begin(events)?;
             }
+            Ok(groups)
+        });
+        match begun {
+            Ok(_armed) => thread::sleep(WATCH_FOR),
+            // Somebody else has the registers, or a CPU is gone.
+            Err(error) => log::debug!("cannot watch calls: {error}"),
         }
-        thread::sleep(WATCH_FOR);
     }
 
-    /// Begins to record `calls` on `cpu`, all at the same moment: what is seen of one without the others tells nothing. The
-    /// first is the leader, after whose last hit the others are let alone as well.
+    /// Events for `calls` on `cpu`, a group that waits for [`begin`].
     fn arm(&self, calls: &[LockCallSite], cpu: CpuId) -> io::Result<Vec<File>> {
         let mut events: Vec<File> = Vec::new();
         for call in calls {
@@ -73,12 +79,18 @@ impl CallPrograms {
             run_at(&event, self.of(call.kind).as_fd())?;
             events.push(event);
         }
-        let nr_hits = i32::try_from(NR_HITS).unwrap_or(1);
-        for event in events.iter().rev() {
-            let_hit(event, nr_hits)?;
-        }
         Ok(events)
     }
+}
+
+/// Lets a group be hit, all at the same moment: what is seen of one call without the others tells nothing. The first is the
+/// leader, after whose last hit the others are let alone as well.
+fn begin(events: &[File]) -> io::Result<()> {
+    let nr_hits = i32::try_from(NR_HITS).unwrap_or(1);
+    events
+        .iter()
+        .rev()
+        .try_for_each(|event| let_hit(event, nr_hits))
 }
 
 fn load(ebpf: &mut Ebpf, program: &'static str) -> Result<OwnedFd, CaptureError> {

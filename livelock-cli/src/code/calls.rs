@@ -1,7 +1,8 @@
 //! Calls of locking functions in a function's code.
 //!
 //! In: its instructions, and what the functions that it calls do. Out: the calls around a trylock that tell which lock is
-//! held meanwhile. Refuses: functions that do not both take and let go; what they hold, somebody else knows.
+//! held meanwhile. Refuses: functions that do not both take and let go (what they hold, somebody else knows), and those with
+//! more calls than can be watched.
 
 use iced_x86::{FlowControl, Instruction, OpKind};
 use livelock_core::ids::CodeAddr;
@@ -23,35 +24,34 @@ impl LockCalls {
         Self(calls.collect())
     }
 
-    /// The trylock at `trylock_at` and the nearest others: those that take locks from before it, those that let them go from
-    /// behind it. Where a compiler has moved them, the nearest on the other side.
+    /// The trylock at `trylock_at`, and all others that take locks or let them go, if they are few enough to be watched at the
+    /// same time and the lock that is taken last before the trylock is not let go on the way. Else nothing: a call that
+    /// nobody watches may end the hold.
     pub(super) fn around(&self, trylock_at: u64) -> Vec<LockCallSite> {
         let at = CodeAddr(trylock_at);
-        let (before, behind): (Vec<_>, Vec<_>) = self.0.iter().partition(|call| call.at < at);
-        let of = |kind| move |call: &&&LockCallSite| call.kind == kind;
-        let before = |kind| before.iter().rev().filter(of(kind));
-        let behind = |kind| behind.iter().filter(of(kind));
-        let mut locks = before(LockCallKind::Lock).chain(behind(LockCallKind::Lock));
-        let unlocks = behind(LockCallKind::Unlock).chain(before(LockCallKind::Unlock));
+        let is = |kind| move |call: &&LockCallSite| call.kind == kind;
+        let has = |kind| self.0.iter().any(|call| call.kind == kind);
+        if !has(LockCallKind::Lock) || !has(LockCallKind::Unlock) {
+            return Vec::new();
+        }
+        let before = || self.0.iter().filter(|call| call.at < at);
+        let locked_at = before().rfind(is(LockCallKind::Lock)).map(|call| call.at);
+        let is_let_go = locked_at.is_some_and(|locked_at| {
+            before().any(|call| call.kind == LockCallKind::Unlock && call.at > locked_at)
+        });
         let trylock = LockCallSite {
             at,
             kind: LockCallKind::Trylock,
         };
-        let Some(lock) = locks.next() else {
-            return Vec::new();
-        };
-        let mut calls = vec![trylock, **lock];
-        // Of two that let go, one is for when the trylock succeeded.
-        calls.extend(
-            unlocks
-                .take(NR_CALLS_WATCHED - calls.len())
-                .map(|call| **call),
-        );
-        if calls.iter().all(|call| call.kind != LockCallKind::Unlock) {
+        let mut calls = vec![trylock];
+        let others = self
+            .0
+            .iter()
+            .filter(|call| call.kind != LockCallKind::Trylock);
+        calls.extend(others);
+        if is_let_go || calls.len() > NR_CALLS_WATCHED {
             return Vec::new();
         }
-        let nr_left = NR_CALLS_WATCHED - calls.len();
-        calls.extend(locks.take(nr_left).map(|call| **call));
         calls
     }
 }

@@ -12,6 +12,9 @@ use livelock_core::ids::Pid;
 /// Candidates looked at in one window, the longest waits first.
 const MAX_LOOKED_AT: usize = 64;
 
+/// Tasks that run when nobody else wants to, include/uapi/linux/sched.h, v6.1: they may wait for ever.
+const SCHED_IDLE: u32 = 5;
+
 /// CPU times of the candidates at the last look.
 #[derive(Debug, Default)]
 pub struct Starvation {
@@ -29,10 +32,10 @@ impl Starvation {
             .filter(|task| {
                 // `/proc/TID/stat` would have the CPU time of the whole process.
                 let stat = fs::read_to_string(format!("/proc/{0}/task/{0}/stat", task.pid.0));
-                let Some((state, ticks)) = stat.ok().as_deref().and_then(parse) else {
+                let Some((state, ticks, policy)) = stat.ok().as_deref().and_then(parse) else {
                     return false;
                 };
-                if state != 'R' {
+                if state != 'R' || policy == SCHED_IDLE {
                     return false;
                 }
                 self.cpu_ticks.insert(task.pid, ticks);
@@ -42,14 +45,15 @@ impl Starvation {
     }
 }
 
-/// State, and user plus system time in ticks. The command name may hold spaces and brackets.
-fn parse(stat: &str) -> Option<(char, u64)> {
+/// State, user plus system time in ticks, and scheduling policy. The command name may hold spaces and brackets.
+fn parse(stat: &str) -> Option<(char, u64, u32)> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut words = rest.split_ascii_whitespace();
     let state = words.next()?.chars().next()?;
     let user: u64 = words.nth(10)?.parse().ok()?;
     let system: u64 = words.next()?.parse().ok()?;
-    Some((state, user.saturating_add(system)))
+    let policy = words.nth(25)?.parse().ok()?;
+    Some((state, user.saturating_add(system), policy))
 }
 
 #[cfg(test)]
@@ -58,8 +62,9 @@ mod tests {
 
     #[test]
     fn the_name_may_hold_anything() {
-        let stat = "12 (a) b) (c) R 1 2 3 4 5 6 7 8 9 10 70 5 0 0 20 0";
-        assert_eq!(parse(stat), Some(('R', 75)));
+        let stat = "12 (a) b) (c) R 1 2 3 4 5 6 7 8 9 10 70 5 0 0 20 0 1 0 9 100 50 18446744073709551615 1 1 1 0 0 0 0 0 0 0 0 \
+                    0 17 3 0 5 0 0 0 0 0 0 0 0 0 0 0";
+        assert_eq!(parse(stat), Some(('R', 75, 5)));
         assert_eq!(parse("12 (short) R 1"), None);
     }
 

@@ -78,7 +78,7 @@ impl Case<'_> {
         evidence.extend(found.into_iter().flat_map(|found| found.evidence.clone()));
         let chains = locks::chains(&span.locks, names);
         if matches!(status, Status::Livelock | Status::Contended) {
-            evidence.extend(cycle::evidence(&chains));
+            evidence.extend(cycle::evidence(&chains, span.profile.has_crossed_tries));
         }
         let sources: BTreeSet<EvidenceSource> = evidence.iter().map(|e| e.source).collect();
         let progress = progress::progress(self, status);

@@ -101,19 +101,13 @@ pub fn chains(locks: &LocksTally, names: &dyn Names) -> Vec<WaitChain> {
     let told: BTreeMap<Pair, Told<'_>> = locks
         .links
         .iter()
-        // Where nobody knows until when the first lock was held, nobody knows what was wanted meanwhile.
-        .filter(|((held, _), link)| {
-            let held = locks.get(Some(*held));
-            link.nr_tries >= MIN_CHAIN_SIGHTINGS || !held.is_some_and(LockTally::is_handover_slow)
-        })
         .filter_map(|(pair, link)| {
-            Some((
-                *pair,
-                Told {
-                    link,
-                    want: want(link, names)?,
-                },
-            ))
+            let held = locks.get(Some(pair.0));
+            let want = match held.is_some_and(LockTally::is_handover_slow) {
+                true => watched(link)?,
+                false => want(link, names)?,
+            };
+            Some((*pair, Told { link, want }))
         })
         .collect();
     let mut found = Vec::new();
@@ -146,6 +140,15 @@ pub fn chains(locks: &LocksTally, names: &dyn Names) -> Vec<WaitChain> {
     });
     found.truncate(NR_CHAINS_REPORTED);
     found
+}
+
+/// What is known where nobody knows until when the first lock was held: the tries that were watched inside of it.
+fn watched(link: &Link) -> Option<Want> {
+    (link.nr_tries >= MIN_CHAIN_SIGHTINGS).then_some(Want {
+        kind: WantKind::Tries,
+        nr: link.nr_tries,
+        wait_ns: 0,
+    })
 }
 
 /// How the second lock was wanted; `None` if too little was seen to say so.
@@ -231,7 +234,9 @@ fn chain(
     for pair in pairs {
         let Some(told) = told.get(pair) else { continue };
         wait_ns = wait_ns.saturating_add(told.want.wait_ns);
-        oldest_open_ns = oldest_open_ns.max(told.link.oldest_open_ns);
+        if told.want.kind != WantKind::Tries {
+            oldest_open_ns = oldest_open_ns.max(told.link.oldest_open_ns);
+        }
         links.push(ChainLink {
             lock: name(pair.0, locks, names),
             addr: pair.0.to_string(),
@@ -365,5 +370,13 @@ mod tests {
         };
         locks.by_lock.insert(Some(pair.0), slow);
         assert_eq!(chains(&locks, &NameTable::default()), []);
+        // But for tries that were watched in its holds.
+        locks.links.update(pair, |link| link.nr_tries = seen);
+        let told = chains(&locks, &NameTable::default());
+        let want = told[0].links[0]
+            .wants
+            .as_ref()
+            .map(|want| (want.kind, want.nr));
+        assert_eq!(want, Some((WantKind::Tries, seen)));
     }
 }

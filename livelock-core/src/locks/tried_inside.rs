@@ -3,17 +3,17 @@
 //! In: the watched calls of a window. Out: links between locks. Refuses: a link unless the same thread was seen to take the
 //! first lock, then to try for the second, then to let the first go, with nothing of the first in between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::chains::Pair;
 use super::path::Task;
 use super::tally::LocksTally;
 use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use crate::lock_call::{LockCallEvent, LockCallKind};
-use crate::thresholds::BURST_NS;
+use crate::thresholds::{BURST_NS, MIN_CHAIN_SIGHTINGS};
 use crate::window::Window;
 
-/// Locks that a thread holds at a time and we follow, and tries in one hold: more than there are watched calls.
+/// Locks of a thread, tries in a hold of one, and threads of a pair that are told apart: more than there are watched calls.
 const NR_FOLLOWED: usize = 8;
 
 /// A lock that was taken, and what was tried for since.
@@ -35,24 +35,46 @@ pub(super) fn link_tries(tally: &mut LocksTally, window: &Window) {
     }
 }
 
+/// Tries for a lock in holds of another.
+#[derive(Clone, Debug)]
+struct Sightings {
+    /// End of the last window with one.
+    last: MonotonicNs,
+    nr: u64,
+    by: BTreeSet<Pid>,
+}
+
 /// Pairs of locks each of which is tried for by who has the other.
 #[derive(Clone, Debug, Default)]
 pub struct CrossedTries {
-    /// The end of the last window in which the try for the second was seen in a hold of the first.
-    seen: BTreeMap<Pair, MonotonicNs>,
+    seen: BTreeMap<Pair, Sightings>,
 }
 
 impl CrossedTries {
-    /// Takes the next window; says whether there is such a pair. Calls are watched now and then only, so that what was seen
-    /// holds for as long as a burst may last.
+    /// Takes the next window; says whether there is such a pair, of two threads and more. Calls are watched now and then
+    /// only, so that what was seen holds for as long as a burst may last.
     pub fn observe(&mut self, window: &Window) -> bool {
         self.seen
-            .retain(|_, seen| window.end.since(*seen) <= BURST_NS);
-        for (pair, _) in tries_inside(window) {
-            self.seen.insert(pair, window.end);
+            .retain(|_, seen| window.end.since(seen.last) <= BURST_NS);
+        for (pair, call) in tries_inside(window) {
+            let seen = self.seen.entry(pair).or_insert_with(|| Sightings {
+                last: window.end,
+                nr: 0,
+                by: BTreeSet::new(),
+            });
+            seen.last = window.end;
+            seen.nr += 1;
+            if seen.by.len() < NR_FOLLOWED {
+                seen.by.insert(call.task.pid);
+            }
         }
-        let mut pairs = self.seen.keys();
-        pairs.any(|&(held, wanted)| self.seen.contains_key(&(wanted, held)))
+        self.seen.iter().any(|(&(held, wanted), there)| {
+            let back = self.seen.get(&(wanted, held));
+            back.is_some_and(|back| {
+                let nr = there.nr.min(back.nr);
+                nr >= MIN_CHAIN_SIGHTINGS && there.by.union(&back.by).count() >= 2
+            })
+        })
     }
 }
 
@@ -196,13 +218,25 @@ mod tests {
 
     #[test]
     fn tries_that_cross_hold_for_a_while() {
-        let left = [(1, Lock, 10), (1, Trylock, 20), (1, Unlock, 10)];
-        let right = [(2, Lock, 20), (2, Trylock, 10), (2, Unlock, 20)];
+        let twice = |pid, held, wanted| {
+            let once = [
+                (pid, Lock, held),
+                (pid, Trylock, wanted),
+                (pid, Unlock, held),
+            ];
+            [once, once].concat()
+        };
+        let (left, right) = (twice(1, 10, 20), twice(2, 20, 10));
         let mut tries = CrossedTries::default();
         assert!(!tries.observe(&window(&left, 1000)));
         assert!(!tries.observe(&window(&left, 2000)), "one way only");
         assert!(tries.observe(&window(&right, 3000)));
         assert!(tries.observe(&window(&[], 2000 + BURST_NS)));
         assert!(!tries.observe(&window(&[], 2001 + BURST_NS)));
+        // Once may be a mistake, and one thread alone does not undo its own work.
+        let once = [&left[..], &right[..3]].concat();
+        assert!(!CrossedTries::default().observe(&window(&once, 1000)));
+        let alone = [left, twice(1, 20, 10)].concat();
+        assert!(!CrossedTries::default().observe(&window(&alone, 1000)));
     }
 }

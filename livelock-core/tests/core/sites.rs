@@ -148,4 +148,8 @@ fn what_succeeds_is_left_alone_for_ten_windows_and_what_fails_is_not() {
     assert_eq!(choice.next(&window, &seen, &found), [suspect(0x2000)]);
     count(&mut window, site(0x2000), 0);
     assert_eq!(choice.next(&window, &seen, &found), [suspect(0x2000)]);
+    window.attempts.clear();
+    count(&mut window, site(0x2000), 40);
+    let kept = choice.next(&window, &seen, &found);
+    assert_eq!(kept, [suspect(0x2000)], "most of it fails");
 }

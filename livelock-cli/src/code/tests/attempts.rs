@@ -200,7 +200,7 @@ fn the_calls_around_a_trylock() {
     // Moved to the other side by a compiler.
     assert_eq!(
         around(&[(0, Unlock), (2, Trylock), (5, Lock)]),
-        [call(2, Trylock), call(5, Lock), call(0, Unlock)]
+        [call(2, Trylock), call(0, Unlock), call(5, Lock)]
     );
     assert_eq!(around(&[(0, Lock), (2, Trylock)]), []);
     assert_eq!(around(&[(2, Trylock), (5, Unlock)]), []);
@@ -222,4 +222,50 @@ fn a_jump_behind_the_last_instruction_is_a_call() {
     let kinds: Vec<_> = found[0].calls.iter().map(|call| call.kind).collect();
     assert_eq!(kinds, [Trylock, Lock, Unlock, Unlock]);
     assert_eq!(found[0].calls[3].at, CodeAddr(program.addr(5)));
+}
+
+#[test]
+fn a_lock_that_is_let_go_before_is_not_held() {
+    use LockCallKind::{Lock, Trylock, Unlock};
+    // Lock A, unlock A, trylock B, lock A, unlock both: who fails starts with A free.
+    let program = Program::x86(&[
+        CALL,          // call _raw_spin_lock
+        CALL,          // call _raw_spin_unlock
+        CALL,          // call _raw_spin_trylock
+        &[0x85, 0xc0], // test %eax,%eax
+        &[0x74, 0x05], // je 1f
+        CALL,          // call _raw_spin_unlock
+        &[0xc3],       // 1: ret
+    ]);
+    let calls_around = |calls: &[(usize, LockCallKind)]| found(&program, calls)[0].calls.clone();
+    let dance = [(0, Lock), (1, Unlock), (2, Trylock), (5, Unlock)];
+    assert_eq!(calls_around(&dance), []);
+    let held = [(0, Lock), (2, Trylock), (5, Unlock)];
+    assert_eq!(calls_around(&held).len(), 3);
+}
+
+#[test]
+fn more_calls_than_a_cpu_has_registers_for_are_not_watched() {
+    use LockCallKind::{Lock, Trylock, Unlock};
+    let program = Program::x86(&[
+        CALL,          // call _raw_spin_lock
+        CALL,          // call _raw_spin_trylock
+        &[0x85, 0xc0], // test %eax,%eax
+        &[0x74, 0x05], // je 1f
+        CALL,          // call _raw_spin_unlock
+        CALL,          // 1: call _raw_spin_unlock
+        CALL,          // call _raw_spin_unlock
+        &[0xc3],       // ret
+    ]);
+    let nr_calls = |calls: &[(usize, LockCallKind)]| found(&program, calls)[0].calls.len();
+    let four = [(0, Lock), (1, Trylock), (4, Unlock), (5, Unlock)];
+    assert_eq!(nr_calls(&four), 4);
+    let five = [
+        (0, Lock),
+        (1, Trylock),
+        (4, Unlock),
+        (5, Unlock),
+        (6, Unlock),
+    ];
+    assert_eq!(nr_calls(&five), 0);
 }
