@@ -6,6 +6,7 @@
 use std::os::fd::AsFd;
 
 use aya::maps::{Map, MapData};
+use aya::programs::perf_event::PerfEvent;
 use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{BtfTracePoint, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::util::nr_cpus;
@@ -117,6 +118,15 @@ fn tracepoint<'ebpf>(
     ebpf: &'ebpf mut Ebpf,
     program: &'static str,
 ) -> Result<&'ebpf mut BtfTracePoint, CaptureError> {
+    ebpf.program_mut(program)
+        .and_then(|p| p.try_into().ok())
+        .ok_or(CaptureError::MissingProgram(program))
+}
+
+pub(super) fn perf_event<'ebpf>(
+    ebpf: &'ebpf mut Ebpf,
+    program: &'static str,
+) -> Result<&'ebpf mut PerfEvent, CaptureError> {
     ebpf.program_mut(program)
         .and_then(|p| p.try_into().ok())
         .ok_or(CaptureError::MissingProgram(program))

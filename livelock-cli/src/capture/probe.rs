@@ -2,7 +2,7 @@
 //!
 //! In: kernel offsets. Out: per program what the kernel said. Refuses: to leave anything attached.
 
-use aya::programs::{BtfTracePoint, PerfEvent, Program, ProgramError, RawTracePoint};
+use aya::programs::{BtfTracePoint, Program, ProgramError, RawTracePoint};
 use aya::{Btf, Ebpf};
 
 use livelock_core::host::SamplerSource;
@@ -10,7 +10,7 @@ use livelock_core::probes::{Probe, ProbeGroup};
 
 use super::CaptureError;
 use super::config::{KernelOffsets, TaskFilter, WaitFilter};
-use super::load::{check_abi, load_object};
+use super::load::{check_abi, load_object, perf_event};
 use super::sampler::{attach_sampler, load_sampler};
 
 /// What the kernel said to one program.
@@ -73,10 +73,7 @@ pub fn probe_programs(
         });
     }
     for (program, hook) in PERF_EVENTS {
-        let loaded: &mut PerfEvent = ebpf
-            .program_mut(program)
-            .and_then(|p| p.try_into().ok())
-            .ok_or(CaptureError::MissingProgram(program))?;
+        let loaded = perf_event(&mut ebpf, program)?;
         let result = loaded.load().map_err(|e| chain(&e)).map(|()| {
             loaded
                 .info()

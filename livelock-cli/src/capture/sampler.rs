@@ -4,24 +4,23 @@
 
 use aya::Ebpf;
 use aya::programs::perf_event::{
-    HardwareEvent, PerfEvent, PerfEventConfig, PerfEventLink, PerfEventScope, SamplePolicy,
-    SoftwareEvent,
+    HardwareEvent, PerfEventConfig, PerfEventLink, PerfEventScope, SamplePolicy, SoftwareEvent,
 };
 use aya::util::online_cpus;
 use livelock_core::host::SamplerSource;
 
 use super::CaptureError;
+use super::load::perf_event;
+
+const PROGRAM: &str = "sampler";
 
 pub(super) fn load_sampler(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
-    let program = "sampler";
-    let sampler: &mut PerfEvent = ebpf
-        .program_mut(program)
-        .and_then(|p| p.try_into().ok())
-        .ok_or(CaptureError::MissingProgram(program))?;
-    sampler.load().map_err(|source| CaptureError::Load {
-        program,
-        source: Box::new(source),
-    })
+    perf_event(ebpf, PROGRAM)?
+        .load()
+        .map_err(|source| CaptureError::Load {
+            program: PROGRAM,
+            source: Box::new(source),
+        })
 }
 
 /// Hardware cycles (NMI) where there is a PMU, else the CPU clock.
@@ -29,11 +28,7 @@ pub(super) fn attach_sampler(
     ebpf: &mut Ebpf,
     sample_hz: u64,
 ) -> Result<(SamplerSource, Vec<PerfEventLink>), CaptureError> {
-    let program = "sampler";
-    let sampler: &mut PerfEvent = ebpf
-        .program_mut(program)
-        .and_then(|p| p.try_into().ok())
-        .ok_or(CaptureError::MissingProgram(program))?;
+    let sampler = perf_event(ebpf, PROGRAM)?;
     let cpus = online_cpus().map_err(|(what, source)| CaptureError::Cpus { what, source })?;
     let cycles = PerfEventConfig::Hardware(HardwareEvent::CpuCycles);
     let clock = PerfEventConfig::Software(SoftwareEvent::CpuClock);
@@ -64,7 +59,7 @@ pub(super) fn attach_sampler(
 
 fn sampler_error(source: aya::programs::ProgramError) -> CaptureError {
     CaptureError::Attach {
-        program: "sampler",
+        program: PROGRAM,
         hook: "the CPU clock",
         source: Box::new(source),
     }

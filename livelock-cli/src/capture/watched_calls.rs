@@ -10,7 +10,6 @@ use std::thread;
 use std::time::Duration;
 
 use aya::Ebpf;
-use aya::programs::perf_event::PerfEvent;
 use livelock_common::CALL_RING;
 use livelock_core::attempts::Suspect;
 use livelock_core::ids::CpuId;
@@ -19,6 +18,7 @@ use livelock_core::thresholds::{NR_CALLS_WATCHED, NR_SITES_COUNTED};
 
 use super::CaptureError;
 use super::hits::{arm_at, let_hit, run_at};
+use super::load::perf_event;
 
 /// Hits of a call on one CPU after which it is let alone. Those of all sites fill the ring, which is emptied in between.
 const NR_HITS: usize = CALL_RING / NR_CALLS_WATCHED / NR_SITES_COUNTED;
@@ -98,10 +98,7 @@ fn load(ebpf: &mut Ebpf, program: &'static str) -> Result<OwnedFd, CaptureError>
         program,
         source: Box::new(source),
     };
-    let loaded: &mut PerfEvent = ebpf
-        .program_mut(program)
-        .and_then(|p| p.try_into().ok())
-        .ok_or(CaptureError::MissingProgram(program))?;
+    let loaded = perf_event(ebpf, program)?;
     loaded.load().map_err(failed)?;
     let fd = loaded.fd().map_err(failed)?.as_fd().try_clone_to_owned();
     fd.map_err(|source| failed(aya::programs::ProgramError::IOError(source)))

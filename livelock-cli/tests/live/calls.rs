@@ -8,16 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use livelock_cli::btf;
-use livelock_cli::capture::{
-    Capture, CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter,
-};
+use livelock_cli::capture::Capture;
 use livelock_cli::decode::decode;
 use livelock_core::attempts::{AttemptKind, AttemptSite, FoundSite, SiteAttempts, Suspect};
 use livelock_core::event::{Event, LockCallEvent};
 use livelock_core::ids::{CodeAddr, CpuId, MonotonicNs, Pid};
 use livelock_core::lock_call::{LockCallKind, LockCallSite};
 
+use crate::attached::start;
 use crate::turn;
 
 /// Longer than a count and a watch take.
@@ -31,23 +29,6 @@ fn addr_of(name: &str) -> Option<CodeAddr> {
         .find(|line| line.ends_with(&format!(" {name}")))?;
     let addr = u64::from_str_radix(line.split(' ').next()?, 16).ok()?;
     (addr != 0).then_some(CodeAddr(addr))
-}
-
-fn start() -> Capture {
-    let btf = btf::read_running().expect("this kernel's types");
-    let config = CaptureConfig {
-        offsets: KernelOffsets {
-            task_pid: btf.member_offset("task_struct", "pid"),
-            task_tgid: btf.member_offset("task_struct", "tgid"),
-            ..KernelOffsets::default()
-        },
-        types: btf.skeleton(&TRACEPOINT_TYPES),
-        sample_hz: 99,
-        slice_mask: 15,
-        tasks: TaskFilter::All,
-        waits: WaitFilter::default(),
-    };
-    Capture::start(&config).expect("attached")
 }
 
 /// Hits of a call on a CPU after which it is let alone, as `capture` has it.

@@ -6,16 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use livelock_cli::btf;
-use livelock_cli::capture::{
-    Capture, CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter,
-};
+use livelock_cli::capture::Capture;
 use livelock_cli::decode::decode;
 use livelock_core::activity::Activity;
 use livelock_core::event::Event;
 use livelock_core::ids::MonotonicNs;
 use livelock_core::probes::{GroupSet, Probe, ProbeGroup, ProbeSet};
 
+use crate::attached::start;
 use crate::turn;
 
 /// Long enough for work items that run once a second.
@@ -97,25 +95,6 @@ fn counted(capture: &mut Capture) -> Option<Activity> {
         sum.merge(&other);
         sum
     })
-}
-
-fn start() -> Capture {
-    let btf = btf::read_running().expect("this kernel's types");
-    let config = CaptureConfig {
-        offsets: KernelOffsets {
-            task_pid: btf.member_offset("task_struct", "pid"),
-            task_tgid: btf.member_offset("task_struct", "tgid"),
-            task_prio: btf.member_offset("task_struct", "prio"),
-            regs_syscall: btf.member_offset("pt_regs", "orig_ax"),
-            ..KernelOffsets::default()
-        },
-        types: btf.skeleton(&TRACEPOINT_TYPES),
-        sample_hz: 99,
-        slice_mask: 15,
-        tasks: TaskFilter::All,
-        waits: WaitFilter::default(),
-    };
-    Capture::start(&config).expect("attached")
 }
 
 #[test]

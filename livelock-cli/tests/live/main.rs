@@ -5,6 +5,8 @@
 //! a test says `live: skipped` with the reason, past the harness's capture.
 
 #[cfg(test)]
+mod attached;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod declared;
