@@ -51,6 +51,26 @@ static void truth_show_sum(struct seq_file *out, const char *name, const struct 
 	seq_puts(out, "]}");
 }
 
+/* Buckets that are not empty, as pairs of the longest time in it and how many there are. */
+static void truth_show_fine_holds(struct seq_file *out, unsigned int index)
+{
+	bool is_first = true;
+	unsigned int bucket, i;
+
+	seq_puts(out, ",\"hold_fine_histogram\":[");
+	for (bucket = 0; bucket < TRUTH_NR_FINE_BUCKETS; bucket++) {
+		u64 nr = 0;
+
+		for (i = 0; i < truth_nr_threads; i++)
+			nr += READ_ONCE(truth_threads[i].sides[index].hold_fine[bucket]);
+		if (!nr)
+			continue;
+		seq_printf(out, "%s[%llu,%llu]", is_first ? "" : ",", truth_fine_top_ns(bucket), nr);
+		is_first = false;
+	}
+	seq_putc(out, ']');
+}
+
 static void truth_show_lock(struct seq_file *out, unsigned int index, u64 now_ns)
 {
 	const struct truth_lock *lock = &truth_mode->locks[index];
@@ -75,6 +95,7 @@ static void truth_show_lock(struct seq_file *out, unsigned int index, u64 now_ns
 	truth_show_sum(out, "wait", &wait);
 	seq_putc(out, ',');
 	truth_show_sum(out, "hold", &hold);
+	truth_show_fine_holds(out, index);
 	seq_putc(out, '}');
 }
 

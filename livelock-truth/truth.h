@@ -34,6 +34,12 @@
 #define TRUTH_MAX_LOCKS 2
 /* Bucket i holds times of [2^(i-1), 2^i) ns, bucket 0 the zeros; the last one everything from 2^38 ns (4.6 min). */
 #define TRUTH_NR_BUCKETS 40
+/*
+ * Buckets of holds, 32 an octave, so that a percentile is off by 3 % at most: times below 2^6 ns have one each, a
+ * longer one, of 2^(5+octave) ns and more, has bucket octave * 32 + (ns >> octave). The last one is as above.
+ */
+#define TRUTH_FINE_SHIFT 5
+#define TRUTH_NR_FINE_BUCKETS ((TRUTH_NR_BUCKETS - TRUTH_FINE_SHIFT) << TRUTH_FINE_SHIFT)
 
 /* Times of one kind on one lock, written by one thread. */
 struct truth_times {
@@ -54,6 +60,7 @@ struct truth_side {
 	u64 nr_retries;
 	struct truth_times wait;
 	struct truth_times hold;
+	u64 hold_fine[TRUTH_NR_FINE_BUCKETS];
 };
 
 struct truth_role;
@@ -153,6 +160,24 @@ static inline void truth_times_add(struct truth_times *times, u64 ns)
 		WRITE_ONCE(times->max_ns, ns);
 }
 
+static inline unsigned int truth_fine_bucket(u64 ns)
+{
+	unsigned int octave = fls64(ns | BIT_ULL(TRUTH_FINE_SHIFT)) - 1 - TRUTH_FINE_SHIFT;
+	u64 bucket = ((u64)octave << TRUTH_FINE_SHIFT) + (ns >> octave);
+
+	return min_t(u64, bucket, TRUTH_NR_FINE_BUCKETS - 1);
+}
+
+/* The longest time of a bucket. */
+static inline u64 truth_fine_top_ns(unsigned int bucket)
+{
+	unsigned int octave = bucket >> TRUTH_FINE_SHIFT;
+
+	/* The first two octaves have buckets of a nanosecond. */
+	octave = octave ? octave - 1 : 0;
+	return ((bucket - ((u64)octave << TRUTH_FINE_SHIFT) + 1) << octave) - 1;
+}
+
 /* The time from one reading to a later one; never negative, also where a clock stepped back. */
 static inline u64 truth_span(u64 from_ns, u64 to_ns)
 {
@@ -202,10 +227,14 @@ static __always_inline void truth_leave(struct truth_side *side, struct truth_vi
 /* After it was released, so that bookkeeping lengthens no critical section. */
 static __always_inline void truth_record(struct truth_side *side, const struct truth_visit *visit)
 {
+	u64 held_ns = truth_span(visit->got_ns, visit->left_ns);
+	u64 *fine = &side->hold_fine[truth_fine_bucket(held_ns)];
+
 	WRITE_ONCE(side->nr_acquired, side->nr_acquired + 1);
 	WRITE_ONCE(side->nr_handoffs, side->nr_handoffs + visit->is_handoff);
 	truth_times_add(&side->wait, truth_span(visit->asked_ns, visit->got_ns));
-	truth_times_add(&side->hold, truth_span(visit->got_ns, visit->left_ns));
+	truth_times_add(&side->hold, held_ns);
+	WRITE_ONCE(*fine, *fine + 1);
 }
 
 static __always_inline void truth_op_done(struct truth_thread *thread)

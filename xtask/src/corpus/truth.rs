@@ -116,6 +116,7 @@ pub(super) mod tests {
                 "nr_failed_trylocks": 3 * count, "nr_retries": 2 * count,
                 "wait": {"total_ns": secs * 3_000_000_000, "open_ns": 0},
                 "hold": {"total_ns": holds_ns[0] + holds_ns[1], "open_ns": 0},
+                "hold_fine_histogram": [],
             }],
             "paths": [
                 {"function": "truth_holder_path", "hold_ns": holds_ns[0], "hold_open_ns": 0},

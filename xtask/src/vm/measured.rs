@@ -3,6 +3,8 @@
 //! In: two documents `livelock.truth/v1`, the earlier first. Out: shares and rates. Refuses: documents
 //! of different modes, and readings without time between them.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +28,8 @@ struct Lock {
     nr_retries: u64,
     wait: Times,
     hold: Times,
+    /// Longest time of a bucket in nanoseconds, and holds in it.
+    hold_fine_histogram: Vec<(u64, u64)>,
 }
 
 /// Closed intervals, and how far the open ones have come.
@@ -83,6 +87,45 @@ pub(crate) struct MeasuredLock {
     pub(crate) handoffs_per_sec: f64,
     pub(crate) failed_trylocks_per_sec: f64,
     pub(crate) retries_per_sec: f64,
+    /// Of the holds that ended in the interval; none if none did.
+    hold_percentiles: Option<Percentiles>,
+}
+
+/// Hold times that so many percent do not exceed: tops of buckets, 3 % too long at most.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Percentiles {
+    p50_ns: u64,
+    p90_ns: u64,
+    p99_ns: u64,
+    max_ns: u64,
+}
+
+impl Percentiles {
+    /// Of the holds that `after` has and `before` has not.
+    fn between(before: &[(u64, u64)], after: &[(u64, u64)]) -> Option<Self> {
+        let before: BTreeMap<u64, u64> = before.iter().copied().collect();
+        let nr_new = |&(top_ns, nr): &(u64, u64)| {
+            let nr_before = before.get(&top_ns).copied().unwrap_or(0);
+            Some((top_ns, nr.saturating_sub(nr_before))).filter(|(_, nr)| *nr > 0)
+        };
+        let new: Vec<(u64, u64)> = after.iter().filter_map(nr_new).collect();
+        let total: u64 = new.iter().map(|(_, nr)| nr).sum();
+        let percentile = |percent: u64| {
+            let rank = (total * percent).div_ceil(100).max(1);
+            let mut nr_seen = 0;
+            let reaches = |(_, nr): &&(u64, u64)| {
+                nr_seen += nr;
+                nr_seen >= rank
+            };
+            new.iter().find(reaches).map(|(top_ns, _)| *top_ns)
+        };
+        Some(Self {
+            p50_ns: percentile(50)?,
+            p90_ns: percentile(90)?,
+            p99_ns: percentile(99)?,
+            max_ns: percentile(100)?,
+        })
+    }
 }
 
 impl Times {
@@ -126,6 +169,10 @@ pub(crate) fn between(before: &Value, after: &Value, nr_cpus: u32) -> anyhow::Re
                 handoffs_per_sec: per_sec(from.nr_handoffs, to.nr_handoffs),
                 failed_trylocks_per_sec: per_sec(from.nr_failed_trylocks, to.nr_failed_trylocks),
                 retries_per_sec: per_sec(from.nr_retries, to.nr_retries),
+                hold_percentiles: Percentiles::between(
+                    &from.hold_fine_histogram,
+                    &to.hold_fine_histogram,
+                ),
             })
             .collect(),
         longest_holder: holders
@@ -172,6 +219,7 @@ mod tests {
                 "nr_failed_trylocks": 0, "nr_retries": 0,
                 "wait": {"total_ns": wait.0, "open_ns": wait.1},
                 "hold": {"total_ns": holds[0] + holds[1], "open_ns": 0},
+                "hold_fine_histogram": [[63, count], [1023, 2 * count], [2047, 10]],
             }],
             "paths": [
                 {"function": "truth_holder_path", "hold_ns": holds[0], "hold_open_ns": 0},
@@ -191,6 +239,14 @@ mod tests {
         // 6 s of 8 CPU seconds: the wait that was open before has closed, another one is open.
         assert_eq!(lock.wait_pct, 75.0);
         assert_eq!(lock.handoffs_per_sec, 100.0);
+        // 400 and 800 new ones; the ten others were there before.
+        let holds = Percentiles {
+            p50_ns: 1023,
+            p90_ns: 1023,
+            p99_ns: 1023,
+            max_ns: 1023,
+        };
+        assert_eq!(lock.hold_percentiles, Some(holds));
         assert_eq!(measured.hold_share_pct("truth_waiter_path"), Some(25.0));
         assert_eq!(measured.hold_share_pct("truth_hot_path"), Some(0.0));
         let holder = measured.longest_holder.unwrap();
@@ -208,6 +264,24 @@ mod tests {
         let measured = measured.unwrap();
         assert_eq!(measured.longest_holder, None);
         assert_eq!(measured.hold_share_pct("truth_holder_path"), None);
+        assert_eq!(measured.locks[0].hold_percentiles, None);
+    }
+
+    #[test]
+    fn a_percentile_is_the_top_of_its_bucket() {
+        let holds =
+            |nrs: [u64; 3]| Percentiles::between(&[], &[(31, nrs[0]), (63, nrs[1]), (99, nrs[2])]);
+        let seen = |p50_ns, p90_ns, p99_ns, max_ns| {
+            Some(Percentiles {
+                p50_ns,
+                p90_ns,
+                p99_ns,
+                max_ns,
+            })
+        };
+        assert_eq!(holds([50, 45, 5]), seen(31, 63, 99, 99));
+        assert_eq!(holds([49, 50, 1]), seen(63, 63, 63, 99));
+        assert_eq!(holds([1, 0, 0]), seen(31, 31, 31, 31));
     }
 
     #[test]
