@@ -1,8 +1,8 @@
 //! When windows close, and when an observation of limited length is over.
 //!
-//! In: how long to look, how long a window is, how many closed. Out: the next close, and whether it is the last. Refuses: to end
-//! before there are as many windows as the rule looks at, if there would have been on a host that runs this process in time; but twice the
-//! asked time is the end.
+//! In: how long to look, how long a window is, how many closed, whether the answer is open. Out: the next close, and whether it is
+//! the last. Refuses: to end before there are as many windows as the rule looks at, if there would have been on a host that runs this
+//! process in time, or before an open question is answered; but twice the asked time is the end.
 
 use std::time::{Duration, Instant};
 
@@ -51,21 +51,25 @@ impl Closes {
         self.next
     }
 
-    /// The present window was closed, and the next one begins at `now`; says whether it was the last.
-    pub(super) fn closed(&mut self, now: Instant) -> bool {
+    /// The present window was closed, and the next one begins at `now`.
+    pub(super) fn closed(&mut self, now: Instant) {
         self.nr_closed += 1;
-        let Some(end) = self.end else {
-            self.next = self.after(now, None);
-            return false;
-        };
-        let limit = if self.nr_closed >= end.nr_needed {
-            end.asked
-        } else {
-            end.latest
-        };
-        let is_in_time = now < end.asked;
-        self.next = self.after(now, Some(if is_in_time { end.asked } else { end.latest }));
-        now >= limit
+        let limit = self.end.map(|end| {
+            if now < end.asked {
+                end.asked
+            } else {
+                end.latest
+            }
+        });
+        self.next = self.after(now, limit);
+    }
+
+    /// Whether the window closed at `now` was the last, if what it showed leaves the question open or not.
+    pub(super) fn is_over(&self, now: Instant, is_open: bool) -> bool {
+        self.end.is_some_and(|end| {
+            let has_enough = self.nr_closed >= end.nr_needed && !is_open;
+            now >= if has_enough { end.asked } else { end.latest }
+        })
     }
 
     /// When the window that begins at `begin` closes: a rest before `limit` that is shorter than half a window joins it.
@@ -88,13 +92,23 @@ mod tests {
 
     /// Ends of windows in milliseconds, each closed `late_ms` after it should be.
     fn ends(window_ms: u64, duration_ms: u64, late_ms: u64) -> Vec<u128> {
+        ends_of((window_ms, duration_ms, late_ms), |_| false)
+    }
+
+    /// Likewise, if the window that ended after so many milliseconds left the question open.
+    fn ends_of(
+        (window_ms, duration_ms, late_ms): (u64, u64, u64),
+        is_open: impl Fn(u128) -> bool,
+    ) -> Vec<u128> {
         let started = Instant::now();
         let mut closes = Closes::begin(started, ms(window_ms), Some(ms(duration_ms)));
         let mut ends = Vec::new();
         loop {
             let now = closes.next() + ms(late_ms);
-            ends.push((now - started).as_millis());
-            if closes.closed(now) {
+            let end_ms = (now - started).as_millis();
+            ends.push(end_ms);
+            closes.closed(now);
+            if closes.is_over(now, is_open(end_ms)) {
                 return ends;
             }
             assert!(ends.len() < 100, "{ends:?}");
@@ -121,6 +135,22 @@ mod tests {
     }
 
     #[test]
+    fn an_open_question_is_waited_for() {
+        let until = |ms| move |end_ms| end_ms < ms;
+        assert_eq!(ends_of((300, 900, 0), until(900)), [300, 600, 900]);
+        assert_eq!(
+            ends_of((300, 900, 0), until(1300)),
+            [300, 600, 900, 1200, 1500]
+        );
+        // Without an answer as well it ends.
+        assert_eq!(
+            ends_of((300, 900, 0), |_| true),
+            [300, 600, 900, 1200, 1500, 1800]
+        );
+        assert_eq!(ends_of((300, 900, 2000), |_| true), [2300]);
+    }
+
+    #[test]
     fn who_asks_for_few_windows_gets_them() {
         assert_eq!(ends(300, 600, 1000), [1300]);
         assert_eq!(ends(300, 300, 250), [550]);
@@ -132,7 +162,8 @@ mod tests {
         let mut closes = Closes::begin(started, ms(300), None);
         for _ in 0..50 {
             let now = closes.next();
-            assert!(!closes.closed(now));
+            closes.closed(now);
+            assert!(!closes.is_over(now, false));
             assert_eq!(closes.next() - now, ms(300));
         }
     }

@@ -12,6 +12,7 @@ use livelock_core::detect::Observation;
 use livelock_core::escalation::{Escalation, SiteChoice, functions_to_search, is_busy_with_kernel};
 use livelock_core::event::Event;
 use livelock_core::ids::{CpuId, LockAddr, Pid};
+use livelock_core::judge::Judge;
 use livelock_core::names::Names;
 use livelock_core::probes::GroupSet;
 use livelock_core::recording::{Baseline, Close, EndedBy, NameTable, NewNames, Opening};
@@ -149,6 +150,11 @@ impl Desk {
             tape,
         };
         Ok((desk, written))
+    }
+
+    /// Who judges.
+    pub(super) const fn judge_so_far(&self) -> &Judge {
+        self.bench.judge()
     }
 
     /// A real-time task that had a CPU nearly to itself in the last window.

@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use livelock_core::judge::Judge;
 use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::verdict::Status;
 
@@ -39,6 +40,15 @@ impl Listener for Watcher {
                 .say(format!("so far: {}", status_word(so_far)));
         }
         Ok(Written::Yes)
+    }
+
+    /// A verdict that a few more windows may turn over is not yet one.
+    fn looks_on(&self, judge: &Judge) -> bool {
+        let is_open = judge.is_open();
+        if is_open {
+            log::info!("the last window had no progress: looks on until it is told from a burst");
+        }
+        is_open
     }
 }
 

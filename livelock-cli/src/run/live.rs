@@ -167,7 +167,8 @@ pub(super) async fn observe(
                     runqueues: pipeline.runqueues(),
                     ended_unix_ms: unix_ms(),
                 });
-                let is_last = closes.closed(Instant::now());
+                let now = Instant::now();
+                closes.closed(now);
                 if let Some(desk) = &mut desk {
                     if desk.judge_all(&mut waiting, listener)? == Written::PipeClosed {
                         break EndedBy::ClosedPipe;
@@ -177,7 +178,10 @@ pub(super) async fn observe(
                     pipeline.count_attempts(desk.suspects());
                     pipeline.set_groups(desk.groups().up_to_level(session.max_level));
                 }
-                if is_last {
+                let is_open = desk
+                    .as_ref()
+                    .is_some_and(|desk| listener.looks_on(desk.judge_so_far()));
+                if closes.is_over(now, is_open) {
                     break EndedBy::Duration;
                 }
             }

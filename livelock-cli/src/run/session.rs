@@ -36,6 +36,10 @@ pub(super) trait Listener {
     fn tick(&mut self, elapsed: Duration) -> anyhow::Result<ControlFlow<EndedBy>>;
     /// Every window.
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written>;
+    /// Whether it is worth to look on when the asked time is over.
+    fn looks_on(&self, _: &Judge) -> bool {
+        false
+    }
 }
 
 /// A session that is over.

@@ -137,6 +137,12 @@ impl History {
         self.held.max(self.short_run())
     }
 
+    /// Whether the next windows may make a live lock of it: the last one had no progress.
+    pub(super) fn is_open(&self) -> bool {
+        let last = self.recent.back();
+        last.is_some_and(|seen| seen.level == Level::Livelock) && self.worst() < Level::Livelock
+    }
+
     /// Close at which `level` (or worse) was first reached by a full rule.
     pub(super) fn first_reached(&self, level: Level) -> Option<MonotonicNs> {
         self.first.get(&level).copied()

@@ -276,6 +276,12 @@ impl Judge {
         self.case(&span, self.history.held()).status()
     }
 
+    /// Whether the last window had no progress, and what was seen so far is too short to be told from a burst.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.history.is_open()
+    }
+
     /// What the tool cost over all windows.
     #[must_use]
     pub fn self_cost(&self) -> SelfCost {

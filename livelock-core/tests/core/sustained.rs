@@ -128,6 +128,17 @@ fn what_is_over_as_soon_as_a_burst_is_no_live_lock_in_any_number_of_windows() {
 }
 
 #[test]
+fn what_may_yet_be_more_than_a_burst_is_an_open_question() {
+    let is_open = |windows: &[(u64, f64)]| late(windows).judge.is_open();
+    assert!(is_open(&[(300, 0.5), (300, 0.95)]));
+    assert!(is_open(&[(300, 0.95); 6]));
+    assert!(!is_open(&[(300, 0.95); 7]), "answered");
+    assert!(!is_open(&[(300, 0.95), (300, 0.5)]), "over");
+    assert!(!is_open(&[(300, 0.0); 6]));
+    assert!(!is_open(&[]));
+}
+
+#[test]
 fn a_long_burst_is_no_live_lock() {
     // A share of the time that the rule would not accept of windows; one window alone; too short a time.
     for windows in [

@@ -15,6 +15,9 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         Status::Contended => ("CONTENDED: busy with locks, still progressing", Tint::Warn),
         Status::Starved => ("STARVED: runnable work does not get CPU", Tint::Warn),
         Status::Busy if lags(verdict) => ("BUSY, but what was declared is not done", Tint::Warn),
+        Status::Busy if verdict.progress.state == ProgressState::Unknown => {
+            ("BUSY; whether it progresses was not seen", Tint::Warn)
+        }
         Status::Busy => ("BUSY, and progressing", Tint::Good),
         Status::Healthy => ("HEALTHY", Tint::Good),
         Status::CannotTell => ("CANNOT TELL", Tint::Warn),
