@@ -46,13 +46,13 @@ impl HoldHistogram {
         self.max_ns = self.max_ns.max(ns);
     }
 
-    /// The sum of all, each counted with `most_ns` at most, and the sum of all as they are.
+    /// The sum of what of each lies beyond `least_ns` and below `most_ns`, and the sum of all as they are.
     #[must_use]
-    pub(crate) fn sums_ns(&self, most_ns: u64) -> (f64, f64) {
+    pub(crate) fn sums_ns(&self, least_ns: u64, most_ns: u64) -> (f64, f64) {
         let mut sums = (0.0, 0.0);
         for (&bucket, &nr) in &self.counts {
             let ns = bucket_top_ns(bucket).min(self.max_ns);
-            sums.0 += ns.min(most_ns) as f64 * nr as f64;
+            sums.0 += ns.min(most_ns).saturating_sub(least_ns) as f64 * nr as f64;
             sums.1 += ns as f64 * nr as f64;
         }
         sums

@@ -32,12 +32,16 @@ pub(super) fn holders(tally: &LockTally, names: &dyn Names) -> Holders {
     let charged: f64 = sides.values().map(|side| side.score).sum();
     let has_times = charged > 0.0;
     let is_slow = tally.is_handover_slow();
+    let handover_ns = common_handover_ns(&sides);
     let mut doubtful_ns = 0.0;
     for side in sides.values_mut() {
         let share = if has_times { side.score / charged } else { 0.0 };
         let at_most_ns = share * tally.held_ns as f64;
         let (held_ns, sure) = match is_slow {
-            true => (at_most_ns * plausible_share(side), Confidence::Medium),
+            true => (
+                at_most_ns * plausible_share(side, handover_ns),
+                Confidence::Medium,
+            ),
             false => (at_most_ns, of_chain(tally.kind)),
         };
         doubtful_ns += at_most_ns - held_ns;
@@ -75,18 +79,42 @@ pub(super) fn holders(tally: &LockTally, names: &dyn Names) -> Holders {
 
 /// What of the time up to the first sign of release a path is likely to have held, where hand-over is slow: CPUs stand still,
 /// and one that does so just after it let go leaves no sign. Whoever let go to somebody who ran shows how long it takes; what is
-/// beyond was held only as far as the holder was seen to run.
-fn plausible_share(side: &Side) -> f64 {
-    let usual_ns = side.bounds.percentile_with_ns(USUAL_HOLD_PCT, 0);
-    let Some(usual_ns) = usual_ns else { return 1.0 };
-    let (usual, all) = side
-        .bounds
-        .sums_ns(usual_ns.saturating_mul(USUAL_HOLD_FACTOR));
+/// beyond was held only as far as the holder was seen to run. So is what hand-over takes on every path.
+fn plausible_share(side: &Side, handover_ns: u64) -> f64 {
+    let Some(most_ns) = most_likely_ns(side) else {
+        return 1.0;
+    };
+    let (usual, all) = side.bounds.sums_ns(handover_ns, most_ns);
     let likely = usual.max(side.seen_ns as f64);
     if all > 0.0 {
         (likely / all).min(1.0)
     } else {
         1.0
+    }
+}
+
+/// How long a path usually holds, with the hand-over.
+fn usual_ns(side: &Side) -> Option<u64> {
+    side.bounds.percentile_with_ns(USUAL_HOLD_PCT, 0)
+}
+
+/// The longest hold that is likely on a path.
+fn most_likely_ns(side: &Side) -> Option<u64> {
+    Some(usual_ns(side)?.saturating_mul(USUAL_HOLD_FACTOR))
+}
+
+/// What of each hold is hand-over, as far as paths tell it: the way to the next in line is the same for all of them, so that it
+/// takes no longer than the shortest holds with what follows them. 0 where all paths hold about as long: that may be all hold.
+fn common_handover_ns(sides: &Sides) -> u64 {
+    let known = || {
+        let sides = sides.values();
+        sides.filter(|side| side.bounds.count() >= NR_MIN_GAPS)
+    };
+    let shortest_ns = known().filter_map(most_likely_ns).min().unwrap_or(0);
+    if known().filter_map(usual_ns).any(|ns| ns > shortest_ns) {
+        shortest_ns
+    } else {
+        0
     }
 }
 
@@ -135,8 +163,10 @@ fn add_unseen(
     names: &dyn Names,
 ) -> f64 {
     let mut found: Vec<Found<'_>> = Vec::new();
-    let candidates = [(&tally.alone, true), (&tally.suspects, false)];
-    for (paths, is_alone) in candidates {
+    // Where a spinlock goes round slowly, most of the time nobody has it: whoever was sampled then has let go of it.
+    let is_nobodys = tally.kind == LockKind::Spinlock && tally.is_handover_slow();
+    let suspects = (!is_nobodys).then_some((&tally.suspects, false));
+    for (paths, is_alone) in [(&tally.alone, true)].into_iter().chain(suspects) {
         for (frames, path, _) in paths.scores() {
             let sampled = printed(frames, names);
             // Who is inside a lock function waits.
@@ -305,86 +335,5 @@ fn interrupt(inner: &[String]) -> Option<(Hindrance, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::recording::NameTable;
-
-    fn stack(frames: &[&str]) -> Vec<String> {
-        frames.iter().map(|&frame| frame.to_owned()).collect()
-    }
-
-    #[test]
-    fn a_sample_is_of_the_path_with_most_callers_in_common() {
-        let acquirers = [
-            stack(&[
-                "_raw_spin_lock+0x25",
-                "walk+0x40",
-                "sys_a+0x5",
-                "entry+0x6e",
-            ]),
-            stack(&[
-                "_raw_spin_lock+0x25",
-                "walk+0x40",
-                "sys_b+0x5",
-                "entry+0x6e",
-            ]),
-        ];
-        let sampled = stack(&["step+0x1", "walk+0x99", "sys_b+0x5", "entry+0x6e"]);
-        assert_eq!(acquired_by(&sampled, &acquirers), Some((&acquirers[1], 1)));
-        let elsewhere = stack(&["step+0x1", "sys_b+0x9", "entry+0x6e"]);
-        assert_eq!(acquired_by(&elsewhere, &acquirers), None);
-    }
-
-    #[test]
-    fn interrupts_are_told_by_their_entry_and_named_by_what_they_run() {
-        let soft = stack(&[
-            "nf_hook+0x1",
-            "net_rx_action+0x2",
-            "handle_softirqs+0x3",
-            "asm_sysvec_x+0x4",
-        ]);
-        assert_eq!(
-            interrupt(&soft),
-            Some((Hindrance::Softirq, "net_rx_action".to_owned()))
-        );
-        let hard = stack(&["e1000_intr+0x1", "common_interrupt+0x3"]);
-        assert_eq!(
-            interrupt(&hard),
-            Some((Hindrance::Hardirq, "e1000_intr".to_owned()))
-        );
-        assert_eq!(interrupt(&stack(&["step+0x1"])), None);
-    }
-
-    #[test]
-    fn where_hand_over_is_slow_what_is_long_for_a_path_is_doubtful() {
-        let mut tally = LockTally::empty(LockKind::Spinlock);
-        // Nine holds as ever and a last one.
-        for (path, usual_ns, last_ns) in [(1, 10, 910), (2, 60, 60)] {
-            let held_ns = 9 * usual_ns + last_ns;
-            tally.holders.update(&vec![CodeAddr(path)], |path| {
-                path.bounds.record_many(usual_ns, 9);
-                path.bounds.record_many(last_ns, 1);
-                path.tied_ns = held_ns;
-                path.tied_weight = 10;
-            });
-            tally.held_ns += held_ns;
-        }
-        let told = |tally: &LockTally| {
-            let told = holders(tally, &NameTable::default());
-            let sides = told.sides.into_iter();
-            let sides: Vec<_> = sides
-                .map(|side| (side.stack.concat(), side.share_pct, side.confidence))
-                .collect();
-            (sides, told.unknown_pct)
-        };
-        let side = |path: u64, pct: f64, sure| (CodeAddr(path).to_string(), pct, Some(sure));
-        tally.gap_ns = tally.held_ns;
-        let high = Confidence::High;
-        let sides = vec![side(1, 62.5, high), side(2, 37.5, high)];
-        assert_eq!(told(&tally), (sides, Some(0.0)));
-        tally.gap_ns = 2 * tally.held_ns;
-        let medium = Confidence::Medium;
-        let sides = vec![side(2, 37.5, medium), side(1, 6.875, medium)];
-        assert_eq!(told(&tally), (sides, Some(55.625)));
-    }
-}
+#[path = "hold_sides_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::holders::is_exclusive;
 use crate::event::{InFlightWait, LockKind, ReleaseEvent, SampleEvent, SampleMode, WaitEvent};
 use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
+use crate::thresholds::GAP_NOT_RUNNING_NS;
 
 /// Idle tasks share a thread id; each has its CPU.
 type Actor = (Pid, Option<CpuId>);
@@ -23,12 +24,34 @@ pub(super) struct Signs {
     begins: Vec<((LockAddr, Actor), MonotonicNs)>,
     /// User mode.
     user: Vec<(Actor, MonotonicNs)>,
-    /// Samples, by CPU: other tasks run there.
-    ran: BTreeMap<CpuId, Vec<(MonotonicNs, Pid)>>,
+    /// Samples, by CPU: other tasks run there, or want a lock.
+    ran: BTreeMap<CpuId, Vec<Ran>>,
     /// Traced releases, by the acquisition that they end.
     releases: BTreeMap<(LockAddr, Pid, MonotonicNs), MonotonicNs>,
     /// Signs seen in earlier windows, by acquisition.
     earlier: BTreeMap<(LockAddr, Pid, MonotonicNs), MonotonicNs>,
+}
+
+/// Who ran at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ran {
+    at: MonotonicNs,
+    pid: Pid,
+    /// First argument of where it was: the lock, if that is code that wants one.
+    wants: Option<u64>,
+    /// Whether it was in a traced wait.
+    is_waiting: bool,
+}
+
+impl Ran {
+    const fn of(sample: &SampleEvent) -> Self {
+        Self {
+            at: sample.taken,
+            pid: sample.task.pid,
+            wants: sample.first_arg,
+            is_waiting: sample.in_traced_spin,
+        }
+    }
 }
 
 /// The first moment of `key` that is not before `from`.
@@ -65,7 +88,11 @@ impl Signs {
             if sample.mode == SampleMode::User {
                 signs.user.push((actor(pid, sample.cpu), at));
             }
-            signs.ran.entry(sample.cpu).or_default().push((at, pid));
+            signs
+                .ran
+                .entry(sample.cpu)
+                .or_default()
+                .push(Ran::of(sample));
         }
         signs.user.sort_unstable();
         signs.ran.values_mut().for_each(|all| all.sort_unstable());
@@ -96,8 +123,9 @@ impl Signs {
         self.releases.get(&key).copied()
     }
 
-    /// The last sample of `holder`, which stays on its CPU, before `until`, if there are two: it ran meanwhile. A single one
-    /// may be of the moment in which a CPU that had stood still went on, with the lock already let go.
+    /// The last sample of `holder`, which stays on its CPU, before `until`, if there is one well before it: it ran meanwhile. A single
+    /// one, or several at once, may be of the moment in which a CPU that had stood still went on, with the lock already let go. Who has
+    /// the lock for an argument wants it again (the first in line is not traced), and who waits may do so for this one.
     pub(super) fn seen_running(
         &self,
         holder: &WaitEvent,
@@ -107,12 +135,14 @@ impl Signs {
             .ran
             .get(&holder.cpu)
             .filter(|_| holder.stays_on_cpu())?;
-        let first = ran.partition_point(|&(at, _)| at <= holder.end);
-        let last = ran.partition_point(|&(at, _)| at < until);
-        let mut mine = ran.get(first..last)?.iter();
-        let is_holder = |(_, pid): &&(MonotonicNs, Pid)| *pid == holder.pid;
-        let (last, _) = mine.rfind(is_holder)?;
-        mine.rfind(is_holder).map(|_| *last)
+        let first = ran.partition_point(|ran| ran.at <= holder.end);
+        let last = ran.partition_point(|ran| ran.at < until);
+        let mut mine = ran.get(first..last)?.iter().filter(|ran| {
+            ran.pid == holder.pid && !ran.is_waiting && ran.wants != Some(holder.lock.0)
+        });
+        let first = mine.next()?.at;
+        let last = mine.next_back()?.at;
+        (last.since(first) >= GAP_NOT_RUNNING_NS).then_some(last)
     }
 
     /// The first sign that `holder` has let go; `None` if there is none, or none could be for such a lock.
@@ -132,11 +162,11 @@ impl Signs {
             .get(&holder.cpu)
             .filter(|_| holder.kind == LockKind::Spinlock)
             .and_then(|all| {
-                let first = all.partition_point(|&(at, _)| at < holder.end);
+                let first = all.partition_point(|ran| ran.at < holder.end);
                 all.get(first..)?
                     .iter()
-                    .find(|(_, pid)| *pid != holder.pid)
-                    .map(|(at, _)| *at)
+                    .find(|ran| ran.pid != holder.pid)
+                    .map(|ran| ran.at)
             });
         let key = (holder.lock, holder.pid, holder.end);
         let earlier = self.earlier.get(&key).copied();
