@@ -90,6 +90,12 @@ pub trait Names {
         let _ = addr;
         None
     }
+    /// Whose lock that is at `addr`, which is called `lock` (`inode.i_rwsem`), e.g. `/srv/data/x (inode 12, ext4 on sda1 at
+    /// /srv)`; `None` also from whoever does not look into the kernel's memory.
+    fn instance(&self, lock: &str, addr: LockAddr) -> Option<String> {
+        let _ = (lock, addr);
+        None
+    }
     /// The structure member at `place`, e.g. `files_struct.file_lock`.
     fn member(&self, place: ObjectPlace) -> Option<String>;
     /// The path of a cgroup below its mount, e.g. `/system.slice/nginx.service`.

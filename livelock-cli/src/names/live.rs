@@ -1,7 +1,7 @@
 //! [`Names`] of the running kernel.
 //!
 //! In: the symbol table, the BTF, the cgroup tree, each optional. Out: names. Refuses: to keep more than
-//! [`MAX_MEMBERS`] member names.
+//! [`MAX_MEMBERS`] member names and [`MAX_INSTANCES`] owners of locks.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +11,14 @@ use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, Tgid};
 use livelock_core::names::{FunctionName, KernelObject, Names, UserFunction, user_look_up};
 use livelock_core::window::Window;
 
+use super::objects::Objects;
 use super::{CgroupPaths, Function, KernelSymbols, Nodes, PerCpuVariables};
 use crate::btf::{Btf, StructId};
+use crate::code::Kcore;
 use crate::user_code::UserCode;
 
 const MAX_MEMBERS: usize = 1024;
+const MAX_INSTANCES: usize = 1024;
 
 /// Symbols of structures, for the names of what lies inside them. BTF has no types of global variables.
 const GLOBALS: &[(&str, &str)] = &[
@@ -42,6 +45,9 @@ pub struct LiveNames {
     per_cpu: Mutex<Option<PerCpuVariables>>,
     nodes: Option<Nodes>,
     members: Mutex<HashMap<ObjectPlace, Option<String>>>,
+    objects: Option<Objects<Kcore>>,
+    /// Whose locks are, by their names and addresses: an object may be gone when a verdict names it.
+    instances: Mutex<HashMap<(String, LockAddr), String>>,
     cgroups: Mutex<Option<CgroupPaths>>,
     /// `None`: nobody asked for user code.
     user_code: Option<Arc<UserCode>>,
@@ -68,8 +74,10 @@ impl LiveNames {
                 .zip(btf.as_ref())
                 .and_then(|(symbols, btf)| Nodes::find(symbols, btf).ok()),
             symbols,
+            objects: btf.as_ref().and_then(Objects::open),
             btf,
             members: Mutex::default(),
+            instances: Mutex::default(),
             cgroups: Mutex::new(cgroups),
             user_code: None,
         }
@@ -165,6 +173,20 @@ impl Names for LiveNames {
             .as_ref()
             .and_then(|per_cpu| per_cpu.object(addr.0));
         of_cpu.or_else(of_node)
+    }
+
+    fn instance(&self, lock: &str, addr: LockAddr) -> Option<String> {
+        let key = (lock.to_owned(), addr);
+        if let Some(known) = held(&self.instances).get(&key) {
+            return Some(known.clone());
+        }
+        let owner = self.objects.as_ref()?.owner(lock, addr.0)?;
+        let mut instances = held(&self.instances);
+        if instances.len() >= MAX_INSTANCES {
+            instances.clear();
+        }
+        instances.insert(key, owner.clone());
+        Some(owner)
     }
 
     fn member(&self, place: ObjectPlace) -> Option<String> {

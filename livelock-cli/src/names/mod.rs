@@ -12,7 +12,9 @@ mod kallsyms;
 mod live;
 mod mountinfo;
 mod nodes;
+mod objects;
 mod per_cpu;
+mod sockets;
 mod sources;
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,7 @@ pub use chains::chains;
 pub use digest::digest;
 pub use flame::{FlamePath, FlameSide, flame};
 pub use frames::path_function;
+pub(crate) use name::name_in_dictionary;
 pub use name::{NamedLock, RWLOCK_QUEUE, name_lock};
 pub use report::{Listing, named_burn_pct, reports};
 pub use spans::{HoldSpan, hold_spans};

@@ -9,7 +9,7 @@ use super::frames::{LOCKING, TRACING, acquiring_function, starts_with_any};
 use super::instance;
 use super::tally::LockTally;
 use crate::event::LockKind;
-use crate::ids::LockAddr;
+use crate::ids::{CodeAddr, LockAddr};
 use crate::lock_dictionary;
 use crate::names::{Names, ObjectOrigin};
 use crate::verdict::NameSource;
@@ -46,7 +46,7 @@ pub fn name_lock(lock: Option<LockAddr>, tally: &LockTally, names: &dyn Names) -
         };
     };
     let mut named = name_object(addr, tally, names)
-        .or_else(|| name_by_function(tally, names))
+        .or_else(|| name_by_function(addr, tally, names))
         .unwrap_or_else(|| NamedLock {
             name: addr.to_string(),
             source: NameSource::Address,
@@ -90,7 +90,7 @@ fn name_object(addr: LockAddr, tally: &LockTally, names: &dyn Names) -> Option<N
 }
 
 /// By who waits for it.
-fn name_by_function(tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
+fn name_by_function(addr: LockAddr, tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
     let mut by_function: BTreeMap<String, f64> = BTreeMap::new();
     for (frames, _, score) in tally.waiters.scores().chain(tally.holders.scores()) {
         if let Some(function) = acquiring_function(frames, names) {
@@ -108,7 +108,7 @@ fn name_by_function(tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
         return Some(NamedLock {
             name: name.clone(),
             source: NameSource::Dictionary,
-            instance: None,
+            instance: names.instance(name, addr),
         });
     }
     let (function, _) = by_function.iter().max_by(|a, b| a.1.total_cmp(b.1))?;
@@ -117,6 +117,15 @@ fn name_by_function(tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
         source: NameSource::AcquiringFunction,
         instance: None,
     })
+}
+
+/// What the dictionary calls the lock of `kind` that is waited for or acquired at `frames`.
+pub(crate) fn name_in_dictionary(
+    frames: &[CodeAddr],
+    kind: LockKind,
+    names: &dyn Names,
+) -> Option<String> {
+    lock_dictionary::lock_of(&acquiring_function(frames, names)?)?.name_as(kind)
 }
 
 /// Whether most of who waits for a spinlock does so inside an rwlock.
@@ -159,7 +168,7 @@ fn of_rwlock(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::event::ObjectPlace;
-    use crate::ids::{CgroupId, CodeAddr};
+    use crate::ids::CgroupId;
     use crate::names::FunctionName;
 
     struct Table(&'static [&'static str]);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, ObjectPlace};
 use crate::ids::{CgroupId, CodeAddr, LockAddr, Tgid};
+use crate::locks::name_in_dictionary;
 use crate::names::{FunctionName, KernelObject, Names, UserFunction, user_look_up};
 
 /// Names kept of each kind. Call sites on the paths of one host are a few thousand; cgroups come and go.
@@ -27,6 +28,9 @@ pub struct NewNames {
     /// Objects of the kernel.
     #[serde(default)]
     pub objects: Vec<(LockAddr, KernelObject)>,
+    /// What locks are called by who acquires them, and whose they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<(LockAddr, (String, String))>,
     /// Members of structures.
     pub members: Vec<(ObjectPlace, String)>,
     /// Paths of cgroups.
@@ -41,6 +45,7 @@ impl NewNames {
             && self.user_functions.is_empty()
             && self.data_symbols.is_empty()
             && self.objects.is_empty()
+            && self.instances.is_empty()
             && self.members.is_empty()
             && self.cgroup_paths.is_empty()
     }
@@ -54,6 +59,7 @@ pub struct NameTable {
     user_functions: BTreeMap<(Tgid, CodeAddr), UserFunction>,
     data_symbols: BTreeMap<LockAddr, String>,
     objects: BTreeMap<LockAddr, KernelObject>,
+    instances: BTreeMap<LockAddr, (String, String)>,
     members: BTreeMap<ObjectPlace, String>,
     cgroup_paths: BTreeMap<CgroupId, String>,
     /// User code that nobody could name when its window closed. Debug information takes long to read.
@@ -67,6 +73,7 @@ impl NameTable {
         insert(&mut self.user_functions, &new.user_functions);
         insert(&mut self.data_symbols, &new.data_symbols);
         insert(&mut self.objects, &new.objects);
+        insert(&mut self.instances, &new.instances);
         insert(&mut self.members, &new.members);
         insert(&mut self.cgroup_paths, &new.cgroup_paths);
     }
@@ -79,6 +86,7 @@ impl NameTable {
             user_functions: pairs(&self.user_functions),
             data_symbols: pairs(&self.data_symbols),
             objects: pairs(&self.objects),
+            instances: pairs(&self.instances),
             members: pairs(&self.members),
             cgroup_paths: pairs(&self.cgroup_paths),
         }
@@ -89,6 +97,7 @@ impl NameTable {
         let mut frames = BTreeSet::new();
         let mut user_frames = BTreeSet::new();
         let mut locks = BTreeSet::new();
+        let mut called = BTreeMap::new();
         let mut places = BTreeSet::new();
         let mut cgroups = BTreeSet::new();
         for event in events {
@@ -99,6 +108,10 @@ impl NameTable {
                     let user = stack.user_frames.iter().enumerate();
                     user_frames.extend(user.map(|(i, &addr)| (process, user_look_up(i, addr))));
                     locks.insert(stack.lock);
+                    if !self.instances.contains_key(&stack.lock) {
+                        let name = name_in_dictionary(&stack.frames, stack.kind, names);
+                        called.extend(name.map(|name| (stack.lock, name)));
+                    }
                     places.extend(stack.place);
                     cgroups.insert(stack.cgroup);
                 }
@@ -119,6 +132,13 @@ impl NameTable {
                 names.user_function(process, addr)
             }),
             objects: ask(locks.clone(), &self.objects, |addr| names.object(addr)),
+            instances: called
+                .into_iter()
+                .filter_map(|(addr, name)| {
+                    let owner = names.instance(&name, addr)?;
+                    Some((addr, (name, owner)))
+                })
+                .collect(),
             data_symbols: ask(locks, &self.data_symbols, |addr| names.data_symbol(addr)),
             members: ask(places, &self.members, |place| names.member(place)),
             cgroup_paths: ask(cgroups, &self.cgroup_paths, |id| names.cgroup_path(id)),
@@ -162,6 +182,11 @@ impl Names for NameTable {
 
     fn object(&self, addr: LockAddr) -> Option<KernelObject> {
         self.objects.get(&addr).cloned()
+    }
+
+    fn instance(&self, lock: &str, addr: LockAddr) -> Option<String> {
+        let (called, owner) = self.instances.get(&addr)?;
+        (called == lock).then(|| owner.clone())
     }
 
     fn member(&self, place: ObjectPlace) -> Option<String> {
