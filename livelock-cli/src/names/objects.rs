@@ -12,6 +12,7 @@ use super::sockets;
 use crate::btf::Btf;
 use crate::code::Kcore;
 
+const KCORE: &str = "/proc/kcore";
 /// Folders between a file and the root of its file system that are followed.
 const MAX_DEPTH: usize = 64;
 /// `NAME_MAX` (`include/uapi/linux/limits.h`).
@@ -42,11 +43,16 @@ pub(super) struct Objects<M> {
     pub(super) btf: Arc<Btf>,
 }
 
+/// Whether whose a lock is can be told at all.
+pub(super) fn is_readable() -> bool {
+    Kcore::open(Path::new(KCORE)).is_ok()
+}
+
 impl Objects<Kcore> {
     /// Over the running kernel's memory; `None` if it cannot be read.
     pub(super) fn open(btf: &Arc<Btf>) -> Option<Self> {
         Some(Self {
-            memory: Kcore::open(Path::new("/proc/kcore")).ok()?,
+            memory: Kcore::open(Path::new(KCORE)).ok()?,
             btf: Arc::clone(btf),
         })
     }

@@ -4,7 +4,7 @@
 //! of its own; who waits for a lock is always known.
 
 use super::nodes::addresses;
-use super::{KernelSymbols, NodesError};
+use super::{KernelSymbols, NodesError, objects};
 use crate::btf::{Btf, PER_CPU_SECTION};
 
 /// Structures that the waiting task leads to, each with the members on the way.
@@ -62,6 +62,9 @@ pub fn missing_sources(btf: Option<&Btf>, symbols: Option<&KernelSymbols>) -> Ve
             NodesError::NoType => "not in BTF",
         };
         missing.push(format!("memory nodes and zones ({why})"));
+    }
+    if !objects::is_readable() {
+        missing.push("single files, file systems and sockets (/proc/kcore cannot be read)".into());
     }
     missing
 }
