@@ -1,8 +1,10 @@
 //! Attempts that were counted: trylocks and guarded reads, in vain and not.
 
 use livelock_core::attempts::{AttemptKind, AttemptSite, CpuAttempts, SiteAttempts};
-use livelock_core::ids::{CodeAddr, CpuId};
-use livelock_core::verdict::{CauseClass, Status};
+use livelock_core::event::TaskRef;
+use livelock_core::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, Tgid};
+use livelock_core::lock_call::{LockCallEvent, LockCallKind};
+use livelock_core::verdict::{CauseClass, Confidence, ProgressState, Status};
 
 use super::bench::{NR_CPUS, Place, Second, judge, place_of};
 use super::{expect, syscalls};
@@ -99,6 +101,65 @@ fn threads_that_do_other_things_too_are_not_accused() {
         ..hallway(9_000, 20, 10)
     };
     expect(&judge(&mixed), Status::Busy, CauseClass::KernelWork);
+}
+
+/// What threads do with locks, in this order.
+fn calls(done: &[(u32, LockCallKind, u64)]) -> Vec<LockCallEvent> {
+    let call = |(at, &(pid, kind, lock)): (u64, &(u32, LockCallKind, u64))| LockCallEvent {
+        kind,
+        lock: LockAddr(lock),
+        at: MonotonicNs(at),
+        cpu: CpuId(pid),
+        task: TaskRef {
+            pid: Pid(pid),
+            tgid: Tgid(pid),
+            comm: None,
+        },
+    };
+    (0..).zip(done).map(call).collect()
+}
+
+/// `pid` takes `held`, tries for `wanted` and steps back.
+const fn steps_back(pid: u32, held: u64, wanted: u64) -> [(u32, LockCallKind, u64); 3] {
+    [
+        (pid, LockCallKind::Lock, held),
+        (pid, LockCallKind::Trylock, wanted),
+        (pid, LockCallKind::Unlock, held),
+    ]
+}
+
+/// The hallway where nobody counts system calls, with these calls watched.
+fn uncounted(done: &[[(u32, LockCallKind, u64); 3]]) -> Second {
+    Second {
+        activity: None,
+        calls: calls(done.as_flattened()),
+        ..hallway(9_000, 20, 0)
+    }
+}
+
+#[test]
+fn who_tries_for_what_the_other_has_wastes_its_time_whoever_counts_system_calls() {
+    let (one, other) = (steps_back(1, 10, 20), steps_back(2, 20, 10));
+    let verdict = judge(&uncounted(&[one, other, one, other]));
+    expect(&verdict, Status::Livelock, CauseClass::TrylockRetry);
+    assert_ne!(verdict.confidence, Confidence::Low);
+}
+
+#[test]
+fn without_a_count_of_system_calls_failing_trylocks_alone_prove_nothing() {
+    let one = steps_back(1, 10, 20);
+    let (both, too) = (steps_back(1, 20, 10), steps_back(2, 10, 20));
+    for done in [
+        &[][..],
+        // One way, by two threads.
+        &[one, too, one, too],
+        // Both ways, by one thread.
+        &[one, both, one, both],
+    ] {
+        let verdict = judge(&uncounted(done));
+        expect(&verdict, Status::Busy, CauseClass::TrylockRetry);
+        assert_eq!(verdict.progress.state, ProgressState::Unknown);
+    }
 }
 
 /// Three in four samples are below a guarded read, the rest writes.

@@ -14,6 +14,7 @@ use livelock_core::event::{
 };
 use livelock_core::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, Tgid};
 use livelock_core::judge::Judge;
+use livelock_core::lock_call::LockCallEvent;
 use livelock_core::names::{FunctionName, Names};
 use livelock_core::verdict::Verdict;
 use livelock_core::window::WindowBuilder;
@@ -73,6 +74,7 @@ pub(super) struct Second {
     pub(super) activity: Option<Activity>,
     pub(super) starved: Option<StarvedTask>,
     pub(super) attempts: Vec<SiteAttempts>,
+    pub(super) calls: Vec<LockCallEvent>,
 }
 
 /// Eight such seconds, judged.
@@ -92,6 +94,7 @@ pub(super) fn judge(second: &Second) -> Verdict {
         let mut window = builder.close(MonotonicNs(end.0 - SECOND_NS), end);
         window.code = code(second);
         window.attempts.clone_from(&second.attempts);
+        window.lock_calls.clone_from(&second.calls);
         judge.observe(&window, &Functions);
     }
     judge.verdict(&Functions)
