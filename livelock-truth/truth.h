@@ -36,7 +36,7 @@
 #define TRUTH_NR_BUCKETS 40
 /*
  * Buckets of holds, 32 an octave, so that a percentile is off by 3 % at most: times below 2^6 ns have one each, a
- * longer one, of 2^(5+octave) ns and more, has bucket octave * 32 + (ns >> octave). The last one is as above.
+ * longer one, of 2^(5+octave) ns and more, has bucket octave * 32 + (ns >> octave). The last one has everything from 63 * 2^33 ns (9 min).
  */
 #define TRUTH_FINE_SHIFT 5
 #define TRUTH_NR_FINE_BUCKETS ((TRUTH_NR_BUCKETS - TRUTH_FINE_SHIFT) << TRUTH_FINE_SHIFT)

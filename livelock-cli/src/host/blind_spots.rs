@@ -55,10 +55,10 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
         spots.push(spot(
             "lock-name-sources",
             &format!(
-                "locks in some objects have no name of their own: {}",
+                "names of locks are incomplete: it lacks {}",
                 probes.missing_names.join(", ")
             ),
-            "they are named by the functions that wait for them",
+            "locks without a name of their own are named by the functions that wait for them",
         ));
     }
     if facts.spinlocks != SpinlockFlavour::Rt {

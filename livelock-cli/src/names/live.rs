@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use livelock_core::event::{ObjectKind, ObjectPlace};
 use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, Tgid};
+use livelock_core::locks::name_in_dictionary;
 use livelock_core::names::{FunctionName, KernelObject, Names, UserFunction, user_look_up};
 use livelock_core::window::Window;
 
@@ -19,6 +20,8 @@ use crate::user_code::UserCode;
 
 const MAX_MEMBERS: usize = 1024;
 const MAX_INSTANCES: usize = 1024;
+/// Twice what a verdict lists.
+const NR_INSTANCES_A_WINDOW: usize = 20;
 
 /// Symbols of structures, for the names of what lies inside them. BTF has no types of global variables.
 const GLOBALS: &[(&str, &str)] = &[
@@ -128,10 +131,41 @@ impl LiveNames {
             });
             user_code.learn(frames);
         }
+        self.learn_instances(window);
         let cgroups: BTreeSet<CgroupId> = window.stacks.iter().map(|stack| stack.cgroup).collect();
         for cgroup in cgroups {
             let _ = self.cgroup_path(cgroup);
         }
+    }
+
+    /// Looks up whose the locks are that were waited for most, while their objects are there.
+    fn learn_instances(&self, window: &Window) {
+        if self.objects.is_none() {
+            return;
+        }
+        let mut heaviest: Vec<_> = window.locks.iter().collect();
+        heaviest.sort_by_key(|lock| std::cmp::Reverse((lock.spin_ns, lock.wait_ns)));
+        for lock in heaviest.iter().take(NR_INSTANCES_A_WINDOW) {
+            let stack = window
+                .stacks
+                .iter()
+                .find(|stack| Some(stack.lock) == lock.lock);
+            let name = stack.and_then(|stack| name_in_dictionary(&stack.frames, stack.kind, self));
+            if let (Some(name), Some(addr)) = (name, lock.lock) {
+                let _ = self.learn_instance(name, addr);
+            }
+        }
+    }
+
+    /// Whose a lock is now. If that cannot be read any more, what was read before stays.
+    fn learn_instance(&self, lock: String, addr: LockAddr) -> Option<String> {
+        let owner = self.objects.as_ref()?.owner(&lock, addr.0)?;
+        let mut instances = held(&self.instances);
+        if instances.len() >= MAX_INSTANCES {
+            instances.clear();
+        }
+        instances.insert((lock, addr), owner.clone());
+        Some(owner)
     }
 
     /// Waits for names that take long, before the last verdict.
@@ -176,17 +210,8 @@ impl Names for LiveNames {
     }
 
     fn instance(&self, lock: &str, addr: LockAddr) -> Option<String> {
-        let key = (lock.to_owned(), addr);
-        if let Some(known) = held(&self.instances).get(&key) {
-            return Some(known.clone());
-        }
-        let owner = self.objects.as_ref()?.owner(lock, addr.0)?;
-        let mut instances = held(&self.instances);
-        if instances.len() >= MAX_INSTANCES {
-            instances.clear();
-        }
-        instances.insert(key, owner.clone());
-        Some(owner)
+        let known = held(&self.instances).get(&(lock.to_owned(), addr)).cloned();
+        known.or_else(|| self.learn_instance(lock.to_owned(), addr))
     }
 
     fn member(&self, place: ObjectPlace) -> Option<String> {

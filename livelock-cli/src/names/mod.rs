@@ -6,6 +6,7 @@
 mod cgroup;
 mod data_symbols;
 mod error;
+mod files;
 mod functions;
 mod handle;
 mod kallsyms;

@@ -3,26 +3,54 @@
 //! In: a lock's name and address, the kernel's BTF and memory, the mounts of this process. Out: a phrase for a human. Refuses: an
 //! object whose pointers do not lead back to it: memory of a lock may be another's by now.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::mountinfo::mount_of_device;
+use super::files;
+use super::mountinfo::Mounts;
 use super::sockets;
 use crate::btf::Btf;
 use crate::code::Kcore;
 
 const KCORE: &str = "/proc/kcore";
-/// Folders between a file and the root of its file system that are followed.
-const MAX_DEPTH: usize = 64;
-/// `NAME_MAX` (`include/uapi/linux/limits.h`).
-const MAX_NAME_BYTES: usize = 255;
-/// `super_block.s_id` (`include/linux/fs.h`, v6.1 to v7.3).
-const MAX_ID_BYTES: usize = 32;
-/// `file_system_type.name` that are read; the longest of the kernel has 15.
-const MAX_TYPE_BYTES: usize = 32;
-/// `MINORBITS` (`include/linux/kdev_t.h`).
-const MINOR_BITS: u32 = 20;
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+
+/// Locks of which whose they are can be told, each with the member that lies at its address. The names are the dictionary's.
+const LOCKS: &[(&str, &str, &str)] = &[
+    ("inode.i_rwsem", "inode", "i_rwsem"),
+    ("inode.i_lock", "inode", "i_lock"),
+    ("dentry.d_lockref", "dentry", "d_lockref"),
+    (
+        "super_block.s_vfs_rename_mutex",
+        "super_block",
+        "s_vfs_rename_mutex",
+    ),
+    (
+        "super_block.s_inode_list_lock",
+        "super_block",
+        "s_inode_list_lock",
+    ),
+    (
+        "super_block.s_inode_wblist_lock",
+        "super_block",
+        "s_inode_wblist_lock",
+    ),
+    ("super_block.s_umount", "super_block", "s_umount"),
+    (
+        "address_space.i_pages.xa_lock",
+        "address_space",
+        "i_pages.xa_lock",
+    ),
+    (
+        "address_space.i_mmap_rwsem",
+        "address_space",
+        "i_mmap_rwsem",
+    ),
+    ("eventfd_ctx.wqh.lock", "eventfd_ctx", "wqh.lock"),
+    // Since 7.3 it is not the first of `socket_lock_t`.
+    ("sock.sk_lock", "sock", "sk_lock.slock"),
+];
 
 /// Kernel memory.
 pub(super) trait Memory {
@@ -39,8 +67,11 @@ impl Memory for Kcore {
 /// Reads members of structures.
 #[derive(Debug)]
 pub(super) struct Objects<M> {
-    pub(super) memory: M,
-    pub(super) btf: Arc<Btf>,
+    memory: M,
+    btf: Arc<Btf>,
+    pub(super) mounts: Mounts,
+    /// A look-up is a pass over all types.
+    offsets: Mutex<HashMap<(&'static str, &'static str), Option<u32>>>,
 }
 
 /// Whether whose a lock is can be told at all.
@@ -49,126 +80,94 @@ pub(super) fn is_readable() -> bool {
 }
 
 impl Objects<Kcore> {
-    /// Over the running kernel's memory; `None` if it cannot be read.
+    /// Over the running kernel's memory; `None` if it cannot be read. What is mounted is asked once: the kernel takes a lock for it.
     pub(super) fn open(btf: &Arc<Btf>) -> Option<Self> {
-        Some(Self {
-            memory: Kcore::open(Path::new(KCORE)).ok()?,
-            btf: Arc::clone(btf),
-        })
+        let memory = Kcore::open(Path::new(KCORE)).ok()?;
+        let mounts = std::fs::read_to_string(MOUNTINFO).unwrap_or_default();
+        Some(Self::new(memory, Arc::clone(btf), Mounts::of(&mounts)))
     }
 }
 
 impl<M: Memory> Objects<M> {
+    pub(super) fn new(memory: M, btf: Arc<Btf>, mounts: Mounts) -> Self {
+        Self {
+            memory,
+            btf,
+            mounts,
+            offsets: Mutex::default(),
+        }
+    }
+
     /// Whose the lock at `addr` is, which is called `lock`, e.g. `inode.i_rwsem`.
     pub(super) fn owner(&self, lock: &str, addr: u64) -> Option<String> {
-        let (structure, member) = lock.split_once('.')?;
-        let offset_bytes = self.btf.member_offset(structure, member)?;
-        let object = addr.checked_sub(u64::from(offset_bytes))?;
-        match structure {
-            "inode" => self.inode(object),
-            "address_space" => self.inode(self.word(object, "address_space", "host")?),
-            "dentry" => {
-                let of_file = self.word(object, "dentry", "d_inode");
-                of_file.and_then(|inode| self.inode(inode))
-            }
-            "super_block" => self.file_system(object).map(|found| found.to_string()),
-            "eventfd_ctx" => {
-                let id = self.int(object, "eventfd_ctx", "id")?;
-                Some(format!("eventfd-id {id} (/proc/PID/fdinfo)"))
-            }
-            "sock" => sockets::describe(self, object),
-            _ => None,
+        let (_, structure, member) = LOCKS.iter().find(|(name, ..)| *name == lock)?;
+        let object = addr.checked_sub(self.offset(structure, member)?)?;
+        match *structure {
+            "inode" => files::inode(self, object),
+            "address_space" => files::page_cache(self, object),
+            "dentry" => files::dentry(self, object),
+            "super_block" => files::file_system(self, object).map(|found| found.to_string()),
+            "eventfd_ctx" => self.eventfd(object),
+            _ => sockets::describe(self, object),
         }
     }
 
-    fn inode(&self, inode: u64) -> Option<String> {
-        let number = self.word(inode, "inode", "i_ino")?;
-        let system = self.file_system(self.word(inode, "inode", "i_sb")?)?;
-        let alias_offset = |path| self.btf.member_offset("dentry", path);
-        let in_dentry = alias_offset("d_u.d_alias").or_else(|| alias_offset("d_alias"))?;
-        let alias = self.word(inode, "inode", "i_dentry.first")?;
-        let dentry = alias.checked_sub(u64::from(in_dentry));
-        let path = dentry.filter(|_| alias != 0).and_then(|dentry| {
-            let is_mine = self.word(dentry, "dentry", "d_inode")? == inode;
-            is_mine.then(|| self.path(dentry, &system))?
-        });
-        Some(match path {
-            Some(path) => format!("{} (inode {number}, {system})", path.display()),
-            None => format!("inode {number} of {system}"),
-        })
-    }
-
-    /// The path of a file, as this process would type it if it can see the file system.
-    fn path(&self, mut dentry: u64, system: &FileSystem) -> Option<PathBuf> {
-        let mut names = Vec::new();
-        while dentry != system.root {
-            if names.len() == MAX_DEPTH {
-                return None;
-            }
-            names.push(self.dentry_name(dentry)?);
-            let parent = self.word(dentry, "dentry", "d_parent")?;
-            // Of a file that is in no folder, like a pipe.
-            if parent == dentry {
-                return None;
-            }
-            dentry = parent;
-        }
-        let below: PathBuf = names.iter().rev().collect();
-        Some(match &system.mount {
-            Some(mount) if below.as_os_str().is_empty() => mount.clone(),
-            Some(mount) => mount.join(below),
-            None => below,
-        })
-    }
-
-    fn dentry_name(&self, dentry: u64) -> Option<String> {
-        let at = self.word(dentry, "dentry", "d_name.name")?;
-        let len = usize::try_from(self.int(dentry, "dentry", "d_name.len")?).ok()?;
-        if !(1..=MAX_NAME_BYTES).contains(&len) {
+    fn eventfd(&self, context: u64) -> Option<String> {
+        let list = context + self.offset("eventfd_ctx", "wqh.head")?;
+        let next = self.word(list, "list_head", "next")?;
+        if self.word(next, "list_head", "prev")? != list {
             return None;
         }
-        let mut bytes = vec![0; len];
-        let is_name = self.memory.fill(at, &mut bytes) && !bytes.contains(&b'/');
-        is_name.then(|| String::from_utf8_lossy(&bytes).into_owned())
+        let id = self.int(context, "eventfd_ctx", "id")?;
+        let is_id = i32::try_from(id).is_ok();
+        is_id.then(|| format!("eventfd-id {id} (/proc/PID/fdinfo)"))
     }
 
-    fn file_system(&self, block: u64) -> Option<FileSystem> {
-        let root = self.word(block, "super_block", "s_root")?;
-        if self.word(root, "dentry", "d_sb")? != block {
-            return None;
-        }
-        let device = self.int(block, "super_block", "s_dev")?;
-        let (major, minor) = (device >> MINOR_BITS, device & ((1 << MINOR_BITS) - 1));
-        let kind = self.word(block, "super_block", "s_type")?;
-        let kind = self.word(kind, "file_system_type", "name")?;
-        let id = self.btf.member_offset("super_block", "s_id")?;
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        Some(FileSystem {
-            root,
-            kind: self.text(kind, MAX_TYPE_BYTES)?,
-            id: self.text(block + u64::from(id), MAX_ID_BYTES)?,
-            mount: mount_of_device(&mounts, major, minor),
-        })
+    /// Where a member is; `None`: this kernel has none.
+    pub(super) fn offset(&self, structure: &'static str, member: &'static str) -> Option<u64> {
+        let mut known = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let offset_bytes = known
+            .entry((structure, member))
+            .or_insert_with(|| self.btf.member_offset(structure, member));
+        offset_bytes.map(u64::from)
     }
 
-    /// Text up to its zero, within `max_bytes`.
-    fn text(&self, addr: u64, max_bytes: usize) -> Option<String> {
+    /// Text up to its zero, within `max_bytes`; nothing that a terminal would not print as it is.
+    pub(super) fn text(&self, addr: u64, max_bytes: usize) -> Option<String> {
         let mut bytes = vec![0; max_bytes];
         // It may end just before memory that cannot be read.
         while !self.memory.fill(addr, &mut bytes) {
             bytes.pop()?;
         }
         let end = bytes.iter().position(|&byte| byte == 0)?;
-        Some(String::from_utf8_lossy(bytes.get(..end)?).into_owned())
+        let text = std::str::from_utf8(bytes.get(..end)?).ok()?;
+        let is_text = !text.is_empty() && text.chars().all(|char| char.is_ascii_graphic());
+        is_text.then(|| text.to_owned())
+    }
+
+    /// So many bytes.
+    pub(super) fn bytes(&self, addr: u64, len: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.memory.fill(addr, &mut bytes).then_some(bytes)
     }
 
     /// A member of eight bytes.
-    pub(super) fn word(&self, object: u64, structure: &str, member: &str) -> Option<u64> {
+    pub(super) fn word(
+        &self,
+        object: u64,
+        structure: &'static str,
+        member: &'static str,
+    ) -> Option<u64> {
         Some(u64::from_ne_bytes(self.read(object, structure, member)?))
     }
 
     /// A member of four bytes.
-    pub(super) fn int(&self, object: u64, structure: &str, member: &str) -> Option<u32> {
+    pub(super) fn int(
+        &self,
+        object: u64,
+        structure: &'static str,
+        member: &'static str,
+    ) -> Option<u32> {
         Some(u32::from_ne_bytes(self.read(object, structure, member)?))
     }
 
@@ -176,37 +175,12 @@ impl<M: Memory> Objects<M> {
     pub(super) fn read<const N: usize>(
         &self,
         object: u64,
-        structure: &str,
-        member: &str,
+        structure: &'static str,
+        member: &'static str,
     ) -> Option<[u8; N]> {
-        let offset_bytes = self.btf.member_offset(structure, member)?;
         let mut bytes = [0; N];
-        let addr = object.checked_add(u64::from(offset_bytes))?;
+        let addr = object.checked_add(self.offset(structure, member)?)?;
         self.memory.fill(addr, &mut bytes).then_some(bytes)
-    }
-}
-
-/// A mounted file system.
-#[derive(Debug)]
-struct FileSystem {
-    /// Its root dentry.
-    root: u64,
-    kind: String,
-    /// Its device, or its type once more.
-    id: String,
-    mount: Option<PathBuf>,
-}
-
-impl std::fmt::Display for FileSystem {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(to, "{}", self.kind)?;
-        if self.id != self.kind {
-            write!(to, " on {}", self.id)?;
-        }
-        match &self.mount {
-            Some(mount) => write!(to, " at {}", mount.display()),
-            None => Ok(()),
-        }
     }
 }
 

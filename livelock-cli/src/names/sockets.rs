@@ -1,7 +1,7 @@
 //! Which connection a socket is.
 //!
 //! In: a `struct sock` in the kernel's memory. Out: protocol and addresses, as `ss` prints them. Refuses: families without
-//! ports.
+//! ports, sockets whose owner does not know them, and protocols without a name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,48 +10,57 @@ use super::objects::{Memory, Objects};
 /// Address families (`include/linux/socket.h`).
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
+/// `proto.name` (`include/net/sock.h`, v6.1 to v7.3).
+const MAX_PROTOCOL_BYTES: usize = 32;
 
 /// A socket's ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Ends {
-    protocol: u16,
+    protocol: String,
     local: SocketAddr,
     peer: SocketAddr,
 }
 
-/// What the socket at `sock` is.
+/// What the socket at `sock` is. Its addresses are those of its network namespace, whichever that is.
 pub(super) fn describe<M: Memory>(objects: &Objects<M>, sock: u64) -> Option<String> {
-    let common = |member: &str| format!("__sk_common.{member}");
-    let short = |member: &str| Some(u16::from_ne_bytes(objects.read(sock, "sock", member)?));
+    let short = |member| Some(u16::from_ne_bytes(objects.read(sock, "sock", member)?));
     let v4 = |member| {
-        let bytes: [u8; 4] = objects.read(sock, "sock", &common(member))?;
+        let bytes: [u8; 4] = objects.read(sock, "sock", member)?;
         Some(IpAddr::V4(Ipv4Addr::from(bytes)))
     };
     let v6 = |member| {
-        let bytes: [u8; 16] = objects.read(sock, "sock", &common(member))?;
+        let bytes: [u8; 16] = objects.read(sock, "sock", member)?;
         Some(IpAddr::V6(Ipv6Addr::from(bytes)))
     };
-    let (local, peer) = match short(&common("skc_family"))? {
-        AF_INET => (v4("skc_rcv_saddr")?, v4("skc_daddr")?),
-        AF_INET6 => (v6("skc_v6_rcv_saddr")?, v6("skc_v6_daddr")?),
+    // Sockets that wait to be accepted, or that linger, have no owner.
+    let owner = objects.word(sock, "sock", "sk_socket")?;
+    if owner != 0 && objects.word(owner, "socket", "sk")? != sock {
+        return None;
+    }
+    let (local, peer) = match short("__sk_common.skc_family")? {
+        AF_INET => (
+            v4("__sk_common.skc_rcv_saddr")?,
+            v4("__sk_common.skc_daddr")?,
+        ),
+        AF_INET6 => (
+            v6("__sk_common.skc_v6_rcv_saddr")?,
+            v6("__sk_common.skc_v6_daddr")?,
+        ),
         _ => return None,
     };
+    let protocol = objects.word(sock, "sock", "__sk_common.skc_prot")?;
+    let name = protocol.checked_add(objects.offset("proto", "name")?)?;
     let ends = Ends {
-        protocol: short("sk_protocol")?,
-        local: SocketAddr::new(local, short(&common("skc_num"))?),
-        peer: SocketAddr::new(peer, u16::from_be(short(&common("skc_dport"))?)),
+        protocol: objects.text(name, MAX_PROTOCOL_BYTES)?,
+        local: SocketAddr::new(local, short("__sk_common.skc_num")?),
+        peer: SocketAddr::new(peer, u16::from_be(short("__sk_common.skc_dport")?)),
     };
     Some(ends.to_string())
 }
 
 impl std::fmt::Display for Ends {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match i32::from(self.protocol) {
-            libc::IPPROTO_TCP => write!(to, "TCP")?,
-            libc::IPPROTO_UDP => write!(to, "UDP")?,
-            other => write!(to, "protocol {other}")?,
-        }
-        write!(to, " {}", self.local)?;
+        write!(to, "{} {}", self.protocol, self.local)?;
         if self.peer.port() != 0 {
             write!(to, " to {}", self.peer)?;
         }
@@ -65,15 +74,14 @@ mod tests {
 
     #[test]
     fn ends_are_printed_as_they_are_typed() {
-        let ends = |protocol, local: &str, peer: &str| Ends {
-            protocol,
+        let ends = |protocol: &str, local: &str, peer: &str| Ends {
+            protocol: protocol.to_owned(),
             local: local.parse().unwrap(),
             peer: peer.parse().unwrap(),
         };
-        let tcp = ends(6, "127.0.0.1:8080", "127.0.0.1:50122");
+        let tcp = ends("TCP", "127.0.0.1:8080", "127.0.0.1:50122");
         assert_eq!(tcp.to_string(), "TCP 127.0.0.1:8080 to 127.0.0.1:50122");
-        assert_eq!(ends(17, "[::]:53", "[::]:0").to_string(), "UDP [::]:53");
-        let other = ends(132, "10.0.0.1:9", "0.0.0.0:0");
-        assert_eq!(other.to_string(), "protocol 132 10.0.0.1:9");
+        let udp = ends("UDPv6", "[::]:53", "[::]:0");
+        assert_eq!(udp.to_string(), "UDPv6 [::]:53");
     }
 }

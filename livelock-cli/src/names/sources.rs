@@ -64,7 +64,10 @@ pub fn missing_sources(btf: Option<&Btf>, symbols: Option<&KernelSymbols>) -> Ve
         missing.push(format!("memory nodes and zones ({why})"));
     }
     if !objects::is_readable() {
-        missing.push("single files, file systems and sockets (/proc/kcore cannot be read)".into());
+        missing.push(
+            "whose the locks of files, file systems, sockets and eventfds are (/proc/kcore cannot be read)"
+                .to_owned(),
+        );
     }
     missing
 }

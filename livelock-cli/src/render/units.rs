@@ -78,8 +78,18 @@ pub(crate) fn amount(value: f64) -> String {
 /// `text` without characters that a terminal would obey: command and cgroup names are chosen by users.
 pub(crate) fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
+        .map(|c| if is_unseen(c) { '?' } else { c })
         .collect()
+}
+
+/// Control characters, and those of Unicode that have no width or set the direction of text.
+pub(crate) const fn is_unseen(char: char) -> bool {
+    matches!(char,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
 }
 
 /// `text` in at most `width` columns, cut in front: the end of a path says more than its beginning.

@@ -15,18 +15,18 @@ const MAX_ALSO: usize = 3;
 pub(super) fn section(document: &Document) -> Markup {
     let verdict = &document.verdict;
     html! {
-        header class={ "verdict " (tone(verdict.status)) } {
+        header class={ "verdict " (tone(verdict)) } {
             p class="where" { (place(verdict)) }
             h1 { (status_title(verdict.status)) }
             p class="meaning" {
-                (meaning(verdict.status)) "; " b { (confidence(verdict.confidence)) " confidence" }
+                (meaning(verdict)) "; " b { (confidence(verdict.confidence)) " confidence" }
             }
             p class="cause" { (sentence(&verdict.cause.summary)) }
             p {
                 b { "Now: " }
                 @match verdict.remedies.first() {
                     Some(remedy) => (sentence(&remedy.action)),
-                    None => (no_remedy(verdict.status)),
+                    None => (no_remedy(verdict)),
                 }
             }
             @for also in verdict.cause.also.iter().take(MAX_ALSO) {

@@ -117,6 +117,6 @@ fn reproduce(document: &Document) -> Markup {
             dt { "the same again" } dd { code { (plain(&origin.again)) } }
             dt { "to look closer later" } dd { code { "sudo livelock record -o host.llrec -d 1m" } " keeps all that was seen" }
         }
-        p class="faint" { "This page holds names of tasks, cgroups and the host: share it as you would share a profile." }
+        p class="faint" { "This page holds names of tasks, cgroups, the host, files and sockets: share it as you would share a profile." }
     }
 }

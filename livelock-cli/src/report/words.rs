@@ -3,9 +3,10 @@
 //! In: names that tasks, users and kernels chose; numbers. Out: text that reads as what it is. Refuses: characters that
 //! nobody sees or that turn the text around; markup is the template's to escape, and it escapes all of it.
 
-use livelock_core::verdict::{Confidence, EvidenceSource, ProgressState, Status};
+use livelock_core::verdict::{Confidence, EvidenceSource, ProgressState, Status, Verdict};
 
-use crate::render::units::{amount, cut_end, duration};
+use crate::render::is_doubtful;
+use crate::render::units::{amount, cut_end, duration, is_unseen};
 
 /// Longest name; the kernel's own are shorter, and a page has an end.
 const MAX_CHARS: usize = 300;
@@ -31,16 +32,6 @@ pub(super) fn sentence(text: &str) -> String {
         .join(" ")
 }
 
-/// Control characters, and those of Unicode that have no width or set the direction of text.
-const fn is_unseen(char: char) -> bool {
-    matches!(char,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
-}
-
 /// A word as a shell takes it.
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:,=@+%".contains(char);
@@ -59,11 +50,12 @@ pub(super) const fn confidence(confidence: Confidence) -> &'static str {
 }
 
 /// What a status means, for who reads the word for the first time.
-pub(super) const fn meaning(status: Status) -> &'static str {
-    match status {
+pub(super) fn meaning(verdict: &Verdict) -> &'static str {
+    match verdict.status {
         Status::Livelock => "CPUs are busy, and nothing is achieved",
         Status::Contended => "busy with locks, still progressing",
         Status::Starved => "runnable work does not get CPU",
+        Status::Busy if is_doubtful(verdict) => "busy; whether it progresses was not seen",
         Status::Busy => "busy, and progressing",
         Status::Healthy => "neither busy nor contended",
         Status::CannotTell => "too much was lost or could not be seen",
@@ -71,10 +63,11 @@ pub(super) const fn meaning(status: Status) -> &'static str {
 }
 
 /// The class of CSS that colours it; the words next to it say the same.
-pub(super) const fn tone(status: Status) -> &'static str {
-    match status {
+pub(super) fn tone(verdict: &Verdict) -> &'static str {
+    match verdict.status {
         Status::Livelock => "bad",
         Status::Contended | Status::Starved | Status::CannotTell => "warn",
+        Status::Busy if is_doubtful(verdict) => "warn",
         Status::Busy | Status::Healthy => "good",
     }
 }

@@ -64,11 +64,11 @@ impl Closes {
         self.next = self.after(now, limit);
     }
 
-    /// Whether the window closed at `now` was the last, if what it showed leaves the question open or not.
-    pub(super) fn is_over(&self, now: Instant, is_open: bool) -> bool {
+    /// Whether the window closed at `now` was the last. When the asked time is over, `is_open` says whether the question is open.
+    pub(super) fn is_over(&self, now: Instant, is_open: impl FnOnce() -> bool) -> bool {
         self.end.is_some_and(|end| {
-            let has_enough = self.nr_closed >= end.nr_needed && !is_open;
-            now >= if has_enough { end.asked } else { end.latest }
+            let is_due = now >= end.asked && self.nr_closed >= end.nr_needed;
+            now >= end.latest || (is_due && !is_open())
         })
     }
 
@@ -108,7 +108,7 @@ mod tests {
             let end_ms = (now - started).as_millis();
             ends.push(end_ms);
             closes.closed(now);
-            if closes.is_over(now, is_open(end_ms)) {
+            if closes.is_over(now, || is_open(end_ms)) {
                 return ends;
             }
             assert!(ends.len() < 100, "{ends:?}");
@@ -163,7 +163,7 @@ mod tests {
         for _ in 0..50 {
             let now = closes.next();
             closes.closed(now);
-            assert!(!closes.is_over(now, false));
+            assert!(!closes.is_over(now, || false));
             assert_eq!(closes.next() - now, ms(300));
         }
     }

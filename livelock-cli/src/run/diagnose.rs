@@ -43,10 +43,14 @@ impl Listener for Watcher {
     }
 
     /// A verdict that a few more windows may turn over is not yet one.
-    fn looks_on(&self, judge: &Judge) -> bool {
-        let is_open = judge.is_open();
+    fn looks_on(&mut self, judge: Option<&Judge>) -> bool {
+        let is_open = judge.is_none_or(Judge::is_open);
         if is_open {
-            log::info!("the last window had no progress: looks on until it is told from a burst");
+            log::info!(
+                "looks on: the last window had no progress, and it is too early for a verdict"
+            );
+            self.progress
+                .say("no progress just now: looks on for a moment".to_owned());
         }
         is_open
     }

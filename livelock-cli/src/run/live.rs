@@ -178,10 +178,7 @@ pub(super) async fn observe(
                     pipeline.count_attempts(desk.suspects());
                     pipeline.set_groups(desk.groups().up_to_level(session.max_level));
                 }
-                let is_open = desk
-                    .as_ref()
-                    .is_some_and(|desk| listener.looks_on(desk.judge_so_far()));
-                if closes.is_over(now, is_open) {
+                if closes.is_over(now, || listener.looks_on(desk.as_ref().map(Desk::judge_so_far))) {
                     break EndedBy::Duration;
                 }
             }

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use livelock_core::ids::LockAddr;
+use livelock_core::judge::Judge;
 use livelock_core::locks::FlameSide;
 use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::verdict::{Status, Verdict};
@@ -58,6 +59,11 @@ impl Listener for Gatherer {
             baseline_per_busy_sec: observation.pi0,
         });
         Ok(Written::Yes)
+    }
+
+    /// As `diagnose` does: the page has its verdict.
+    fn looks_on(&mut self, judge: Option<&Judge>) -> bool {
+        judge.is_none_or(Judge::is_open)
     }
 }
 

@@ -36,8 +36,8 @@ pub(super) trait Listener {
     fn tick(&mut self, elapsed: Duration) -> anyhow::Result<ControlFlow<EndedBy>>;
     /// Every window.
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written>;
-    /// Whether it is worth to look on when the asked time is over.
-    fn looks_on(&self, _: &Judge) -> bool {
+    /// Whether it is worth to look on now that the asked time is over; `None`: nothing has been judged yet.
+    fn looks_on(&mut self, _: Option<&Judge>) -> bool {
         false
     }
 }

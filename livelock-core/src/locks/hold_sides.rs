@@ -13,7 +13,7 @@ use crate::filter::Filter;
 use crate::holder_report::{Hindrance, HolderSource};
 use crate::ids::CodeAddr;
 use crate::names::Names;
-use crate::thresholds::{NR_MIN_GAPS, USUAL_HOLD_FACTOR, USUAL_HOLD_PCT};
+use crate::thresholds::{NR_MIN_GAPS, STANDS_OUT_FACTOR, USUAL_HOLD_FACTOR, USUAL_HOLD_PCT};
 use crate::verdict::{Confidence, LockSide};
 
 /// The holders of a lock.
@@ -32,7 +32,11 @@ pub(super) fn holders(tally: &LockTally, names: &dyn Names) -> Holders {
     let charged: f64 = sides.values().map(|side| side.score).sum();
     let has_times = charged > 0.0;
     let is_slow = tally.is_handover_slow();
-    let handover_ns = common_handover_ns(&sides);
+    let handover_ns = match tally.kind {
+        LockKind::Spinlock => common_handover_ns(&sides),
+        // Who sleeps has to be woken, and that takes as long as it takes.
+        _ => 0,
+    };
     let mut doubtful_ns = 0.0;
     for side in sides.values_mut() {
         let share = if has_times { side.score / charged } else { 0.0 };
@@ -103,16 +107,22 @@ fn most_likely_ns(side: &Side) -> Option<u64> {
     Some(usual_ns(side)?.saturating_mul(USUAL_HOLD_FACTOR))
 }
 
-/// What of each hold is hand-over, as far as paths tell it: the way to the next in line is the same for all of them, so that it
-/// takes no longer than the shortest holds with what follows them. 0 where all paths hold about as long: that may be all hold.
+/// What of each hold may be hand-over, as far as paths tell it: the way to the next in line is the same whoever lets go, so that it
+/// takes no longer than the likely holds of the path that is through soonest, with what follows them. That path may hold for part of
+/// it; if another takes several times as long, it is that other one that makes the others wait. 0 where all paths take about as long:
+/// that may be all hold.
 fn common_handover_ns(sides: &Sides) -> u64 {
     let known = || {
         let sides = sides.values();
         sides.filter(|side| side.bounds.count() >= NR_MIN_GAPS)
     };
-    let shortest_ns = known().filter_map(most_likely_ns).min().unwrap_or(0);
-    if known().filter_map(usual_ns).any(|ns| ns > shortest_ns) {
-        shortest_ns
+    let soonest = known().min_by_key(|side| usual_ns(side));
+    let Some((soonest, soonest_ns)) = soonest.and_then(|side| Some((side, usual_ns(side)?))) else {
+        return 0;
+    };
+    let stands_out_ns = soonest_ns.saturating_mul(STANDS_OUT_FACTOR);
+    if known().filter_map(usual_ns).any(|ns| ns >= stands_out_ns) {
+        most_likely_ns(soonest).unwrap_or(0)
     } else {
         0
     }
@@ -163,7 +173,8 @@ fn add_unseen(
     names: &dyn Names,
 ) -> f64 {
     let mut found: Vec<Found<'_>> = Vec::new();
-    // Where a spinlock goes round slowly, most of the time nobody has it: whoever was sampled then has let go of it.
+    // Where a spinlock goes round slowly, most of the time nobody has it: whoever was sampled then has let go of it, and if all others
+    // wait, that does not make the one a holder.
     let is_nobodys = tally.kind == LockKind::Spinlock && tally.is_handover_slow();
     let suspects = (!is_nobodys).then_some((&tally.suspects, false));
     for (paths, is_alone) in [(&tally.alone, true)].into_iter().chain(suspects) {
@@ -175,7 +186,7 @@ fn add_unseen(
             }
             let (stack, depth) = match acquired_by(&sampled, acquirers) {
                 Some((acquirer, depth)) => (acquirer.clone(), depth),
-                None if is_alone => (printed_stack(frames, names), sampled.len()),
+                None if is_alone && !is_nobodys => (printed_stack(frames, names), sampled.len()),
                 None => continue,
             };
             let sure = if is_alone {

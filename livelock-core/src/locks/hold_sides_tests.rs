@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::hold_hist::HoldHistogram;
-use crate::recording::NameTable;
+use crate::names::FunctionName;
+use crate::recording::{NameTable, NewNames};
 
 fn stack(frames: &[&str]) -> Vec<String> {
     frames.iter().map(|&frame| frame.to_owned()).collect()
@@ -81,6 +82,11 @@ fn where_hand_over_is_slow_what_is_long_for_a_path_is_doubtful() {
     // The next in line is there after 20 ns at the latest, so that it is path 2 that holds, for 40 ns.
     let medium = Confidence::Medium;
     assert_eq!(told(&tally), (vec![side(2, 25.0, medium)], Some(75.0)));
+    // Those who sleep are woken, and that is another time for each.
+    tally.kind = LockKind::Mutex;
+    let sides = vec![side(2, 37.5, medium), side(1, 6.875, medium)];
+    assert_eq!(told(&tally), (sides, Some(55.625)));
+    tally.kind = LockKind::Spinlock;
     // Where all paths take about as long, it may be the hold that takes it.
     tally.holders.update(&vec![CodeAddr(1)], |path| {
         path.bounds = HoldHistogram::default();
@@ -89,4 +95,50 @@ fn where_hand_over_is_slow_what_is_long_for_a_path_is_doubtful() {
     });
     let sides = vec![side(2, 37.5, medium), side(1, 27.5, medium)];
     assert_eq!(told(&tally), (sides, Some(35.0)));
+}
+
+#[test]
+fn of_a_spinlock_on_its_way_nobody_sampled_near_it_is_suspected() {
+    let frames = vec![CodeAddr(1), CodeAddr(2)];
+    let mut names = NameTable::default();
+    let name = |name: &str| FunctionName {
+        name: name.to_owned(),
+        offset_bytes: 1,
+    };
+    names.learn(&NewNames {
+        functions: vec![
+            (CodeAddr(1), name("step")),
+            (CodeAddr(2), name("walk")),
+            (CodeAddr(3), name("_raw_spin_lock")),
+        ],
+        ..NewNames::default()
+    });
+    let mut tally = LockTally::empty(LockKind::Spinlock);
+    tally
+        .waiters
+        .update(&vec![CodeAddr(3), CodeAddr(2)], |path| {
+            path.untied_weight = 1;
+        });
+    tally.suspects.update(&frames, |path| {
+        path.nr_samples = 1;
+        path.tied_ns = 10;
+    });
+    tally.unseen_ns = 40;
+    tally.gap_ns = 100;
+    tally.held_ns = 100;
+    let told = holders(&tally, &names);
+    assert_eq!(told.sides.len(), 1);
+    assert_eq!(told.unknown_pct, Some(75.0));
+    tally.held_ns = 50;
+    let told = holders(&tally, &names);
+    assert_eq!(told.sides, []);
+    assert_eq!(told.unknown_pct, Some(100.0));
+    // Nor is the only one who does not wait.
+    tally.alone.update(&vec![CodeAddr(1)], |path| {
+        path.nr_samples = 1;
+        path.tied_ns = 10;
+    });
+    assert_eq!(holders(&tally, &names).sides, []);
+    tally.held_ns = 100;
+    assert_eq!(holders(&tally, &names).sides.len(), 2);
 }

@@ -190,3 +190,38 @@ fn idle_tasks_are_told_apart_by_cpu() {
     let waits = [wait(0, 0, 100), wait(2, 50, 1000), other];
     assert_eq!(lengths(&waits, &[], true)[0], (900, 900));
 }
+
+#[test]
+fn a_holder_is_seen_to_run_by_samples_that_lie_apart() {
+    const MS: u64 = 1_000_000;
+    let holder = wait(1, 0, MS);
+    let seen = |samples: &[SampleEvent]| {
+        let seen = signs(&[holder.clone()], samples).seen_running(&holder, MonotonicNs(40 * MS));
+        seen.map(|at| at.0 / MS)
+    };
+    let ran = |at_ms: u64| sample(1, 1, at_ms * MS, SampleMode::Kernel);
+    assert_eq!(seen(&[ran(11), ran(21), ran(31)]), Some(31));
+    assert_eq!(seen(&[ran(11), ran(21), ran(41)]), Some(21), "it was over");
+    assert_eq!(seen(&[ran(21)]), None);
+    let caught_up = sample(1, 1, 21 * MS + 100, SampleMode::Kernel);
+    assert_eq!(seen(&[ran(21), caught_up]), None, "one go");
+    assert_eq!(
+        seen(&[ran(11), sample(2, 1, 21 * MS, SampleMode::Kernel)]),
+        None
+    );
+    let wants = |lock| SampleEvent {
+        first_arg: Some(lock),
+        ..ran(31)
+    };
+    assert_eq!(
+        seen(&[ran(11), ran(21), wants(1)]),
+        Some(21),
+        "it waits again"
+    );
+    assert_eq!(seen(&[ran(11), ran(21), wants(2)]), Some(31));
+    let waiting = SampleEvent {
+        in_traced_spin: true,
+        ..ran(31)
+    };
+    assert_eq!(seen(&[ran(11), ran(21), waiting]), Some(21));
+}

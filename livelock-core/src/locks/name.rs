@@ -21,7 +21,7 @@ pub struct NamedLock {
     pub name: String,
     /// Where it came from.
     pub source: NameSource,
-    /// Which of its like, if that is known.
+    /// Which of its like, if that is known without a look at it ([`Names::instance`]).
     pub instance: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub fn name_lock(lock: Option<LockAddr>, tally: &LockTally, names: &dyn Names) -
         };
     };
     let mut named = name_object(addr, tally, names)
-        .or_else(|| name_by_function(addr, tally, names))
+        .or_else(|| name_by_function(tally, names))
         .unwrap_or_else(|| NamedLock {
             name: addr.to_string(),
             source: NameSource::Address,
@@ -90,7 +90,7 @@ fn name_object(addr: LockAddr, tally: &LockTally, names: &dyn Names) -> Option<N
 }
 
 /// By who waits for it.
-fn name_by_function(addr: LockAddr, tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
+fn name_by_function(tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
     let mut by_function: BTreeMap<String, f64> = BTreeMap::new();
     for (frames, _, score) in tally.waiters.scores().chain(tally.holders.scores()) {
         if let Some(function) = acquiring_function(frames, names) {
@@ -108,7 +108,7 @@ fn name_by_function(addr: LockAddr, tally: &LockTally, names: &dyn Names) -> Opt
         return Some(NamedLock {
             name: name.clone(),
             source: NameSource::Dictionary,
-            instance: names.instance(name, addr),
+            instance: None,
         });
     }
     let (function, _) = by_function.iter().max_by(|a, b| a.1.total_cmp(b.1))?;
@@ -120,7 +120,8 @@ fn name_by_function(addr: LockAddr, tally: &LockTally, names: &dyn Names) -> Opt
 }
 
 /// What the dictionary calls the lock of `kind` that is waited for or acquired at `frames`.
-pub(crate) fn name_in_dictionary(
+#[must_use]
+pub fn name_in_dictionary(
     frames: &[CodeAddr],
     kind: LockKind,
     names: &dyn Names,

@@ -12,7 +12,7 @@ use crate::ledger::time::share;
 use crate::names::Names;
 use crate::thresholds::{NR_LOCKS_NAMED, NR_LOCKS_REPORTED, NR_MIN_GAPS};
 use crate::topology::Topology;
-use crate::verdict::{GapTimes, LockReport, WaitTimes};
+use crate::verdict::{GapTimes, LockReport, NameSource, WaitTimes};
 
 /// What a list of locks is made with.
 #[derive(Clone, Copy)]
@@ -97,10 +97,12 @@ fn report(lock: Option<LockAddr>, tally: &LockTally, of: &Listing<'_>) -> Option
         _ => None,
     };
     let holders = hold_sides::holders(tally, names);
+    let in_dictionary = lock.filter(|_| named.source == NameSource::Dictionary);
+    let owner = in_dictionary.and_then(|addr| names.instance(&named.name, addr));
     Some(LockReport {
         name: named.name,
         name_source: named.source,
-        instance: named.instance,
+        instance: named.instance.or(owner),
         addr: lock.map(|addr| addr.to_string()),
         kind: tally.kind,
         burn_pct: 100.0 * burn_cpus / nr_cpus.max(f64::MIN_POSITIVE),

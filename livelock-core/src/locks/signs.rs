@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::holders::is_exclusive;
 use crate::event::{InFlightWait, LockKind, ReleaseEvent, SampleEvent, SampleMode, WaitEvent};
 use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
-use crate::thresholds::GAP_NOT_RUNNING_NS;
+use crate::thresholds::RAN_BETWEEN_NS;
 
 /// Idle tasks share a thread id; each has its CPU.
 type Actor = (Pid, Option<CpuId>);
@@ -125,7 +125,8 @@ impl Signs {
 
     /// The last sample of `holder`, which stays on its CPU, before `until`, if there is one well before it: it ran meanwhile. A single
     /// one, or several at once, may be of the moment in which a CPU that had stood still went on, with the lock already let go. Who has
-    /// the lock for an argument wants it again (the first in line is not traced), and who waits may do so for this one.
+    /// the lock for an argument may want it again (the first in line is not traced; where it is an object that begins with its lock, one
+    /// sign is lost), and who waits may do so for this one.
     pub(super) fn seen_running(
         &self,
         holder: &WaitEvent,
@@ -142,7 +143,7 @@ impl Signs {
         });
         let first = mine.next()?.at;
         let last = mine.next_back()?.at;
-        (last.since(first) >= GAP_NOT_RUNNING_NS).then_some(last)
+        (last.since(first) >= RAN_BETWEEN_NS).then_some(last)
     }
 
     /// The first sign that `holder` has let go; `None` if there is none, or none could be for such a lock.

@@ -28,9 +28,9 @@ pub struct NewNames {
     /// Objects of the kernel.
     #[serde(default)]
     pub objects: Vec<(LockAddr, KernelObject)>,
-    /// What locks are called by who acquires them, and whose they are.
+    /// Whose locks are, by their addresses and what they are called by who acquires them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub instances: Vec<(LockAddr, (String, String))>,
+    pub instances: Vec<((LockAddr, String), String)>,
     /// Members of structures.
     pub members: Vec<(ObjectPlace, String)>,
     /// Paths of cgroups.
@@ -59,7 +59,7 @@ pub struct NameTable {
     user_functions: BTreeMap<(Tgid, CodeAddr), UserFunction>,
     data_symbols: BTreeMap<LockAddr, String>,
     objects: BTreeMap<LockAddr, KernelObject>,
-    instances: BTreeMap<LockAddr, (String, String)>,
+    instances: BTreeMap<(LockAddr, String), String>,
     members: BTreeMap<ObjectPlace, String>,
     cgroup_paths: BTreeMap<CgroupId, String>,
     /// User code that nobody could name when its window closed. Debug information takes long to read.
@@ -97,7 +97,7 @@ impl NameTable {
         let mut frames = BTreeSet::new();
         let mut user_frames = BTreeSet::new();
         let mut locks = BTreeSet::new();
-        let mut called = BTreeMap::new();
+        let mut called = BTreeSet::new();
         let mut places = BTreeSet::new();
         let mut cgroups = BTreeSet::new();
         for event in events {
@@ -108,10 +108,8 @@ impl NameTable {
                     let user = stack.user_frames.iter().enumerate();
                     user_frames.extend(user.map(|(i, &addr)| (process, user_look_up(i, addr))));
                     locks.insert(stack.lock);
-                    if !self.instances.contains_key(&stack.lock) {
-                        let name = name_in_dictionary(&stack.frames, stack.kind, names);
-                        called.extend(name.map(|name| (stack.lock, name)));
-                    }
+                    let name = name_in_dictionary(&stack.frames, stack.kind, names);
+                    called.extend(name.map(|name| (stack.lock, name)));
                     places.extend(stack.place);
                     cgroups.insert(stack.cgroup);
                 }
@@ -132,13 +130,7 @@ impl NameTable {
                 names.user_function(process, addr)
             }),
             objects: ask(locks.clone(), &self.objects, |addr| names.object(addr)),
-            instances: called
-                .into_iter()
-                .filter_map(|(addr, name)| {
-                    let owner = names.instance(&name, addr)?;
-                    Some((addr, (name, owner)))
-                })
-                .collect(),
+            instances: self.changed_instances(called, names),
             data_symbols: ask(locks, &self.data_symbols, |addr| names.data_symbol(addr)),
             members: ask(places, &self.members, |place| names.member(place)),
             cgroup_paths: ask(cgroups, &self.cgroup_paths, |id| names.cgroup_path(id)),
@@ -151,6 +143,21 @@ impl NameTable {
         }
         self.unnamed.append(&mut asked);
         new
+    }
+
+    /// Whose locks are, where that is not what is known.
+    fn changed_instances(
+        &self,
+        called: BTreeSet<(LockAddr, String)>,
+        names: &dyn Names,
+    ) -> Vec<((LockAddr, String), String)> {
+        let owned = called.into_iter().filter_map(|(addr, name)| {
+            let owner = names.instance(&name, addr)?;
+            Some(((addr, name), owner))
+        });
+        owned
+            .filter(|(key, owner)| self.instances.get(key) != Some(owner))
+            .collect()
     }
 
     /// Asks again for user code that had no name in time, once, at the end.
@@ -185,8 +192,7 @@ impl Names for NameTable {
     }
 
     fn instance(&self, lock: &str, addr: LockAddr) -> Option<String> {
-        let (called, owner) = self.instances.get(&addr)?;
-        (called == lock).then(|| owner.clone())
+        self.instances.get(&(addr, lock.to_owned())).cloned()
     }
 
     fn member(&self, place: ObjectPlace) -> Option<String> {
@@ -211,15 +217,90 @@ fn ask<K: Ord + Copy, V>(
 }
 
 /// One by one, so that a reader forgets at the same name as the writer did.
-fn insert<K: Ord + Copy, V: Clone>(known: &mut BTreeMap<K, V>, new: &[(K, V)]) {
+fn insert<K: Ord + Clone, V: Clone>(known: &mut BTreeMap<K, V>, new: &[(K, V)]) {
     for (key, value) in new {
         if known.len() >= MAX_NAMES && !known.contains_key(key) {
             known.clear();
         }
-        known.insert(*key, value.clone());
+        known.insert(key.clone(), value.clone());
     }
 }
 
-fn pairs<K: Copy, V: Clone>(known: &BTreeMap<K, V>) -> Vec<(K, V)> {
-    known.iter().map(|(k, v)| (*k, v.clone())).collect()
+fn pairs<K: Clone, V: Clone>(known: &BTreeMap<K, V>) -> Vec<(K, V)> {
+    known.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::event::{LockKind, StackEvent, TaskRef};
+    use crate::ids::{CpuId, MonotonicNs, Pid, StackId};
+
+    /// A host whose functions are named by their addresses, and whose locks are all of one owner.
+    struct Host(Cell<&'static str>);
+
+    impl Names for Host {
+        fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
+            let name = *["_raw_spin_lock", "iput", "igrab"].get(addr.0 as usize)?;
+            Some(FunctionName {
+                name: name.to_owned(),
+                offset_bytes: 1,
+            })
+        }
+        fn data_symbol(&self, _: LockAddr) -> Option<String> {
+            None
+        }
+        fn instance(&self, lock: &str, _: LockAddr) -> Option<String> {
+            (lock == "inode.i_lock").then(|| self.0.get().to_owned())
+        }
+        fn member(&self, _: ObjectPlace) -> Option<String> {
+            None
+        }
+        fn cgroup_path(&self, _: CgroupId) -> Option<String> {
+            None
+        }
+    }
+
+    fn waits_at(function: u64) -> Event {
+        Event::Stack(StackEvent {
+            id: StackId {
+                cpu: CpuId(0),
+                number: 1,
+            },
+            weight: 1,
+            taken: MonotonicNs(0),
+            lock: LockAddr(7),
+            kind: LockKind::Spinlock,
+            task: TaskRef {
+                pid: Pid(1),
+                tgid: Tgid(1),
+                comm: None,
+            },
+            cgroup: CgroupId(1),
+            place: None,
+            owner: None,
+            frames: vec![CodeAddr(0), CodeAddr(function)],
+            user_frames: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn whose_a_lock_is_stays_known_and_follows_the_host() {
+        let host = Host(Cell::new("/a"));
+        let mut table = NameTable::default();
+        let resolve = |table: &mut NameTable| table.resolve(&[waits_at(1), waits_at(2)], &host);
+        let told = |table: &NameTable| table.instance("inode.i_lock", LockAddr(7));
+        assert_eq!(resolve(&mut table).instances.len(), 1);
+        assert_eq!(told(&table).as_deref(), Some("/a"));
+        assert_eq!(resolve(&mut table).instances, [], "told once");
+        host.0.set("/b");
+        assert_eq!(resolve(&mut table).instances.len(), 1);
+        assert_eq!(told(&table).as_deref(), Some("/b"));
+        assert_eq!(table.instance("inode.i_rwsem", LockAddr(7)), None);
+        let mut replayed = NameTable::default();
+        replayed.learn(&table.all());
+        assert_eq!(told(&replayed).as_deref(), Some("/b"));
+    }
 }

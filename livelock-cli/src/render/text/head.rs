@@ -15,7 +15,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         Status::Contended => ("CONTENDED: busy with locks, still progressing", Tint::Warn),
         Status::Starved => ("STARVED: runnable work does not get CPU", Tint::Warn),
         Status::Busy if lags(verdict) => ("BUSY, but what was declared is not done", Tint::Warn),
-        Status::Busy if verdict.progress.state == ProgressState::Unknown => {
+        Status::Busy if is_doubtful(verdict) => {
             ("BUSY; whether it progresses was not seen", Tint::Warn)
         }
         Status::Busy => ("BUSY, and progressing", Tint::Good),
@@ -36,7 +36,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     match verdict.remedies.first() {
         Some(remedy) => page.item("  now  ", &remedy.action),
         None if verdict.status == Status::Busy && lags(verdict) => page.item("  now  ", LAGS),
-        None => page.item("  now  ", no_remedy(verdict.status)),
+        None => page.item("  now  ", no_remedy(verdict)),
     }
     for also in verdict.cause.also.iter().take(MAX_ALSO) {
         page.item(
@@ -78,9 +78,17 @@ fn lags(verdict: &Verdict) -> bool {
     )
 }
 
+/// Whether nobody saw that a busy host gets something done.
+pub(crate) fn is_doubtful(verdict: &Verdict) -> bool {
+    verdict.status == Status::Busy && verdict.progress.state == ProgressState::Unknown
+}
+
 /// What stands in the place of a remedy.
-pub(crate) const fn no_remedy(status: Status) -> &'static str {
-    match status {
+pub(crate) fn no_remedy(verdict: &Verdict) -> &'static str {
+    match verdict.status {
+        Status::Busy if is_doubtful(verdict) => {
+            "if the work does not get done, say what counts as done (--progress, see docs/progress.md), and run again"
+        }
         Status::Healthy | Status::Busy => "nothing to do",
         Status::CannotTell => "run `livelock doctor`, then again for longer (--duration 30s)",
         Status::Livelock | Status::Contended | Status::Starved => "no remedy is known; see below",
