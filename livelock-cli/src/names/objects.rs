@@ -16,7 +16,8 @@ use crate::code::Kcore;
 const KCORE: &str = "/proc/kcore";
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
-/// Locks of which whose they are can be told, each with the member that lies at its address. The names are the dictionary's.
+/// Locks of which whose they are can be told, each with the member that lies at its address. The names are the dictionary's; those of
+/// sleeping locks have a spinlock of their own inside.
 const LOCKS: &[(&str, &str, &str)] = &[
     ("inode.i_rwsem", "inode", "i_rwsem"),
     ("inode.i_lock", "inode", "i_lock"),
@@ -48,6 +49,22 @@ const LOCKS: &[(&str, &str, &str)] = &[
         "i_mmap_rwsem",
     ),
     ("eventfd_ctx.wqh.lock", "eventfd_ctx", "wqh.lock"),
+    ("inode.i_rwsem.wait_lock", "inode", "i_rwsem.wait_lock"),
+    (
+        "super_block.s_umount.wait_lock",
+        "super_block",
+        "s_umount.wait_lock",
+    ),
+    (
+        "super_block.s_vfs_rename_mutex.wait_lock",
+        "super_block",
+        "s_vfs_rename_mutex.wait_lock",
+    ),
+    (
+        "address_space.i_mmap_rwsem.wait_lock",
+        "address_space",
+        "i_mmap_rwsem.wait_lock",
+    ),
     // Since 7.3 it is not the first of `socket_lock_t`.
     ("sock.sk_lock", "sock", "sk_lock.slock"),
 ];
