@@ -196,7 +196,8 @@ fn a_holder_is_seen_to_run_by_samples_that_lie_apart() {
     const MS: u64 = 1_000_000;
     let holder = wait(1, 0, MS);
     let seen = |samples: &[SampleEvent]| {
-        let seen = signs(&[holder.clone()], samples).seen_running(&holder, MonotonicNs(40 * MS));
+        let seen = signs(std::slice::from_ref(&holder), samples)
+            .seen_running(&holder, MonotonicNs(40 * MS));
         seen.map(|at| at.0 / MS)
     };
     let ran = |at_ms: u64| sample(1, 1, at_ms * MS, SampleMode::Kernel);
