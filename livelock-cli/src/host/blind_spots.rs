@@ -55,7 +55,7 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
         spots.push(spot(
             "lock-name-sources",
             &format!(
-                "names of locks are incomplete: it lacks {}",
+                "names of locks are incomplete; missing: {}",
                 probes.missing_names.join(", ")
             ),
             "locks without a name of their own are named by the functions that wait for them",

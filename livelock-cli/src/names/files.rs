@@ -65,8 +65,12 @@ pub(super) fn file_system<M: Memory>(objects: &Objects<M>, block: u64) -> Option
     })
 }
 
-/// The file of an inode, by one of its names.
+/// The file of an inode, whose own page cache has to know it, by one of its names.
 pub(super) fn inode<M: Memory>(objects: &Objects<M>, inode: u64) -> Option<String> {
+    let pages = inode.checked_add(objects.offset("inode", "i_data")?)?;
+    if objects.word(pages, "address_space", "host")? != inode {
+        return None;
+    }
     let system = file_system(objects, objects.word(inode, "inode", "i_sb")?)?;
     let in_dentry = objects
         .offset("dentry", "d_u.d_alias")

@@ -140,18 +140,8 @@ impl LiveNames {
 
     /// Looks up whose the locks are that were waited for most, while their objects are there.
     fn learn_instances(&self, window: &Window) {
-        if self.objects.is_none() {
-            return;
-        }
-        let mut heaviest: Vec<_> = window.locks.iter().collect();
-        heaviest.sort_by_key(|lock| std::cmp::Reverse((lock.spin_ns, lock.wait_ns)));
-        for lock in heaviest.iter().take(NR_INSTANCES_A_WINDOW) {
-            let stack = window
-                .stacks
-                .iter()
-                .find(|stack| Some(stack.lock) == lock.lock);
-            let name = stack.and_then(|stack| name_in_dictionary(&stack.frames, stack.kind, self));
-            if let (Some(name), Some(addr)) = (name, lock.lock) {
+        if self.objects.is_some() {
+            for (addr, name) in named_in_dictionary(window, self) {
                 let _ = self.learn_instance(name, addr);
             }
         }
@@ -230,6 +220,30 @@ impl Names for LiveNames {
     fn cgroup_path(&self, cgroup: CgroupId) -> Option<String> {
         held(&self.cgroups).as_mut()?.path(cgroup.0)
     }
+}
+
+/// The heaviest locks of `window`, with what the dictionary calls each by the functions that wait for it.
+pub(super) fn named_in_dictionary(
+    window: &Window,
+    names: &dyn Names,
+) -> BTreeSet<(LockAddr, String)> {
+    let mut heaviest: Vec<_> = window.locks.iter().collect();
+    heaviest.sort_by_key(|lock| std::cmp::Reverse((lock.spin_ns, lock.wait_ns)));
+    let heaviest: BTreeSet<LockAddr> = heaviest
+        .iter()
+        .take(NR_INSTANCES_A_WINDOW)
+        .filter_map(|lock| lock.lock)
+        .collect();
+    let stacks = window
+        .stacks
+        .iter()
+        .filter(|stack| heaviest.contains(&stack.lock));
+    stacks
+        .filter_map(|stack| {
+            let name = name_in_dictionary(&stack.frames, stack.kind, names)?;
+            Some((stack.lock, name))
+        })
+        .collect()
 }
 
 const fn structure(object: ObjectKind) -> &'static str {

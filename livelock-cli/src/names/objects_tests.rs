@@ -59,6 +59,8 @@ impl Kernel {
         kernel.word(FILE, "dentry", "d_inode", INODE);
         kernel.word(INODE, "inode", "i_sb", BLOCK);
         kernel.word(INODE, "inode", "i_ino", 12);
+        let pages = INODE + kernel.offset("inode", "i_data");
+        kernel.word(pages, "address_space", "host", INODE);
         let named = kernel.objects.offset("dentry", "d_u.d_alias");
         let alias = named.unwrap_or_else(|| kernel.offset("dentry", "d_alias"));
         kernel.word(INODE, "inode", "i_dentry.first", FILE + alias);
@@ -139,6 +141,10 @@ fn a_lock_of_a_file_is_told_by_its_path() {
         kernel.owner("inode.i_rwsem", INODE),
         file(".../folder/file")
     );
+    let own = INODE + kernel.offset("inode", "i_data");
+    let pages = "address_space.i_pages.xa_lock";
+    assert_eq!(kernel.owner(pages, own), file(".../folder/file"));
+    // Of a device's file, somewhere else.
     kernel.word(OTHER, "address_space", "host", INODE);
     kernel.word(INODE, "inode", "i_mapping", OTHER);
     assert_eq!(
@@ -209,7 +215,12 @@ fn memory_that_is_no_such_object_says_nothing() {
     kernel.word(OTHER, "address_space", "host", INODE);
     kernel.word(INODE, "inode", "i_mapping", OTHER + 8);
     assert_eq!(kernel.owner("address_space.i_mmap_rwsem", OTHER), None);
-    // Nothing leads back to the file system.
+    // Nothing leads back to the inode, or to the file system.
+    let own = INODE + kernel.offset("inode", "i_data");
+    kernel.word(own, "address_space", "host", INODE + 8);
+    assert_eq!(kernel.owner("inode.i_rwsem", INODE), None);
+    kernel.word(own, "address_space", "host", INODE);
+    assert!(kernel.owner("inode.i_rwsem", INODE).is_some());
     kernel.word(ROOT, "dentry", "d_sb", BLOCK + 8);
     assert_eq!(kernel.owner("inode.i_rwsem", INODE), None);
     assert_eq!(kernel.owner("dentry.d_lockref", FILE), None);

@@ -65,7 +65,7 @@ pub fn missing_sources(btf: Option<&Btf>, symbols: Option<&KernelSymbols>) -> Ve
     }
     if !objects::is_readable() {
         missing.push(
-            "whose the locks of files, file systems, sockets and eventfds are (/proc/kcore cannot be read)"
+            "owners of the locks of files, file systems, sockets and eventfds (/proc/kcore cannot be read)"
                 .to_owned(),
         );
     }

@@ -112,3 +112,14 @@ pub(crate) fn cut_end(text: &str, width: usize) -> String {
     let head = text.chars().take(width.saturating_sub(2));
     format!("{}..", head.collect::<String>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_or_turns_text_around_is_a_question_mark() {
+        assert_eq!(clean("a\u{202e}b\u{200b}c\x1b[2Jd\ne"), "a?b?c?[2Jd?e");
+        assert_eq!(clean("Grüße, /srv/x"), "Grüße, /srv/x");
+    }
+}

@@ -5,8 +5,8 @@
 
 use livelock_core::verdict::{Confidence, EvidenceSource, ProgressState, Status, Verdict};
 
-use crate::render::is_doubtful;
 use crate::render::units::{amount, cut_end, duration, is_unseen};
+use crate::render::{is_doubtful, lags};
 
 /// Longest name; the kernel's own are shorter, and a page has an end.
 const MAX_CHARS: usize = 300;
@@ -55,6 +55,7 @@ pub(super) fn meaning(verdict: &Verdict) -> &'static str {
         Status::Livelock => "CPUs are busy, and nothing is achieved",
         Status::Contended => "busy with locks, still progressing",
         Status::Starved => "runnable work does not get CPU",
+        Status::Busy if lags(verdict) => "busy, but what was declared is not done",
         Status::Busy if is_doubtful(verdict) => "busy; whether it progresses was not seen",
         Status::Busy => "busy, and progressing",
         Status::Healthy => "neither busy nor contended",
@@ -67,7 +68,7 @@ pub(super) fn tone(verdict: &Verdict) -> &'static str {
     match verdict.status {
         Status::Livelock => "bad",
         Status::Contended | Status::Starved | Status::CannotTell => "warn",
-        Status::Busy if is_doubtful(verdict) => "warn",
+        Status::Busy if is_doubtful(verdict) || lags(verdict) => "warn",
         Status::Busy | Status::Healthy => "good",
     }
 }

@@ -108,7 +108,11 @@ mod tests {
             let end_ms = (now - started).as_millis();
             ends.push(end_ms);
             closes.closed(now);
-            if closes.is_over(now, || is_open(end_ms)) {
+            let is_open = || {
+                assert!(end_ms >= u128::from(duration_ms), "asked in the asked time");
+                is_open(end_ms)
+            };
+            if closes.is_over(now, is_open) {
                 return ends;
             }
             assert!(ends.len() < 100, "{ends:?}");

@@ -42,17 +42,22 @@ impl Listener for Watcher {
         Ok(Written::Yes)
     }
 
-    /// A verdict that a few more windows may turn over is not yet one.
     fn looks_on(&mut self, judge: Option<&Judge>) -> bool {
-        let is_open = judge.is_none_or(Judge::is_open);
-        if is_open {
-            log::info!(
-                "looks on: the last window had no progress, and it is too early for a verdict"
-            );
-            self.progress
-                .say("no progress just now: looks on for a moment".to_owned());
+        let why = open_question(judge);
+        if let Some(why) = why {
+            log::info!("looks on: {why}");
+            self.progress.say(format!("{why}: looks on for a moment"));
         }
-        is_open
+        why.is_some()
+    }
+}
+
+/// Why the asked time is not enough for a verdict, if so: one that a few more windows may turn over is not yet one.
+pub(super) fn open_question(judge: Option<&Judge>) -> Option<&'static str> {
+    match judge {
+        None => Some("names of functions are not ready yet"),
+        Some(judge) if judge.is_open() => Some("no progress just now, too early for a verdict"),
+        Some(_) => None,
     }
 }
 

@@ -12,7 +12,7 @@ use livelock_core::locks::FlameSide;
 use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::verdict::{Status, Verdict};
 
-use super::diagnose::exit_reason;
+use super::diagnose::{exit_reason, open_question};
 use super::filter::say_unmatched;
 use super::output::{Sink, Written};
 use super::progress::Progress;
@@ -63,7 +63,11 @@ impl Listener for Gatherer {
 
     /// As `diagnose` does: the page has its verdict.
     fn looks_on(&mut self, judge: Option<&Judge>) -> bool {
-        judge.is_none_or(Judge::is_open)
+        let why = open_question(judge);
+        if let Some(why) = why {
+            self.progress.say(format!("{why}: looks on for a moment"));
+        }
+        why.is_some()
     }
 }
 

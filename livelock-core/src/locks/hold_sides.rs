@@ -173,8 +173,8 @@ fn add_unseen(
     names: &dyn Names,
 ) -> f64 {
     let mut found: Vec<Found<'_>> = Vec::new();
-    // Where a spinlock goes round slowly, most of the time nobody has it: whoever was sampled then has let go of it, and if all others
-    // wait, that does not make the one a holder.
+    // Where a spinlock goes round slowly, most of the time nobody has it: whoever was sampled then has let go of it, as a rule, and if all
+    // others wait, that alone does not make the one a holder; to be inside a function that acquires it as well may.
     let is_nobodys = tally.kind == LockKind::Spinlock && tally.is_handover_slow();
     let suspects = (!is_nobodys).then_some((&tally.suspects, false));
     for (paths, is_alone) in [(&tally.alone, true)].into_iter().chain(suspects) {
@@ -189,7 +189,7 @@ fn add_unseen(
                 None if is_alone && !is_nobodys => (printed_stack(frames, names), sampled.len()),
                 None => continue,
             };
-            let sure = if is_alone {
+            let sure = if is_alone && !is_nobodys {
                 Confidence::Medium
             } else {
                 Confidence::Low

@@ -82,6 +82,22 @@ fn where_hand_over_is_slow_what_is_long_for_a_path_is_doubtful() {
     // The next in line is there after 20 ns at the latest, so that it is path 2 that holds, for 40 ns.
     let medium = Confidence::Medium;
     assert_eq!(told(&tally), (vec![side(2, 25.0, medium)], Some(75.0)));
+    // Path 1 takes 24 ns: path 2 is not three times as slow. At 20 ns it is.
+    let takes = |tally: &mut LockTally, ns| {
+        tally.holders.update(&vec![CodeAddr(1)], |path| {
+            path.bounds = HoldHistogram::default();
+            path.bounds.record_many(ns, 10);
+        });
+    };
+    takes(&mut tally, 24);
+    assert_eq!(told(&tally).0.len(), 2);
+    takes(&mut tally, 20);
+    assert_eq!(told(&tally).0.len(), 1);
+    tally.holders.update(&vec![CodeAddr(1)], |path| {
+        path.bounds = HoldHistogram::default();
+        path.bounds.record_many(10, 9);
+        path.bounds.record_many(910, 1);
+    });
     // Those who sleep are woken, and that is another time for each.
     tally.kind = LockKind::Mutex;
     let sides = vec![side(2, 37.5, medium), side(1, 6.875, medium)];
@@ -141,4 +157,13 @@ fn of_a_spinlock_on_its_way_nobody_sampled_near_it_is_suspected() {
     assert_eq!(holders(&tally, &names).sides, []);
     tally.held_ns = 100;
     assert_eq!(holders(&tally, &names).sides.len(), 2);
+    // Inside the function that acquires it, perhaps.
+    tally.held_ns = 50;
+    tally.alone.update(&frames, |path| {
+        path.nr_samples = 1;
+        path.tied_ns = 10;
+    });
+    let told = holders(&tally, &names).sides;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].confidence, Some(Confidence::Low));
 }

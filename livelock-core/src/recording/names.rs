@@ -15,6 +15,9 @@ use crate::names::{FunctionName, KernelObject, Names, UserFunction, user_look_up
 /// Names kept of each kind. Call sites on the paths of one host are a few thousand; cgroups come and go.
 const MAX_NAMES: usize = 65_536;
 
+/// Locks a window that are asked whose they are; who is asked reads the kernel's memory for it.
+const MAX_INSTANCES_ASKED: usize = 256;
+
 /// Names in the order in which they were learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewNames {
@@ -151,7 +154,8 @@ impl NameTable {
         called: BTreeSet<(LockAddr, String)>,
         names: &dyn Names,
     ) -> Vec<((LockAddr, String), String)> {
-        let owned = called.into_iter().filter_map(|(addr, name)| {
+        let asked = called.into_iter().take(MAX_INSTANCES_ASKED);
+        let owned = asked.filter_map(|(addr, name)| {
             let owner = names.instance(&name, addr)?;
             Some(((addr, name), owner))
         });

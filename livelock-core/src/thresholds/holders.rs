@@ -15,8 +15,8 @@ pub const USUAL_HOLD_PCT: f64 = 25.0;
 pub const USUAL_HOLD_FACTOR: u64 = 2;
 
 /// How many times as long as the path that is through soonest another one takes, with the hand-over, for the former to be all
-/// hand-over as far as one can tell: what of it is a hold then is at most a third of the other's. Source: docs/testing.md, `named-holder`,
-/// where it is four to nine times.
+/// hand-over as far as one can tell: what of it is a hold then is at most a third of the other's. Source: docs/testing.md (holders),
+/// `truth:named-holder`, where it is four to nine times.
 pub const STANDS_OUT_FACTOR: u64 = 3;
 
 /// Time in nanoseconds between two samples of a holder from which it ran in between: samplers of CPUs that stood still catch up in

@@ -35,7 +35,6 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     page.item("  why  ", &verdict.cause.summary);
     match verdict.remedies.first() {
         Some(remedy) => page.item("  now  ", &remedy.action),
-        None if verdict.status == Status::Busy && lags(verdict) => page.item("  now  ", LAGS),
         None => page.item("  now  ", no_remedy(verdict)),
     }
     for also in verdict.cause.also.iter().take(MAX_ALSO) {
@@ -71,7 +70,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
 const LAGS: &str = "look at what the declared work waits for; kernel locks do not hold it up";
 
 /// Whether a busy host does not get done what was declared as progress.
-fn lags(verdict: &Verdict) -> bool {
+pub(crate) fn lags(verdict: &Verdict) -> bool {
     matches!(
         verdict.progress.state,
         ProgressState::Collapsed | ProgressState::Stalled
@@ -86,6 +85,7 @@ pub(crate) fn is_doubtful(verdict: &Verdict) -> bool {
 /// What stands in the place of a remedy.
 pub(crate) fn no_remedy(verdict: &Verdict) -> &'static str {
     match verdict.status {
+        Status::Busy if lags(verdict) => LAGS,
         Status::Busy if is_doubtful(verdict) => {
             "if the work does not get done, say what counts as done (--progress, see docs/progress.md), and run again"
         }

@@ -18,7 +18,7 @@ use livelock_core::verdict::{LockReport, Verdict};
 use super::Style;
 pub(crate) use chain::{chain_links, chain_title};
 pub(crate) use handoffs::{class as handoff_class, explanation as handoff_explanation};
-pub(crate) use head::{is_doubtful, no_remedy};
+pub(crate) use head::{is_doubtful, lags, no_remedy};
 pub(crate) use holder::{held, known};
 pub(crate) use lock::source as name_source_text;
 pub(crate) use page::Page;
