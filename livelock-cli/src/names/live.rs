@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use livelock_core::event::{ObjectKind, ObjectPlace};
 use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, Tgid};
-use livelock_core::locks::name_in_dictionary;
+use livelock_core::locks::heaviest_called;
 use livelock_core::names::{FunctionName, KernelObject, Names, UserFunction, user_look_up};
 use livelock_core::window::Window;
 
@@ -141,7 +141,7 @@ impl LiveNames {
     /// Looks up whose the locks are that were waited for most, while their objects are there.
     fn learn_instances(&self, window: &Window) {
         if self.objects.is_some() {
-            for (addr, name) in named_in_dictionary(window, self) {
+            for (addr, name) in heaviest_called(window, NR_INSTANCES_A_WINDOW, self) {
                 let _ = self.learn_instance(name, addr);
             }
         }
@@ -220,30 +220,6 @@ impl Names for LiveNames {
     fn cgroup_path(&self, cgroup: CgroupId) -> Option<String> {
         held(&self.cgroups).as_mut()?.path(cgroup.0)
     }
-}
-
-/// The heaviest locks of `window`, with what the dictionary calls each by the functions that wait for it.
-pub(super) fn named_in_dictionary(
-    window: &Window,
-    names: &dyn Names,
-) -> BTreeSet<(LockAddr, String)> {
-    let mut heaviest: Vec<_> = window.locks.iter().collect();
-    heaviest.sort_by_key(|lock| std::cmp::Reverse((lock.spin_ns, lock.wait_ns)));
-    let heaviest: BTreeSet<LockAddr> = heaviest
-        .iter()
-        .take(NR_INSTANCES_A_WINDOW)
-        .filter_map(|lock| lock.lock)
-        .collect();
-    let stacks = window
-        .stacks
-        .iter()
-        .filter(|stack| heaviest.contains(&stack.lock));
-    stacks
-        .filter_map(|stack| {
-            let name = name_in_dictionary(&stack.frames, stack.kind, names)?;
-            Some((stack.lock, name))
-        })
-        .collect()
 }
 
 const fn structure(object: ObjectKind) -> &'static str {

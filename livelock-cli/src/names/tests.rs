@@ -5,18 +5,12 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use livelock_core::event::{
-    Event, LockKind, LockTotals, ObjectKind, ObjectPlace, StackEvent, TaskRef,
-};
-use livelock_core::hist::WaitHistogram;
-use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
-use livelock_core::names::{FunctionName, Names, ObjectOrigin};
-use livelock_core::recording::{NameTable, NewNames};
-use livelock_core::window::WindowBuilder;
+use livelock_core::event::{ObjectKind, ObjectPlace};
+use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr};
+use livelock_core::names::{Names, ObjectOrigin};
 use proptest::prelude::*;
 
 use super::functions::without_suffix;
-use super::live::named_in_dictionary;
 use super::*;
 use crate::btf::{Btf, PER_CPU_SECTION, read_running};
 
@@ -218,79 +212,6 @@ fn missing_sources_are_told_with_the_reason() {
             .contains(&"memory nodes and zones (the kernel shows no symbols of data)".to_owned())
     );
     assert!(!missing.iter().any(|m| m.starts_with("files_struct")));
-}
-
-#[test]
-fn a_lock_is_called_by_any_of_its_waiters_that_the_dictionary_knows() {
-    let functions = ["_raw_spin_lock", "nobody_knows", "iput", "igrab"];
-    let mut names = NameTable::default();
-    names.learn(&NewNames {
-        functions: (0..)
-            .zip(functions)
-            .map(|(at, name)| {
-                let name = FunctionName {
-                    name: name.to_owned(),
-                    offset_bytes: 1,
-                };
-                (CodeAddr(at), name)
-            })
-            .collect(),
-        ..NewNames::default()
-    });
-    let mut builder = WindowBuilder::new(1);
-    let stack = |lock, function| {
-        Event::Stack(StackEvent {
-            id: StackId {
-                cpu: CpuId(0),
-                number: 1,
-            },
-            weight: 1,
-            taken: MonotonicNs(0),
-            lock: LockAddr(lock),
-            kind: LockKind::Spinlock,
-            task: TaskRef {
-                pid: Pid(1),
-                tgid: Tgid(1),
-                comm: None,
-            },
-            cgroup: CgroupId(1),
-            place: None,
-            owner: None,
-            frames: vec![CodeAddr(0), CodeAddr(function)],
-            user_frames: Vec::new(),
-        })
-    };
-    // 30 locks; lock 1 burns least.
-    for lock in 1..=30 {
-        builder.fold(Event::LockTotals(LockTotals {
-            cpu: CpuId(0),
-            lock: Some(LockAddr(lock)),
-            kind: LockKind::Spinlock,
-            nr_begun: 1,
-            nr_waits: 1,
-            wait_ns: lock,
-            spin_ns: lock,
-            max_ns: lock,
-            nr_failed: 0,
-            hist: WaitHistogram::default(),
-        }));
-    }
-    for event in [
-        stack(30, 1),
-        stack(30, 2),
-        stack(30, 3),
-        stack(29, 1),
-        stack(1, 2),
-    ] {
-        builder.fold(event);
-    }
-    let window = builder.close(MonotonicNs(0), MonotonicNs(1000));
-    let called = named_in_dictionary(&window, &names);
-    let called: Vec<_> = called
-        .iter()
-        .map(|(lock, name)| (lock.0, name.as_str()))
-        .collect();
-    assert_eq!(called, [(30, "inode.i_lock")]);
 }
 
 proptest! {

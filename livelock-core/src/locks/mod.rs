@@ -3,6 +3,7 @@
 //! In: windows. Out: [`LocksTally`] and, from it, the lock reports of a verdict. Refuses: unbounded
 //! memory; a `watch` runs for days.
 
+mod called;
 mod chains;
 mod charge;
 mod cover;
@@ -26,11 +27,14 @@ mod tried_inside;
 mod user_paths;
 mod witnesses;
 
+#[cfg(test)]
+pub(crate) use called::waits_at;
+pub use called::{called, heaviest_called};
 pub use chains::chains;
 pub use digest::digest;
 pub use flame::{FlamePath, FlameSide, flame};
 pub use frames::path_function;
-pub use name::{NamedLock, RWLOCK_QUEUE, name_in_dictionary, name_lock};
+pub use name::{NamedLock, RWLOCK_QUEUE, name_lock};
 pub use report::{Listing, named_burn_pct, reports};
 pub use spans::{HoldSpan, hold_spans};
 pub use stacks::RecentStacks;

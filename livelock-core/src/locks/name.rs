@@ -9,7 +9,7 @@ use super::frames::{LOCKING, TRACING, acquiring_function, starts_with_any};
 use super::instance;
 use super::tally::LockTally;
 use crate::event::LockKind;
-use crate::ids::{CodeAddr, LockAddr};
+use crate::ids::LockAddr;
 use crate::lock_dictionary;
 use crate::names::{Names, ObjectOrigin};
 use crate::verdict::NameSource;
@@ -119,16 +119,6 @@ fn name_by_function(tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
     })
 }
 
-/// What the dictionary calls the lock of `kind` that is waited for or acquired at `frames`.
-#[must_use]
-pub fn name_in_dictionary(
-    frames: &[CodeAddr],
-    kind: LockKind,
-    names: &dyn Names,
-) -> Option<String> {
-    lock_dictionary::lock_of(&acquiring_function(frames, names)?)?.name_as(kind)
-}
-
 /// Whether most of who waits for a spinlock does so inside an rwlock.
 fn is_rwlock_queue(tally: &LockTally, names: &dyn Names) -> bool {
     let (mut inside, mut all) = (0.0, 0.0);
@@ -169,7 +159,7 @@ fn of_rwlock(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::event::ObjectPlace;
-    use crate::ids::CgroupId;
+    use crate::ids::{CgroupId, CodeAddr};
     use crate::names::FunctionName;
 
     struct Table(&'static [&'static str]);

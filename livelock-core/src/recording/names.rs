@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, ObjectPlace};
 use crate::ids::{CgroupId, CodeAddr, LockAddr, Tgid};
-use crate::locks::name_in_dictionary;
+use crate::locks::called;
 use crate::names::{FunctionName, KernelObject, Names, UserFunction, user_look_up};
 
 /// Names kept of each kind. Call sites on the paths of one host are a few thousand; cgroups come and go.
@@ -100,7 +100,6 @@ impl NameTable {
         let mut frames = BTreeSet::new();
         let mut user_frames = BTreeSet::new();
         let mut locks = BTreeSet::new();
-        let mut called = BTreeSet::new();
         let mut places = BTreeSet::new();
         let mut cgroups = BTreeSet::new();
         for event in events {
@@ -111,8 +110,6 @@ impl NameTable {
                     let user = stack.user_frames.iter().enumerate();
                     user_frames.extend(user.map(|(i, &addr)| (process, user_look_up(i, addr))));
                     locks.insert(stack.lock);
-                    let name = name_in_dictionary(&stack.frames, stack.kind, names);
-                    called.extend(name.map(|name| (stack.lock, name)));
                     places.extend(stack.place);
                     cgroups.insert(stack.cgroup);
                 }
@@ -133,7 +130,7 @@ impl NameTable {
                 names.user_function(process, addr)
             }),
             objects: ask(locks.clone(), &self.objects, |addr| names.object(addr)),
-            instances: self.changed_instances(called, names),
+            instances: self.changed_instances(events, names),
             data_symbols: ask(locks, &self.data_symbols, |addr| names.data_symbol(addr)),
             members: ask(places, &self.members, |place| names.member(place)),
             cgroup_paths: ask(cgroups, &self.cgroup_paths, |id| names.cgroup_path(id)),
@@ -151,10 +148,14 @@ impl NameTable {
     /// Whose locks are, where that is not what is known.
     fn changed_instances(
         &self,
-        called: BTreeSet<(LockAddr, String)>,
+        events: &[Event],
         names: &dyn Names,
     ) -> Vec<((LockAddr, String), String)> {
-        let asked = called.into_iter().take(MAX_INSTANCES_ASKED);
+        let stacks = events.iter().filter_map(|event| match event {
+            Event::Stack(stack) => Some(stack),
+            _ => None,
+        });
+        let asked = called(stacks, names).into_iter().take(MAX_INSTANCES_ASKED);
         let owned = asked.filter_map(|(addr, name)| {
             let owner = names.instance(&name, addr)?;
             Some(((addr, name), owner))
@@ -239,8 +240,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::event::{LockKind, StackEvent, TaskRef};
-    use crate::ids::{CpuId, MonotonicNs, Pid, StackId};
+    use crate::locks::waits_at;
 
     /// A host whose functions are named by their addresses, and whose locks are all of one owner.
     struct Host(Cell<&'static str>);
@@ -267,34 +267,12 @@ mod tests {
         }
     }
 
-    fn waits_at(function: u64) -> Event {
-        Event::Stack(StackEvent {
-            id: StackId {
-                cpu: CpuId(0),
-                number: 1,
-            },
-            weight: 1,
-            taken: MonotonicNs(0),
-            lock: LockAddr(7),
-            kind: LockKind::Spinlock,
-            task: TaskRef {
-                pid: Pid(1),
-                tgid: Tgid(1),
-                comm: None,
-            },
-            cgroup: CgroupId(1),
-            place: None,
-            owner: None,
-            frames: vec![CodeAddr(0), CodeAddr(function)],
-            user_frames: Vec::new(),
-        })
-    }
-
     #[test]
     fn whose_a_lock_is_stays_known_and_follows_the_host() {
         let host = Host(Cell::new("/a"));
         let mut table = NameTable::default();
-        let resolve = |table: &mut NameTable| table.resolve(&[waits_at(1), waits_at(2)], &host);
+        let waits = [1, 2].map(|function| Event::Stack(waits_at(7, &[0, function])));
+        let resolve = |table: &mut NameTable| table.resolve(&waits, &host);
         let told = |table: &NameTable| table.instance("inode.i_lock", LockAddr(7));
         assert_eq!(resolve(&mut table).instances.len(), 1);
         assert_eq!(told(&table).as_deref(), Some("/a"));
