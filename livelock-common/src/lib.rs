@@ -29,7 +29,7 @@ pub use table::{LockAgg, LockBank};
 
 /// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
 /// refuses an object that announces another one.
-pub const ABI_VERSION: u32 = 7;
+pub const ABI_VERSION: u32 = 8;
 
 /// Deepest nesting of traced spin waits on one CPU: task, softirq, hardirq and NMI, each at most
 /// twice, because a `qrwlock` slow path waits for its inner spinlock.
@@ -80,6 +80,9 @@ pub const CALL_RING: usize = 256;
 
 /// Places for holds of sleeping locks whose release will be traced. A power of two.
 pub const HOLD_SLOTS: usize = 4096;
+
+/// Places for locks whose holds are told on kernels with lockdep. A power of two.
+pub const WATCHED_LOCKS: usize = 4096;
 
 /// Slots for tasks in a sleeping wait (or in the spin phase of one). A power of two.
 pub const TASK_SLOTS: usize = 16_384;
@@ -259,9 +262,9 @@ mod tests {
         assert_eq!(size_of::<CpuState>() % 64, 0);
         assert_eq!(size_of::<StackRecord>(), 112 + 8 * STACK_FRAMES);
         assert_eq!(size_of::<SampleRecord>(), 72 + 8 * SAMPLE_FRAMES);
-        assert_eq!(size_of::<ReleaseRecord>(), 48);
+        assert_eq!(size_of::<ReleaseRecord>(), 56);
         assert_eq!(size_of::<CallRecord>(), 48);
-        assert_eq!(size_of::<HoldSlot>(), 32);
+        assert_eq!(size_of::<HoldSlot>(), 40);
         assert_eq!(
             size_of::<UserStackRecord>(),
             16 + 8 * (USER_FRAMES + STACK_TOP_WORDS)

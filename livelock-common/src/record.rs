@@ -59,7 +59,7 @@ pub struct WaitRecord {
     pub pad: u32,
 }
 
-/// The release of a lock by somebody who had waited for it.
+/// The release of a lock: by somebody who had waited for it, or of kernels with lockdep by anybody.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ReleaseRecord {
@@ -81,6 +81,8 @@ pub struct ReleaseRecord {
     pub cpu: u32,
     /// Keeps the size a multiple of the alignment.
     pub pad: u32,
+    /// Code that took the lock, of kernels with lockdep; 0 if that is not known.
+    pub ip: u64,
 }
 
 /// A call of a locking function that a breakpoint saw, about to be made.

@@ -143,6 +143,8 @@ pub struct HoldSlot {
     pub stack_cpu: u32,
     /// Keeps the size a multiple of the alignment.
     pub pad: u32,
+    /// As in [`ReleaseRecord::ip`](crate::ReleaseRecord::ip).
+    pub ip: u64,
 }
 
 /// A task's sleeping wait: mutex (its spin phase included), rwsem, per-CPU rwsem, rtmutex.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::TaskRef;
-use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
+use crate::ids::{CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 
 /// Who has a lock that somebody begins to wait for, by its owner word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,7 +32,8 @@ pub struct OwnerTask {
     pub cpu: Option<CpuId>,
 }
 
-/// The release of a lock that others waited for, by a holder that had waited for it.
+/// The release of a lock: one that others waited for, by a holder that had waited for it; on kernels with lockdep any release of a
+/// lock that was ever waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseEvent {
     /// The lock.
@@ -49,4 +50,7 @@ pub struct ReleaseEvent {
     pub cpu: CpuId,
     /// Stack of the begin of its wait, if this was sampled.
     pub stack: Option<StackId>,
+    /// Code that took the lock; `None`: not told.
+    #[serde(default)]
+    pub taken_at: Option<CodeAddr>,
 }

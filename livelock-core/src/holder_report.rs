@@ -14,7 +14,7 @@ use crate::ids::Pid;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum HolderSource {
-    /// Its release was traced (`lock:contended_release`).
+    /// Its release was traced (`lock:contended_release`; `lock:lock_release` on kernels with lockdep).
     ContendedRelease,
     /// The lock names it as its owner.
     OwnerWord,
@@ -74,7 +74,7 @@ pub enum HoldBound {
     Upper,
 }
 
-/// How long a lock is held by those who had to wait for it, in nanoseconds.
+/// How long a lock is held by those who had to wait for it, on kernels with lockdep by all, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldTimes {
     /// Median; `None` if it could not be bounded.

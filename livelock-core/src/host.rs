@@ -58,6 +58,9 @@ pub struct HostFacts {
     pub sampler: SamplerSource,
     /// Whether `lock:contended_release` exists.
     pub has_contended_release: bool,
+    /// Whether every acquisition and release is told, by the tracepoints of lockdep (`CONFIG_LOCK_STAT`).
+    #[serde(default)]
+    pub has_lockdep: bool,
     /// Whether idle time is kept by clock (tickless) instead of by ticks; `None` if unknown.
     pub idle_by_clock: Option<bool>,
     /// Load average over one minute at the start; `None` if unreadable.

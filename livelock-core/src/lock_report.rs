@@ -35,7 +35,7 @@ pub struct GapTimes {
 }
 
 /// One side of a lock: a path with the task seen most often on it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LockSide {
     /// Share of this side's time, by sampled stacks.
     pub share_pct: f64,
@@ -93,6 +93,10 @@ pub struct LockReport {
     pub burn_pct: f64,
     /// The same in CPU-seconds per second.
     pub burn_cpus: f64,
+    /// Spin on it that no tracepoint shows and samples place here, in percent of all online CPUs, beside `burn_pct`; `None` if
+    /// no sample does. Waiters of an rw-semaphore are traced only once they sleep.
+    #[serde(default)]
+    pub sampled_spin_pct: Option<f64>,
     /// Waits completed in the span.
     pub nr_waits: u64,
     /// Their lengths.
@@ -122,4 +126,47 @@ pub struct LockReport {
     pub holders: Vec<LockSide>,
     /// CPUs that waited for it.
     pub cpus: Vec<CpuId>,
+}
+
+impl LockReport {
+    /// All spin that it is known to cause, traced or sampled, in percent of all online CPUs.
+    #[must_use]
+    pub fn spin_pct(&self) -> f64 {
+        self.burn_pct + self.sampled_spin_pct.unwrap_or(0.0)
+    }
+}
+
+/// A spinlock that seven waiters burn for.
+#[cfg(test)]
+pub(crate) fn specimen(name: &str) -> LockReport {
+    LockReport {
+        name: name.to_owned(),
+        name_source: NameSource::Dictionary,
+        instance: None,
+        addr: None,
+        kind: LockKind::Spinlock,
+        burn_pct: 95.0,
+        burn_cpus: 7.6,
+        sampled_spin_pct: None,
+        nr_waits: 737,
+        wait_ns: WaitTimes {
+            total: 1,
+            p50: Some(50_000_000),
+            p99: None,
+            max: 1,
+        },
+        nr_in_flight: 0,
+        oldest_in_flight_ns: None,
+        handoff_gap_ns: Some(GapTimes {
+            p50: 3_500_000,
+            p99: 40_000_000,
+        }),
+        handoffs: None,
+        hold_ns: None,
+        handover_pct: None,
+        unknown_holder_pct: None,
+        waiters: Vec::new(),
+        holders: Vec::new(),
+        cpus: Vec::new(),
+    }
 }

@@ -16,7 +16,7 @@ use livelock_common::{lcb, lost};
 use crate::runs::{MOST_RUN_NS, MOST_WALK_NS, ran_ns};
 use crate::spin::{self, Begin};
 use crate::state::{CONTROL, CPU_STATE, count_nested, enter, leave, this_cpu};
-use crate::{filter, fold, scope, stack, tasks};
+use crate::{filter, fold, lockdep, scope, stack, tasks};
 
 /// One run in this many is timed, to know what the program costs. A power of two.
 const TIMED_ONE_IN: u64 = 64;
@@ -77,6 +77,7 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
             }
         }
 
+        lockdep::watch(b.lock_addr, b.flags);
         (*state).nr_begun = begun;
         let mut stack_id = 0;
         let mut has_walked = false;

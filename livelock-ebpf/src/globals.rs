@@ -206,3 +206,27 @@ offset!(
     /// 1 if `lock:contended_release` is attached.
     HAS_CONTENDED_RELEASE
 );
+offset!(
+    /// 1 if the tracepoints of lockdep are attached.
+    HAS_LOCKDEP
+);
+offset!(
+    /// `raw_spinlock.dep_map`.
+    DEP_MAP_SPINLOCK
+);
+offset!(
+    /// `rwlock_t.dep_map`.
+    DEP_MAP_RWLOCK
+);
+offset!(
+    /// `mutex.dep_map`.
+    DEP_MAP_MUTEX
+);
+offset!(
+    /// `rw_semaphore.dep_map`.
+    DEP_MAP_RWSEM
+);
+offset!(
+    /// `percpu_rw_semaphore.dep_map`.
+    DEP_MAP_PERCPU_RWSEM
+);

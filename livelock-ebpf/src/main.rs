@@ -15,6 +15,7 @@ mod contention;
 mod filter;
 mod fold;
 mod globals;
+mod lockdep;
 mod mask;
 mod owner;
 mod place;

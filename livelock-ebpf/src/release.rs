@@ -21,11 +21,11 @@ use crate::state::{CONTROL, CPU_STATE, HOLDS, RELEASES, count_nested, enter, lea
 const RING_MASK: i32 = RELEASE_RING as i32 - 1;
 
 /// 2^64 divided by the golden ratio.
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+pub const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Where a task's hold of a lock is noted. Who comes second to a place takes it: a hold that is not found is not told.
 #[inline(always)]
-fn place(pid: u32, lock_addr: u64) -> Option<*mut HoldSlot> {
+pub fn place(pid: u32, lock_addr: u64) -> Option<*mut HoldSlot> {
     let key = lock_addr ^ (u64::from(pid) << 32);
     let home = key.wrapping_mul(GOLDEN) >> (64 - HOLD_SLOTS.trailing_zeros());
     HOLDS.get_ptr_mut(home as u32)
@@ -51,6 +51,7 @@ pub unsafe fn note(slot: *const TaskSlot, pid: u32, lock_addr: u64, now_ns: u64)
         (*hold).stack_id = (*slot).stack_id;
         (*hold).stack_cpu = u32::from((*slot).stack_cpu);
         (*hold).pid = pid;
+        (*hold).ip = 0;
         core::ptr::write_volatile(&raw mut (*hold).lock_addr, lock_addr);
     }
 }
@@ -58,6 +59,12 @@ pub unsafe fn note(slot: *const TaskSlot, pid: u32, lock_addr: u64, now_ns: u64)
 /// Hook: `lock:contended_release(lock)`. Kernel: 7.2.
 #[btf_tracepoint(function = "contended_release")]
 pub fn contended_release(ctx: BtfTracePointContext) -> i32 {
+    traced(ctx.arg::<u64>(0))
+}
+
+/// A release that a tracepoint tells.
+#[inline(always)]
+pub fn traced(lock_addr: u64) -> i32 {
     if !scope::has_current() {
         return 0;
     }
@@ -67,7 +74,6 @@ pub fn contended_release(ctx: BtfTracePointContext) -> i32 {
     let Some(state) = CPU_STATE.get_ptr_mut(cpu) else {
         return 0;
     };
-    let lock_addr = ctx.arg::<u64>(0);
     // SAFETY: this CPU's element; `enter` keeps other programs of ours out.
     unsafe {
         if !enter(state) {
@@ -123,6 +129,7 @@ unsafe fn released(state: *mut CpuState, lock_addr: u64, cpu: u32, now_ns: u64) 
         (*to).stack_cpu = (*hold).stack_cpu;
         (*to).cpu = cpu;
         (*to).pad = 0;
+        (*to).ip = (*hold).ip;
         core::ptr::write_volatile(&raw mut (*ring).head, head + 1);
     }
 }

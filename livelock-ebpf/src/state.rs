@@ -63,6 +63,10 @@ pub static CALLS: Array<Ring<CallRecord, CALL_RING>> = Array::with_max_entries(C
 #[map]
 pub static HOLDS: Array<HoldSlot> = Array::with_max_entries(1, MMAPABLE);
 
+/// Locks whose holds are told, by hash of their `lockdep_map`; one word on kernels without lockdep.
+#[map]
+pub static WATCHED: Array<u64> = Array::with_max_entries(1, MMAPABLE);
+
 /// Tasks in a sleeping wait, by hash of the thread id.
 #[map]
 pub static TASKS: Array<TaskSlot> = Array::with_max_entries(TASK_SLOTS as u32, MMAPABLE);

@@ -24,7 +24,7 @@ use livelock_core::probes::GroupSet;
 
 use super::activity::Level1;
 use super::breakpoints::Breakpoints;
-use super::config::{CaptureConfig, TaskFilter};
+use super::config::{CaptureConfig, KernelOffsets, TaskFilter};
 use super::control::ControlWord;
 use super::drain::Rings;
 use super::load::{
@@ -49,8 +49,28 @@ const CONTENTION: [(&str, &str); 2] = [
     ("contention_begin", "lock:contention_begin"),
 ];
 
-/// Level 0 on kernels that have it; after the begins, whose ends it follows.
-const RELEASE: (&str, &str) = ("contended_release", "lock:contended_release");
+/// Level 0 on kernels that have it.
+const RELEASE: [(&str, &str); 1] = [("contended_release", "lock:contended_release")];
+
+/// Instead, on kernels with lockdep. A release whose acquisition was not seen is counted and ignored.
+const LOCKDEP: [(&str, &str); 3] = [
+    ("lock_release", "lock:lock_release"),
+    ("lock_acquired", "lock:lock_acquired"),
+    ("lock_acquire", "lock:lock_acquire"),
+];
+
+/// Programs that tell releases, with their hooks.
+pub(super) const fn release_programs(
+    offsets: &KernelOffsets,
+) -> &'static [(&'static str, &'static str)] {
+    if offsets.lockdep.is_some() {
+        &LOCKDEP
+    } else if offsets.releases_contended() {
+        &RELEASE
+    } else {
+        &[]
+    }
+}
 
 /// What follows a process tree.
 const FORK: (&str, &str) = ("sched_process_fork", "sched:sched_process_fork");
@@ -105,9 +125,8 @@ impl Capture {
         for (program, _) in CONTENTION {
             load_tracepoint(&mut ebpf, &btf, program)?;
         }
-        let has_release = config.offsets.has_contended_release;
-        if has_release {
-            load_tracepoint(&mut ebpf, &btf, RELEASE.0)?;
+        for &(program, _) in release_programs(&config.offsets) {
+            load_tracepoint(&mut ebpf, &btf, program)?;
         }
         if config.tasks == TaskFilter::Tree {
             load_tracepoint(&mut ebpf, &btf, FORK.0)?;
@@ -147,8 +166,8 @@ impl Capture {
             fork_link = Some(attach_tracepoint(&mut ebpf, FORK)?);
         }
         let mut tracepoint_links = Vec::new();
-        if has_release {
-            tracepoint_links.push(attach_tracepoint(&mut ebpf, RELEASE)?);
+        for &each in release_programs(&config.offsets) {
+            tracepoint_links.push(attach_tracepoint(&mut ebpf, each)?);
         }
         for each in CONTENTION {
             tracepoint_links.push(attach_tracepoint(&mut ebpf, each)?);

@@ -50,6 +50,23 @@ pub struct KernelOffsets {
     pub owners: OwnerOffsets,
     /// Whether `lock:contended_release` exists.
     pub has_contended_release: bool,
+    /// Where locks have their `lockdep_map`; `None`: the tracepoints that tell every acquisition and release are missing.
+    pub lockdep: Option<LockdepOffsets>,
+}
+
+/// Where a lock of each family has its `lockdep_map`, of a kernel with `CONFIG_LOCK_STAT`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LockdepOffsets {
+    /// `raw_spinlock.dep_map`.
+    pub spinlock: Option<u32>,
+    /// `rwlock_t.dep_map`.
+    pub rwlock: Option<u32>,
+    /// `mutex.dep_map`.
+    pub mutex: Option<u32>,
+    /// `rw_semaphore.dep_map`.
+    pub rwsem: Option<u32>,
+    /// `percpu_rw_semaphore.dep_map`.
+    pub percpu_rwsem: Option<u32>,
 }
 
 /// Where the owner of a sleeping lock stands, and what to read of it.
@@ -72,6 +89,16 @@ pub struct OwnerOffsets {
 }
 
 impl KernelOffsets {
+    /// Whether releases are told by `lock:contended_release`: lockdep tells more of them.
+    pub(super) const fn releases_contended(&self) -> bool {
+        self.has_contended_release && self.lockdep.is_none()
+    }
+
+    /// Whether any releases are told.
+    pub(super) const fn tells_releases(&self) -> bool {
+        self.has_contended_release || self.lockdep.is_some()
+    }
+
     /// Names of the globals and their values.
     pub(super) fn globals(&self) -> Vec<(&'static str, u32)> {
         let mut out = Vec::new();
@@ -97,9 +124,21 @@ impl KernelOffsets {
             ("TASK_CPU", self.owners.cpu),
             (
                 "HAS_CONTENDED_RELEASE",
-                self.has_contended_release.then_some(1),
+                self.releases_contended().then_some(1),
             ),
         ];
+        if let Some(at) = &self.lockdep {
+            let maps = [
+                ("HAS_LOCKDEP", Some(1)),
+                ("DEP_MAP_SPINLOCK", at.spinlock),
+                ("DEP_MAP_RWLOCK", at.rwlock),
+                ("DEP_MAP_MUTEX", at.mutex),
+                ("DEP_MAP_RWSEM", at.rwsem),
+                ("DEP_MAP_PERCPU_RWSEM", at.percpu_rwsem),
+            ];
+            let known = maps.into_iter();
+            out.extend(known.filter_map(|(name, at)| Some((name, at?))));
+        }
         out.extend(
             singles
                 .into_iter()
@@ -128,10 +167,13 @@ impl KernelOffsets {
 }
 
 /// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
-pub const TRACEPOINT_TYPES: [&str; 25] = [
+pub const TRACEPOINT_TYPES: [&str; 28] = [
     "btf_trace_contention_begin",
     "btf_trace_contention_end",
     "btf_trace_contended_release",
+    "btf_trace_lock_release",
+    "btf_trace_lock_acquired",
+    "btf_trace_lock_acquire",
     "btf_trace_softirq_exit",
     "btf_trace_softirq_entry",
     "btf_trace_irq_handler_exit",

@@ -11,7 +11,7 @@ use aya::programs::tp_btf::BtfTracePointLink;
 use aya::programs::{BtfTracePoint, RawTracePoint, RawTracePointRunOptions, TestRun};
 use aya::util::nr_cpus;
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
-use livelock_common::{ABI_VERSION, HOLD_SLOTS, scope};
+use livelock_common::{ABI_VERSION, HOLD_SLOTS, WATCHED_LOCKS, scope};
 
 use super::config::{KernelOffsets, TaskFilter, WaitFilter};
 use super::control::ControlWord;
@@ -60,9 +60,12 @@ pub(super) fn load_object(
     ] {
         loader.map_max_entries(name, nr_possible);
     }
-    if offsets.has_contended_release {
-        let nr = u32::try_from(HOLD_SLOTS).unwrap_or(u32::MAX);
-        loader.map_max_entries("HOLDS", nr);
+    let most = |nr: usize| u32::try_from(nr).unwrap_or(u32::MAX);
+    if offsets.tells_releases() {
+        loader.map_max_entries("HOLDS", most(HOLD_SLOTS));
+    }
+    if offsets.lockdep.is_some() {
+        loader.map_max_entries("WATCHED", most(WATCHED_LOCKS));
     }
     loader.map_max_entries("LOCK_BANKS", nr_possible.saturating_mul(2));
     let ebpf = loader

@@ -24,7 +24,8 @@ mod watched_calls;
 
 pub use attach::Capture;
 pub use config::{
-    CaptureConfig, KernelOffsets, OwnerOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter,
+    CaptureConfig, KernelOffsets, LockdepOffsets, OwnerOffsets, TRACEPOINT_TYPES, TaskFilter,
+    WaitFilter,
 };
 pub use declared::{DeclaredProbes, ProbeSite};
 pub use error::CaptureError;

@@ -9,6 +9,7 @@ use livelock_core::host::SamplerSource;
 use livelock_core::probes::{Probe, ProbeGroup};
 
 use super::CaptureError;
+use super::attach::release_programs;
 use super::config::{KernelOffsets, TaskFilter, WaitFilter};
 use super::load::{check_abi, load_object, perf_event};
 use super::sampler::{attach_sampler, load_sampler};
@@ -42,7 +43,6 @@ pub fn probe_programs(
 ) -> Result<Vec<ProgramProbe>, CaptureError> {
     let (mut ebpf, btf, _) = load_object(offsets, types, TaskFilter::All, WaitFilter::default())?;
     let mut probes = Vec::new();
-    let release = ("contended_release", "tp_btf lock:contended_release");
     let always = [
         ("contention_begin", "tp_btf lock:contention_begin"),
         ("contention_end", "tp_btf lock:contention_end"),
@@ -51,8 +51,7 @@ pub fn probe_programs(
             "tp_btf sched:sched_process_fork, for --pid",
         ),
     ];
-    let releases = offsets.has_contended_release.then_some(release);
-    for (program, hook) in always.into_iter().chain(releases) {
+    for (program, hook) in always.iter().chain(release_programs(offsets)).copied() {
         let tracepoint: &mut BtfTracePoint = ebpf
             .program_mut(program)
             .and_then(|p| p.try_into().ok())

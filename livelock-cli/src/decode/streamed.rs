@@ -113,6 +113,7 @@ pub(super) fn release(record: &ReleaseRecord) -> Result<ReleaseEvent, DecodeErro
         tgid: Tgid(record.tgid),
         cpu: CpuId(record.cpu),
         stack: stack_id(record.stack_cpu, record.stack_id),
+        taken_at: (record.ip != 0).then_some(CodeAddr(record.ip)),
     })
 }
 

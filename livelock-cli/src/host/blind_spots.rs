@@ -74,7 +74,7 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
          CPUs emit no lock event",
         samples,
     ));
-    if !facts.has_contended_release {
+    if !facts.has_contended_release && !facts.has_lockdep {
         spots.push(spot(
             "no-contended-release",
             "the release of a lock is not traced: hold times are upper bounds, and holders of spinlocks are told from who acquired last",

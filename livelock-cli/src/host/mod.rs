@@ -35,6 +35,7 @@ pub use lockdown::Lockdown;
 pub use map_locks::{MapLock, MapLocks};
 pub use requirements::{Check, CheckId, CheckState, fatal, requirements};
 pub use spinlocks::{SpinlockClues, SpinlockFinding, spinlocks};
+pub(crate) use survey::has_lockdep;
 pub use survey::{Survey, SymbolsFound, Tracepoints, survey};
 pub use topology::cpu_places;
 pub use transfer::topology;

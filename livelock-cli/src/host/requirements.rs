@@ -322,8 +322,11 @@ fn spinlock_tracing(survey: &Survey) -> Check {
 }
 
 fn contended_release(survey: &Survey) -> Check {
-    let has = survey.facts.has_contended_release;
-    let found = if has {
+    let facts = &survey.facts;
+    let has = facts.has_contended_release || facts.has_lockdep;
+    let found = if facts.has_lockdep {
+        "lockdep: every acquisition and release, of all locks but those of RT kernels"
+    } else if has {
         "in BTF, told of sleeping locks"
     } else {
         "not in this kernel"

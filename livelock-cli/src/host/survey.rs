@@ -26,6 +26,15 @@ pub struct Tracepoints {
     pub contention: bool,
     /// `contended_release`.
     pub contended_release: bool,
+    /// Those of lockdep that tell every acquisition and release.
+    pub lockdep: bool,
+}
+
+/// Whether programs can attach to the tracepoints of lockdep that tell holds. `lock_acquired` comes with `CONFIG_LOCK_STAT`, the
+/// others with `CONFIG_LOCKDEP`.
+pub(crate) fn has_lockdep(btf: &Btf) -> bool {
+    let needed = ["lock_acquired", "lock_acquire", "lock_release"];
+    needed.iter().all(|name| btf.has_tracepoint(name))
 }
 
 /// What the symbol table offers.
@@ -103,6 +112,7 @@ pub fn survey(
     let tracepoints = btf.map(|btf| Tracepoints {
         contention: btf.has_tracepoint("contention_begin") && btf.has_tracepoint("contention_end"),
         contended_release: btf.has_tracepoint("contended_release"),
+        lockdep: has_lockdep(btf),
     });
     let spinlocks = spinlocks(&SpinlockClues {
         arch: arch.clone(),
@@ -130,6 +140,7 @@ pub fn survey(
             spinlocks: spinlocks.flavour,
             sampler,
             has_contended_release: tracepoints.is_some_and(|found| found.contended_release),
+            has_lockdep: tracepoints.is_some_and(|found| found.lockdep),
             idle_by_clock: idle_by_clock(btf, has_word("nohz=off")),
             load_1m: text("/proc/loadavg").as_deref().and_then(parse_loadavg),
         },

@@ -236,6 +236,7 @@ fn what_is_required_is_fatal_and_nothing_else() {
     survey.tracepoints = Some(Tracepoints {
         contention: true,
         contended_release: false,
+        lockdep: false,
     });
     survey.btf_error = None;
     let checks = requirements(&survey);

@@ -3,11 +3,18 @@
 //! In: addresses and names of data symbols. Out: the symbol that contains an address. Refuses: kernels
 //! that show only section marks; the nearest of those means nothing.
 
-use super::kallsyms::{MAX_OFFSET_BYTES, rank};
+use super::kallsyms::rank;
 
 /// A kernel without `CONFIG_KALLSYMS_ALL` shows fewer than 100 data symbols, section marks for the most
 /// part; one with it shows tens of thousands.
 const MIN_NR_DATA: usize = 1000;
+
+/// Beyond this distance from the nearest symbol the address is in a gap: kernels leave whole sections out (7.3 that of
+/// `tasklist_lock`). Static tables with locks in them, such as hash tables of sockets, are smaller.
+const MAX_OFFSET_BYTES: u64 = 1 << 16;
+
+/// Beginning of the names of numbers of types, which are no objects.
+const TYPE_IDS: &str = "__BTF_ID__";
 
 #[derive(Clone, Copy, Debug)]
 struct Symbol {
@@ -34,6 +41,9 @@ impl DataSymbols {
     }
 
     pub(super) fn push(&mut self, addr: u64, name: &str) {
+        if name.starts_with(TYPE_IDS) {
+            return;
+        }
         let at = u32::try_from(self.names.len());
         let (Ok(name_at), Ok(name_len)) = (at, u16::try_from(name.len())) else {
             return;

@@ -13,8 +13,7 @@ use super::data_symbols::DataSymbols;
 use super::functions::{Functions, without_suffix};
 use super::{Function, SymbolsError};
 
-/// Beyond this distance from the nearest symbol the address is in a gap. The largest functions and most
-/// static tables are smaller.
+/// Beyond this distance from the nearest symbol the address is in a gap. The largest functions are smaller.
 pub(super) const MAX_OFFSET_BYTES: u64 = 1 << 20;
 /// Only kernels with paravirtual spinlocks have it.
 const PV_SLOWPATH: &str = "__pv_queued_spin_lock_slowpath";

@@ -119,7 +119,9 @@ impl LiveNames {
         if let Some(symbols) = &self.symbols {
             let samples = window.samples.iter().flat_map(|sample| &sample.frames);
             let stacks = window.stacks.iter().filter(|_| with_stacks);
+            let taken = window.releases.iter().flat_map(|hold| &hold.taken_at);
             let frames = samples.chain(stacks.flat_map(|stack| &stack.frames));
+            let frames = frames.chain(taken);
             symbols.learn(frames.map(|frame| frame.0));
         }
         if let Some(user_code) = &self.user_code {

@@ -30,6 +30,7 @@ fn with_data() -> KernelSymbols {
         let addr = 0xffff_ffff_8200_0000 + index * 64;
         text.push_str(&format!("{addr:x} b table_{index}\n"));
     }
+    text.push_str("ffffffff82010000 r __BTF_ID__struct__task_struct__7\n");
     KernelSymbols::read(text.as_bytes()).expect("text with addresses")
 }
 
@@ -75,6 +76,7 @@ fn data_is_found_only_where_the_kernel_shows_data() {
         Some("table_1+0x8")
     );
     assert_eq!(symbol(0xffff_ffff_8100_1000), None);
+    assert_eq!(symbol(0xffff_ffff_8201_fa00), None, "far from any object");
     let without = KernelSymbols::read(TEXT.as_bytes()).expect("text with addresses");
     assert!(!without.has_data());
 }

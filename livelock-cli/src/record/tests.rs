@@ -64,6 +64,7 @@ fn opening() -> Opening {
             spinlocks: SpinlockFlavour::Native,
             sampler: SamplerSource::None,
             has_contended_release: false,
+            has_lockdep: false,
             idle_by_clock: None,
             load_1m: None,
         },

@@ -26,6 +26,7 @@ pub(crate) fn host() -> HostFacts {
         spinlocks: SpinlockFlavour::Paravirtual,
         sampler: SamplerSource::Hrtimer,
         has_contended_release: false,
+        has_lockdep: false,
         idle_by_clock: Some(true),
         load_1m: Some(113.97),
     }
@@ -70,6 +71,7 @@ fn lock() -> LockReport {
         kind: LockKind::Spinlock,
         burn_pct: 93.4,
         burn_cpus: 7.47,
+        sampled_spin_pct: None,
         nr_waits: 305,
         wait_ns: WaitTimes {
             total: 37_350_000_000,

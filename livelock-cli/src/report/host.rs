@@ -78,7 +78,7 @@ fn facts(verdict: &Verdict) -> Markup {
             dt { "hypervisor" } dd { (host.hypervisor.as_deref().map_or_else(|| "none known".to_owned(), plain)) }
             dt { "spinlocks" } dd { (spinlocks(host.spinlocks)) }
             dt { "sampler" } dd { (sampler(host.sampler)) }
-            dt { "traced releases" } dd { @if host.has_contended_release { "yes" } @else { "no (needs lock:contended_release)" } }
+            dt { "traced releases" } dd { @if host.has_lockdep { "all (lockdep)" } @else if host.has_contended_release { "yes" } @else { "no (needs lock:contended_release)" } }
             dt { "load average" } dd { (host.load_1m.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.1}"))) }
         }
     }

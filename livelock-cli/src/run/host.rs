@@ -8,8 +8,8 @@ use std::sync::Arc;
 use livelock_core::host::SamplerSource;
 
 use crate::btf::{Btf, BtfError, read_running};
-use crate::capture::{KernelOffsets, OwnerOffsets, TRACEPOINT_TYPES};
-use crate::host::{Check, Survey, fatal, requirements, survey};
+use crate::capture::{KernelOffsets, LockdepOffsets, OwnerOffsets, TRACEPOINT_TYPES};
+use crate::host::{Check, Survey, fatal, has_lockdep, requirements, survey};
 use crate::names::SymbolsError;
 
 /// A host that can be observed.
@@ -115,5 +115,19 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
                 .or_else(|| btf.member_offset("task_struct", "cpu")),
         },
         has_contended_release: btf.has_tracepoint("contended_release"),
+        lockdep: has_lockdep(btf).then(|| LockdepOffsets {
+            spinlock: btf.member_offset("raw_spinlock", "dep_map"),
+            rwlock: dep_map_of_rwlock(btf),
+            mutex: btf.member_offset("mutex", "dep_map"),
+            rwsem: btf.member_offset("rw_semaphore", "dep_map"),
+            percpu_rwsem: btf.member_offset("percpu_rw_semaphore", "dep_map"),
+        }),
     }
+}
+
+/// `rwlock_t` is a structure without a name: it is looked at where one is known to be.
+fn dep_map_of_rwlock(btf: &Btf) -> Option<u32> {
+    let lock = btf.member_offset("sock", "sk_callback_lock")?;
+    let map = btf.member_offset("sock", "sk_callback_lock.dep_map")?;
+    map.checked_sub(lock)
 }

@@ -83,7 +83,7 @@ pub(super) fn locks<'v>(
 ) -> Vec<&'v LockReport> {
     let mut listed: Vec<&LockReport> = locks.iter().filter(|lock| matches(lock, filter)).collect();
     match order {
-        LockOrder::Burn => listed.sort_by(|a, b| b.burn_cpus.total_cmp(&a.burn_cpus)),
+        LockOrder::Burn => listed.sort_by(|a, b| b.spin_pct().total_cmp(&a.spin_pct())),
         LockOrder::Waits => listed.sort_by_key(|lock| std::cmp::Reverse(lock.nr_waits)),
         LockOrder::Gap => {
             listed.sort_by_key(|lock| std::cmp::Reverse(lock.handoff_gap_ns.map(|gap| gap.p50)));

@@ -358,6 +358,7 @@ fn opening(nr_cpus: u32) -> Opening {
             spinlocks: SpinlockFlavour::Native,
             sampler: SamplerSource::PmuNmi,
             has_contended_release: false,
+            has_lockdep: false,
             idle_by_clock: Some(true),
             load_1m: Some(300.0),
         },

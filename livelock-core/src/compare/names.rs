@@ -51,7 +51,7 @@ fn classes_of(verdict: &Verdict) -> Shares {
 fn locks_of(verdict: &Verdict) -> Shares {
     let mut shares = Shares::new();
     for lock in &verdict.locks {
-        add(&mut shares, &lock.name, lock.burn_pct);
+        add(&mut shares, &lock.name, lock.spin_pct());
     }
     shares
 }
@@ -65,7 +65,7 @@ fn callers_of(verdict: &Verdict) -> Shares {
                 add(
                     &mut shares,
                     function,
-                    lock.burn_pct * side.share_pct / 100.0,
+                    lock.spin_pct() * side.share_pct / 100.0,
                 );
             }
         }

@@ -35,6 +35,7 @@ fn verdict(status: Status) -> Verdict {
         spinlocks: SpinlockFlavour::Native,
         sampler: SamplerSource::Hrtimer,
         has_contended_release: false,
+        has_lockdep: false,
         idle_by_clock: None,
         load_1m: None,
     };

@@ -2,6 +2,7 @@
 //!
 //! In: the ledgers of a span. Out: shares and rates. Refuses: raw events.
 
+use super::registry::class_of_rwsem_wanted_by;
 use crate::activity::{Activity, HostCounter, HostCounters, StarvedTask};
 use crate::cause_class::CauseClass;
 use crate::event::LockKind;
@@ -102,6 +103,20 @@ impl<'a> Facts<'a> {
             0.0
         };
         (share.min(1.0), first)
+    }
+
+    /// Spin on rw-semaphores of a class that no tracepoint sees, as share of busy time, and who wants them, most sampled
+    /// first.
+    #[must_use]
+    pub fn rwsem_spin(&self, class: CauseClass) -> (f64, Vec<&'a str>) {
+        let spin = self.profile.rwsem_spin.iter();
+        let mut of_class: Vec<_> = spin
+            .filter(|(function, _)| class_of_rwsem_wanted_by(function) == Some(class))
+            .collect();
+        of_class.sort_by_key(|(_, nr)| std::cmp::Reverse(**nr));
+        let nr = of_class.iter().map(|(_, nr)| **nr).sum();
+        let functions = of_class.into_iter().map(|(function, _)| function.as_str());
+        (self.of_samples(nr), functions.collect())
     }
 
     /// The lock that burns most among those of `kinds`, and the share of busy time on all of these kinds.

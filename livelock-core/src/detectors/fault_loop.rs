@@ -3,6 +3,7 @@
 //! In: faults of one task at one address, over and over (probe level 1). Out: a detection. Refuses: many faults at many addresses; those are progress.
 
 use super::facts::{Facts, signal};
+use super::shared::place;
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
 use crate::probes::Probe;
@@ -40,6 +41,41 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
+    same_address(detector, facts).or_else(|| inside(detector, facts))
+}
+
+/// Faults that start over inside the kernel: few come in, and each takes CPUs for long, spinning on the way.
+fn inside(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
+    let activity = facts.seen_by(Probe::PageFaultUser)?;
+    let per_sec = facts.activity_rate(Probe::PageFaultUser, activity.nr_faults)?;
+    let sampled_share = facts.of_samples(facts.samples(detector.class)?.nr);
+    let cpus = facts.cpus(sampled_share);
+    let ns_per_fault = 1e9 * cpus / per_sec.max(1.0);
+    let found = place(detector, facts)?;
+    if ns_per_fault < at::FAULT_CPU_NS as f64 {
+        return None;
+    }
+    let text = format!(
+        "{cpus:.1} CPUs are in page faults, of which only {per_sec:.0} begin a second: {:.0} ms for each",
+        ns_per_fault / 1e6
+    );
+    let long = signal(
+        "cpu_time_per_fault",
+        (ns_per_fault, "ns"),
+        Some(at::FAULT_CPU_NS as f64),
+        EvidenceSource::Activity,
+        text.clone(),
+    );
+    Some(Detection {
+        share: sampled_share.max(found.share),
+        evidence: found.evidence.into_iter().chain([long]).collect(),
+        summary: text,
+        ..found
+    })
+}
+
+/// One thread that faults at one address.
+fn same_address(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let activity = facts.seen_by(Probe::PageFaultUser)?;
     let per_sec = facts.activity_rate(Probe::PageFaultUser, activity.nr_same_faults)?;
     let pid = activity.same_fault_pid?;

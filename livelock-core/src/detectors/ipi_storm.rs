@@ -3,6 +3,8 @@
 //! In: samples in the waits for calls, the calls counted. Out: a detection. Refuses: traced locks, although such a wait often happens with one held.
 
 use super::facts::{Facts, sampled, signal};
+use super::registry::lock_belongs;
+use super::shared::class_lock;
 use super::{Detection, Detector, Nature};
 use crate::activity::HostCounter;
 use crate::cause_class::CauseClass;
@@ -42,16 +44,22 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let share = facts.of_samples(facts.samples(detector.class)?.nr);
-    if share < at::IPI_WAIT_SHARE {
+    let sampled_share = facts.of_samples(facts.samples(detector.class)?.nr);
+    if sampled_share < at::IPI_WAIT_SHARE {
         return None;
     }
     let mut evidence = vec![sampled(
         facts,
         "waits for other CPUs to answer",
-        share,
+        sampled_share,
         at::IPI_WAIT_SHARE,
     )];
+    // Who has such a lock waits for other CPUs, and everybody else for him.
+    let (queued_share, lock) = facts.lock_share(|lock| lock_belongs(detector, lock));
+    let share = (sampled_share + queued_share).min(1.0);
+    if let Some(lock) = lock.filter(|_| queued_share > 0.0) {
+        evidence.push(class_lock(lock, queued_share));
+    }
     let calls = facts.rate(HostCounter::CallInterrupts);
     if let Some(per_sec) = calls {
         evidence.push(signal(

@@ -10,7 +10,7 @@ use crate::cause_class::CauseClass;
 pub(super) const DETECTOR: Detector = Detector::place(
     CauseClass::MemoryLocks,
     &[
-        "lruvec.lru_lock", "zone.lock", "mm_struct.*", "anon_vma.rwsem",
+        "lruvec.lru_lock", "zone.lock", "mm_struct.*", "page table lock", "anon_vma.rwsem",
         "address_space.i_mmap_rwsem", "vmap area lock", "pcpu_lock", "percpu_counter.lock",
     ],
     &[

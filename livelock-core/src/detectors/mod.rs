@@ -4,6 +4,8 @@
 //! to say, and a detector says of what kind. docs/verdicts/ has a page for each.
 
 mod facts;
+#[cfg(test)]
+mod place_tests;
 mod registry;
 mod shared;
 #[cfg(test)]
@@ -90,6 +92,8 @@ pub struct Detector {
     pub locks: &'static [&'static str],
     /// Its functions, likewise. The innermost function of a stack that is in any list decides.
     pub functions: &'static [&'static str],
+    /// Whether the place is all that it is told by.
+    pub is_place: bool,
     /// Whether the facts fit.
     pub detect: fn(&Detector, &Facts<'_>) -> Option<Detection>,
     /// Remedies.
@@ -108,6 +112,7 @@ impl Detector {
             class,
             locks,
             functions,
+            is_place: true,
             detect: shared::place,
             remedies,
         }
@@ -115,6 +120,10 @@ impl Detector {
 
     /// The same class, recognised by `detect`.
     const fn by(self, detect: fn(&Detector, &Facts<'_>) -> Option<Detection>) -> Self {
-        Self { detect, ..self }
+        Self {
+            detect,
+            is_place: false,
+            ..self
+        }
     }
 }

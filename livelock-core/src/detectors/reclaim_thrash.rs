@@ -3,6 +3,8 @@
 //! In: samples in reclaim, pages scanned, reclaimed and read back. Out: a detection. Refuses: reclaim that pays: a page cache in use is reclaimed all the time.
 
 use super::facts::{Facts, sampled, signal};
+use super::registry::lock_belongs;
+use super::shared::class_lock;
 use super::{Detection, Detector, Nature};
 use crate::activity::HostCounter;
 use crate::cause_class::CauseClass;
@@ -63,6 +65,12 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
         share,
         at::PLACE_SHARE,
     )];
+    let (spun, lock) = facts.lock_share(|lock| lock_belongs(detector, lock));
+    // As of any place or work: which of the two it is more.
+    let is_spun = spun >= at::PLACE_SHARE && 2.0 * spun >= share;
+    if let Some(lock) = lock.filter(|_| is_spun) {
+        evidence.push(class_lock(lock, spun));
+    }
     // The host's counters leave out what is reclaimed for the limit of a control group.
     let efficiency_pct = time::share(nr_reclaimed, nr_scanned).map(|share| 100.0 * share);
     if let Some(efficiency_pct) = efficiency_pct {
@@ -131,7 +139,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     }
     Some(Detection {
         class: detector.class,
-        nature: if is_unproductive {
+        nature: if is_unproductive || is_spun {
             Nature::Place
         } else {
             Nature::Work

@@ -12,7 +12,9 @@ use super::{
     transaction_restart, trylock_retry, user_spin, workqueue_hog, writeback_inode,
 };
 use crate::cause_class::CauseClass;
-use crate::locks::{RWLOCK_QUEUE, path_function};
+use crate::event::LockKind;
+use crate::lock_dictionary;
+use crate::locks::{RWLOCK_QUEUE, path_function, path_functions};
 use crate::verdict::LockReport;
 
 /// All, in the order of docs/verdicts/.
@@ -65,10 +67,13 @@ pub fn detect(facts: &Facts<'_>) -> Vec<Detection> {
 /// The class that `function` is typical of.
 #[must_use]
 pub fn class_of_function(function: &str) -> Option<CauseClass> {
+    detector_of_function(function).map(|detector| detector.class)
+}
+
+fn detector_of_function(function: &str) -> Option<&'static Detector> {
     DETECTORS
         .iter()
         .find(|detector| detector.functions.iter().any(|p| matches(p, function)))
-        .map(|detector| detector.class)
 }
 
 /// The class that the lock called `name` belongs to.
@@ -81,16 +86,31 @@ pub fn class_of_lock(name: &str) -> Option<CauseClass> {
         .map(|detector| detector.class)
 }
 
-/// Whether `lock` belongs to the class: by its name, else by the function that waits for it most.
+/// Whether `lock` belongs to the class: by its name, else by the path that waits for it most.
 pub(super) fn lock_belongs(detector: &Detector, lock: &LockReport) -> bool {
-    if let Some(class) = class_of_lock(&lock.name) {
-        return class == detector.class;
-    }
-    let waiter = lock.waiters.first();
-    waiter
-        .and_then(|side| path_function(&side.stack))
-        .and_then(class_of_function)
-        .is_some_and(|class| class == detector.class)
+    let stack = lock.waiters.first().map_or(&[][..], |side| &side.stack);
+    let by_path = || class_of_function(path_function(stack)?);
+    let class = class_of_lock(&lock.name).or_else(by_path);
+    class.map(|class| place_further_out(class, stack).unwrap_or(class)) == Some(detector.class)
+}
+
+/// What tells more than `class`, of functions further out in `stack`. Waking and being woken are everybody's: any place
+/// does. Locks of the memory manager that reclaim waits for are reclaim's.
+fn place_further_out(class: CauseClass, stack: &[String]) -> Option<CauseClass> {
+    let mut detectors = path_functions(stack).filter_map(detector_of_function);
+    let found = match class {
+        CauseClass::ThunderingHerd => detectors.find(|detector| detector.is_place),
+        CauseClass::MemoryLocks => detectors.find(|d| d.class == CauseClass::ReclaimThrash),
+        _ => None,
+    };
+    found.map(|detector| detector.class)
+}
+
+/// The class of the rw-semaphore that `function` wants.
+pub(super) fn class_of_rwsem_wanted_by(function: &str) -> Option<CauseClass> {
+    let lock = lock_dictionary::lock_of(function).and_then(|known| known.name_as(LockKind::Rwsem));
+    lock.and_then(|name| class_of_lock(&name))
+        .or_else(|| class_of_function(function))
 }
 
 /// Remedies of a class.

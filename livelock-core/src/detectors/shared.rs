@@ -10,34 +10,30 @@ use crate::attempts::{AttemptKind, AttemptRates};
 use crate::event::LockKind;
 use crate::ledger::tried::Tried;
 use crate::thresholds as at;
-use crate::verdict::{Evidence, EvidenceSource};
+use crate::verdict::{Evidence, EvidenceSource, LockReport};
 
 /// CPUs wait on the class's locks, or spin in its functions where no tracepoint sees it.
 pub(super) fn place(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let (traced, lock) = facts.lock_share(|lock| lock_belongs(detector, lock));
     let samples = facts.samples(detector.class);
     let untraced = samples.map_or(0.0, |s| facts.of_samples(s.nr_untraced_spin));
-    let share = (traced + untraced).min(1.0);
+    let (rwsem_spin, wanted_by) = facts.rwsem_spin(detector.class);
+    let share = (traced + untraced + rwsem_spin).min(1.0);
     if share < at::PLACE_SHARE {
         return None;
     }
     let mut evidence = Vec::new();
-    if let Some(lock) = lock {
-        evidence.push(signal(
-            "class_lock_share",
-            (100.0 * traced, "%"),
-            Some(100.0 * at::PLACE_SHARE),
-            EvidenceSource::ContentionTracepoints,
-            format!(
-                "{:.0} % of busy time is spun on {} and its like",
-                100.0 * traced,
-                lock.name
-            ),
-        ));
+    if let Some(lock) = lock.filter(|_| traced > 0.0) {
+        evidence.push(class_lock(lock, traced));
     }
     let functions = top_functions(detector, facts);
     if untraced > 0.0 {
         evidence.push(sampled(facts, &functions, untraced, at::PLACE_SHARE));
+    }
+    if rwsem_spin > 0.0 {
+        let paths = wanted_by.get(..2).unwrap_or(&wanted_by).join(" and ");
+        let what = format!("spin for the rw-semaphore that {paths} want");
+        evidence.push(sampled(facts, &what, rwsem_spin, at::PLACE_SHARE));
     }
     let on = lock.map_or(functions, |lock| lock.name.clone());
     Some(Detection {
@@ -47,6 +43,21 @@ pub(super) fn place(detector: &Detector, facts: &Facts<'_>) -> Option<Detection>
         evidence,
         summary: format!("{:.1} CPUs wait on {on}", facts.cpus(share)),
     })
+}
+
+/// Spin on the locks of a class, of which `lock` is the first, as a signal.
+pub(super) fn class_lock(lock: &LockReport, share: f64) -> Evidence {
+    signal(
+        "class_lock_share",
+        (100.0 * share, "%"),
+        Some(100.0 * at::PLACE_SHARE),
+        EvidenceSource::ContentionTracepoints,
+        format!(
+            "{:.0} % of busy time is spun on {} and its like",
+            100.0 * share,
+            lock.name
+        ),
+    )
 }
 
 /// Busy CPUs are in the class's functions, spinning or not.

@@ -1,4 +1,4 @@
-//! The slab allocator's lists and the journals of file systems.
+//! The slab allocator's lists, and the journals, bitmaps and caches of file systems.
 //!
 //! In: spin on them. Out: a detection. Refuses: allocations that find what they need on their own CPU.
 
@@ -10,7 +10,8 @@ use crate::cause_class::CauseClass;
 pub(super) const DETECTOR: Detector = Detector::place(
     CauseClass::SlabJournal,
     &[
-        "kmem_cache_node.list_lock", "journal_s.*", "xlog_grant_head.lock",
+        "kmem_cache_node.list_lock", "journal_s.*", "xlog*", "ext4 block group lock",
+        "ext4_sb_info.*", "ext4_es_tree lock",
     ],
     &[
         "get_partial_node*", "free_to_partial_list", "get_any_partial", "__unfreeze_partials",

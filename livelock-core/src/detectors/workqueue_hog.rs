@@ -3,6 +3,7 @@
 //! In: samples of what workqueue threads work on. Out: a detection. Refuses: many short items.
 
 use super::facts::{Facts, sampled, signal};
+use super::shared::place;
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
 use crate::thresholds as at;
@@ -13,6 +14,7 @@ use crate::verdict::EvidenceSource;
 pub(super) const DETECTOR: Detector = Detector::place(
     CauseClass::WorkqueueHog,
     &[
+        "worker_pool.lock",
     ],
     &[
     ],
@@ -28,6 +30,10 @@ const REMEDIES: &[super::Row] = &[(
 )];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
+    hog(detector, facts).or_else(|| place(detector, facts))
+}
+
+fn hog(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let (function, nr) = facts.profile.work.iter().max_by_key(|(_, nr)| **nr)?;
     let share = facts.of_samples(*nr);
     let is_kworker = |comm: &Option<String>| {

@@ -11,7 +11,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
     CauseClass::WritebackInode,
     &[
         "bdi_writeback.list_lock", "super_block.s_inode_list_lock", "sb_lock", "inode.i_lock",
-        "buffer_head of*",
+        "buffer_head of*", "shmem_sb_info.stat_lock",
     ],
     &[
         "inode_sb_list_add", "inode_sb_list_del", "evict_inodes", "__mark_inode_dirty",

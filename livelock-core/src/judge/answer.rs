@@ -19,7 +19,7 @@ use crate::filter::Filter;
 use crate::host::HostFacts;
 use crate::ids::MonotonicNs;
 use crate::ledger::time::{TimeBooks, share};
-use crate::locks;
+use crate::locks::{self, SampledSpin};
 use crate::names::Names;
 use crate::probes::Probe;
 use crate::remedies::{self, Numbers};
@@ -135,9 +135,11 @@ impl Case<'_> {
 
     /// The locks that pass. What is judged is all of them.
     fn locks(&self, filter: &Filter, names: &dyn Names) -> Vec<LockReport> {
+        let span = self.span;
         let listing = locks::Listing {
-            duration_ns: self.span.wall_ns,
+            duration_ns: span.wall_ns,
             nr_cpus: self.nr_cpus,
+            sampled: SampledSpin::of(&span.profile, span.books.busy_ns()),
             topology: self.topology,
             filter,
             names,

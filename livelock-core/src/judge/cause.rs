@@ -188,9 +188,9 @@ fn on_what(locks: &[LockReport]) -> String {
     let Some(top) = locks.first() else {
         return "locks that no stack names".to_owned();
     };
-    let total_cpus: f64 = locks.iter().map(|lock| lock.burn_cpus).sum();
-    let top_share = if total_cpus > 0.0 {
-        top.burn_cpus / total_cpus
+    let total_pct: f64 = locks.iter().map(LockReport::spin_pct).sum();
+    let top_share = if total_pct > 0.0 {
+        top.spin_pct() / total_pct
     } else {
         1.0
     };

@@ -218,8 +218,9 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
 }
 
 fn top_share(locks: &[LockReport]) -> Option<(&LockReport, f64)> {
-    let total_cpus: f64 = locks.iter().map(|lock| lock.burn_cpus).sum();
-    let top = locks.first()?;
+    let burns = locks.iter().map(|lock| (lock, lock.burn_cpus));
+    let total_cpus: f64 = burns.clone().map(|(_, cpus)| cpus).sum();
+    let (top, _) = burns.max_by(|a, b| a.1.total_cmp(&b.1))?;
     (total_cpus > 0.0).then(|| (top, top.burn_cpus / total_cpus))
 }
 

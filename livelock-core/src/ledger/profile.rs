@@ -92,6 +92,8 @@ pub struct Profile {
     pub owners: BTreeMap<CpuId, BTreeMap<Pid, Owner>>,
     /// Functions of work items, with their samples.
     pub work: BTreeMap<String, u64>,
+    /// Spin on rw-semaphores that no tracepoint sees, by the function that wants one.
+    pub rwsem_spin: BTreeMap<String, u64>,
     /// Where attempts were counted, and fail.
     pub tried: BTreeMap<AttemptSite, Tried>,
     /// Whether who has one lock was seen to try for another, and who has that one for the first.
@@ -126,6 +128,8 @@ pub(super) struct Read<'a> {
     pub(super) is_untraced_spin: bool,
     pub(super) innermost: Option<&'a str>,
     pub(super) work: Option<&'a str>,
+    /// Who wants the rw-semaphore that is spun for.
+    pub(super) rwsem_wanted_by: Option<&'a str>,
 }
 
 impl Profile {
@@ -145,6 +149,9 @@ impl Profile {
         }
         if let Some(work) = read.work {
             bump(&mut self.work, work, 1, NR_FUNCTIONS_KEPT);
+        }
+        if let Some(function) = read.rwsem_wanted_by {
+            bump(&mut self.rwsem_spin, function, 1, NR_FUNCTIONS_KEPT);
         }
         let at = if is_user {
             let space = CodeSpace::User(sample.task.tgid);
@@ -224,6 +231,9 @@ impl Profile {
         }
         for (work, nr) in &later.work {
             bump(&mut self.work, work, *nr, NR_FUNCTIONS_KEPT);
+        }
+        for (function, nr) in &later.rwsem_spin {
+            bump(&mut self.rwsem_spin, function, *nr, NR_FUNCTIONS_KEPT);
         }
         self.has_crossed_tries |= later.has_crossed_tries;
         for (site, tried) in &later.tried {

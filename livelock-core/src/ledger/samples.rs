@@ -7,6 +7,7 @@ use crate::ids::{Pid, Tgid};
 use crate::ledger::functions::{Function, FunctionIndex, Functions};
 use crate::ledger::profile::{Profile, Read};
 use crate::ledger::tried::Failing;
+use crate::locks::is_locking;
 use crate::names::Names;
 use crate::thresholds::NR_SPIN_FRAMES;
 use crate::window::Window;
@@ -92,6 +93,7 @@ pub fn read(
             is_untraced_spin,
             innermost: stack.get(0).map(|f| &*f.name),
             work: work_function(stack),
+            rwsem_wanted_by: rwsem_wanted_by(stack).filter(|_| is_untraced_spin),
         });
         failing.book(sample, is_user || spins || sample.in_traced_spin, |frame| {
             Some(&*stack.get(frame)?.name)
@@ -127,6 +129,19 @@ fn work_function(stack: Stack<'_>) -> Option<&str> {
         .iter()
         .position(|f| f.is_some_and(|f| &*f.name == "process_one_work"))?;
     Some(&stack.get(at.checked_sub(1)?)?.name)
+}
+
+/// The function that wants an rw-semaphore, if the innermost frames are those of one that is waited for.
+fn rwsem_wanted_by(stack: Stack<'_>) -> Option<&str> {
+    let mut is_rwsem = false;
+    for function in stack.iter() {
+        let name = &*function?.name;
+        if !is_locking(name) {
+            return is_rwsem.then_some(name);
+        }
+        is_rwsem |= name.starts_with("rwsem_");
+    }
+    None
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::signs::Signs;
 use super::stacks::{LastAcquirer, RecentStacks};
 use super::tally::{LockTally, LocksTally};
 use super::tried_inside;
+use super::unwaited;
 use super::witnesses::{self, Unseen};
 use crate::event::{InFlightWait, LockKind, ReleaseEvent, StackEvent, WaitEvent};
 use crate::ids::{LockAddr, MonotonicNs, Pid};
@@ -105,6 +106,8 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
         if is_complete {
             let waited = waited_for(lock, &waits, window);
             let rest = waited.without(&known);
+            let unwaited = unwaited::charge(mine, lock, &window.releases, &waits, &rest);
+            let rest = rest.without(&unwaited);
             mine.waited_ns = mine.waited_ns.saturating_add(waited.total_ns());
             mine.unseen_ns = mine.unseen_ns.saturating_add(rest.total_ns());
             unseen.insert(lock, rest);

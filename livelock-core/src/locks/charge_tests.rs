@@ -253,6 +253,7 @@ fn a_traced_release_is_a_hold_unless_somebody_had_the_lock_meanwhile() {
             tgid: Tgid(pid),
             cpu: CpuId(pid),
             stack: None,
+            taken_at: None,
         })
     };
     let window = vec![

@@ -57,6 +57,17 @@ impl Cover {
         Self(left)
     }
 
+    /// The part of it from `begin` to `end`.
+    pub(super) fn within(&self, begin: MonotonicNs, end: MonotonicNs) -> Self {
+        let cut = self.0.iter().map(|&(a, b)| (a.max(begin), b.min(end)));
+        Self(cut.filter(|(a, b)| a < b).collect())
+    }
+
+    /// Its spans.
+    pub(super) fn spans(&self) -> impl Iterator<Item = (MonotonicNs, MonotonicNs)> {
+        self.0.iter().copied()
+    }
+
     /// Its length.
     pub(super) fn total_ns(&self) -> u64 {
         self.0.iter().map(|(begin, end)| end.since(*begin)).sum()

@@ -79,6 +79,12 @@ pub(super) fn starts_with_any(name: &str, prefixes: &[&str]) -> bool {
     prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether `name` waits for a lock on somebody's behalf.
+#[must_use]
+pub fn is_locking(name: &str) -> bool {
+    starts_with_any(name, LOCKING)
+}
+
 /// Names of `frames`; `None` where nobody knows.
 fn functions(frames: &[CodeAddr], names: &dyn Names) -> Vec<Option<FunctionName>> {
     frames.iter().map(|&frame| names.function(frame)).collect()
@@ -141,18 +147,20 @@ pub(super) fn function_frames(frames: &[CodeAddr], names: &dyn Names) -> Vec<Str
 /// The acquiring function of a printed stack.
 #[must_use]
 pub fn path_function(stack: &[String]) -> Option<&str> {
-    stack
-        .iter()
-        .map(|frame| {
-            frame
-                .split_once('+')
-                .map_or(frame.as_str(), |(name, _)| name)
-        })
-        .find(|name| {
-            !starts_with_any(name, TRACING)
-                && !starts_with_any(name, LOCKING)
-                && !name.starts_with("0x")
-        })
+    path_functions(stack).next()
+}
+
+/// The functions of a printed stack that neither trace nor wait, innermost first.
+pub fn path_functions(stack: &[String]) -> impl Iterator<Item = &str> {
+    let names = stack.iter().map(|frame| {
+        let parts = frame.split_once('+');
+        parts.map_or(frame.as_str(), |(name, _)| name)
+    });
+    names.filter(|name| {
+        !starts_with_any(name, TRACING)
+            && !starts_with_any(name, LOCKING)
+            && !name.starts_with("0x")
+    })
 }
 
 #[cfg(test)]

@@ -129,6 +129,7 @@ fn a_traced_release_ends_the_hold_unless_somebody_had_it_meanwhile() {
         tgid: Tgid(1),
         cpu: CpuId(pid),
         stack: None,
+        taken_at: None,
     };
     // The second is of a hold that began after 3 had the lock: it was let go in between, unseen.
     let releases = [release(1, 100, 700), release(2, 1000, 2500)];

@@ -1,8 +1,11 @@
 //! Lock reports of a verdict.
 //!
-//! In: tallies, names and a filter. Out: [`LockReport`]s by burn. Refuses: shares of paths that nobody sampled.
+//! In: tallies, sampled spin, names and a filter. Out: [`LockReport`]s by spin. Refuses: shares of paths that nobody sampled.
+
+use std::cmp::Reverse;
 
 use super::name::name_lock;
+use super::sampled::SampledSpin;
 use super::tally::{LockTally, LocksTally};
 use super::{hold_sides, sides};
 use crate::filter::Filter;
@@ -21,6 +24,8 @@ pub struct Listing<'a> {
     pub duration_ns: u64,
     /// CPUs that shares are of.
     pub nr_cpus: f64,
+    /// Spin that only samples see.
+    pub sampled: SampledSpin<'a>,
     /// Where the CPUs are.
     pub topology: &'a Topology,
     /// What is listed.
@@ -29,15 +34,19 @@ pub struct Listing<'a> {
     pub names: &'a dyn Names,
 }
 
-/// The heaviest locks of a span, of those that are listed.
+/// The heaviest locks of a span, of those that are listed, by all of the spin that they are known to cause.
 #[must_use]
 pub fn reports(locks: &LocksTally, of: &Listing<'_>) -> Vec<LockReport> {
-    locks
-        .by_burn()
+    let sampled = of.sampled.by_lock(locks, of.names);
+    let sampled_ns = |lock: Option<LockAddr>| sampled.get(&lock?).copied();
+    let mut by_spin = locks.by_burn();
+    // Stable: of locks that spin alike the order is that of their burn.
+    by_spin.sort_by_key(|(lock, tally)| Reverse(tally.spin_ns + sampled_ns(*lock).unwrap_or(0)));
+    by_spin
         .into_iter()
         .filter(|(_, tally)| tally.nr_waits > 0 || tally.nr_in_flight > 0 || tally.spin_ns > 0)
         .filter(|(lock, tally)| of.filter.has_lock(*lock, tally.kind))
-        .filter_map(|(lock, tally)| report(lock, tally, of))
+        .filter_map(|(lock, tally)| report(lock, tally, sampled_ns(lock), of))
         .take(NR_LOCKS_REPORTED)
         .collect()
 }
@@ -58,10 +67,16 @@ pub fn named_burn_pct(locks: &LocksTally, names: &dyn Names) -> Option<f64> {
 }
 
 /// `None` if it is not listed.
-fn report(lock: Option<LockAddr>, tally: &LockTally, of: &Listing<'_>) -> Option<LockReport> {
+fn report(
+    lock: Option<LockAddr>,
+    tally: &LockTally,
+    sampled_ns: Option<u64>,
+    of: &Listing<'_>,
+) -> Option<LockReport> {
     let &Listing {
         duration_ns,
         nr_cpus,
+        sampled: _,
         topology,
         filter,
         names,
@@ -84,7 +99,9 @@ fn report(lock: Option<LockAddr>, tally: &LockTally, of: &Listing<'_>) -> Option
     if waiters.is_empty() && (filter.caller.is_some() || filter.comm.is_some()) {
         return None;
     }
-    let burn_cpus = share(tally.spin_ns, duration_ns).unwrap_or(0.0);
+    let cpus_of = |ns: u64| share(ns, duration_ns).unwrap_or(0.0);
+    let pct_of = |cpus: f64| 100.0 * cpus / nr_cpus.max(f64::MIN_POSITIVE);
+    let burn_cpus = cpus_of(tally.spin_ns);
     let percentile = |percent| {
         tally
             .hist
@@ -105,8 +122,9 @@ fn report(lock: Option<LockAddr>, tally: &LockTally, of: &Listing<'_>) -> Option
         instance: named.instance.or(owner),
         addr: lock.map(|addr| addr.to_string()),
         kind: tally.kind,
-        burn_pct: 100.0 * burn_cpus / nr_cpus.max(f64::MIN_POSITIVE),
+        burn_pct: pct_of(burn_cpus),
         burn_cpus,
+        sampled_spin_pct: sampled_ns.map(|ns| pct_of(cpus_of(ns))),
         nr_waits: tally.nr_waits,
         wait_ns: WaitTimes {
             total: tally.wait_ns,

@@ -116,7 +116,10 @@ impl NameTable {
                 Event::Sample(sample) => frames.extend(&sample.frames),
                 Event::LockTotals(totals) => locks.extend(totals.lock),
                 Event::Wait(wait) => drop(locks.insert(wait.lock)),
-                Event::Release(release) => drop(locks.insert(release.lock)),
+                Event::Release(release) => {
+                    locks.insert(release.lock);
+                    frames.extend(release.taken_at);
+                }
                 Event::LockCall(call) => drop(locks.insert(call.lock)),
                 Event::InFlight(wait) => drop(locks.insert(wait.lock)),
                 Event::Unfolded(wait) => drop(locks.insert(wait.lock)),

@@ -23,6 +23,7 @@ fn opening() -> Opening {
             spinlocks: SpinlockFlavour::Native,
             sampler: SamplerSource::PmuNmi,
             has_contended_release: true,
+            has_lockdep: false,
             idle_by_clock: Some(true),
             load_1m: Some(0.5),
         },

@@ -119,40 +119,8 @@ fn remedy(row: &Row, gain: Gain, numbers: &Numbers<'_>) -> Remedy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::LockKind;
-    use crate::verdict::{GapTimes, LockReport, NameSource, WaitTimes};
-
-    fn report(name: &str) -> LockReport {
-        LockReport {
-            name: name.to_owned(),
-            name_source: NameSource::Dictionary,
-            instance: None,
-            addr: None,
-            kind: LockKind::Spinlock,
-            burn_pct: 95.0,
-            burn_cpus: 7.6,
-            nr_waits: 737,
-            wait_ns: WaitTimes {
-                total: 1,
-                p50: Some(50_000_000),
-                p99: None,
-                max: 1,
-            },
-            nr_in_flight: 0,
-            oldest_in_flight_ns: None,
-            handoff_gap_ns: Some(GapTimes {
-                p50: 3_500_000,
-                p99: 40_000_000,
-            }),
-            handoffs: None,
-            hold_ns: None,
-            handover_pct: None,
-            unknown_holder_pct: None,
-            waiters: Vec::new(),
-            holders: Vec::new(),
-            cpus: Vec::new(),
-        }
-    }
+    use crate::lock_report::specimen as report;
+    use crate::verdict::LockReport;
 
     fn numbers(report: &LockReport) -> Numbers<'_> {
         Numbers {

@@ -11,7 +11,7 @@ use super::report::Report;
 use super::script::Look;
 use super::{baseline, catalogue, expected, plan, run as guests, table};
 use crate::paths;
-use crate::vm::build;
+use crate::vm::build::{self, Profile};
 use crate::vm::kernels::{self, DEFAULT_KERNELS};
 
 /// CPUs of a guest when nothing else is asked for: the least on which the scenarios collapse.
@@ -139,7 +139,7 @@ fn observe(args: &Args) -> anyhow::Result<Report> {
     for dir in [&args.verdicts, &args.record_dir].into_iter().flatten() {
         paths::make_dir(dir)?;
     }
-    let programs = build::programs(args.no_build)?;
+    let programs = build::programs(Profile::Release, args.no_build)?;
     let scenarios = plan::select(catalogue::read(&programs)?, &args.only)?;
 
     let mut report = Report::new(args.diagnose_duration, args.hypervisor_flag);

@@ -15,6 +15,7 @@ use super::check::Symbols;
 use crate::paths;
 use crate::tools;
 use crate::vm::boot::Machine;
+use crate::vm::build::Profile;
 use crate::vm::fetch;
 use crate::vm::guest::{self, Content};
 use crate::vm::kernels::Kernel;
@@ -59,6 +60,7 @@ fn ask(kernel: &Kernel) -> anyhow::Result<BTreeSet<String>> {
     };
     let content = Content {
         no_build: true,
+        profile: Profile::Release,
         extra: Vec::new(),
     };
     // Functions only, each once: the serial line is slow.

@@ -81,7 +81,7 @@ pub(super) fn observe(dir: &Path, kernel: &str, settings: &Settings<'_>) -> anyh
 }
 
 fn system(dir: &Path, settings: &Settings<'_>) -> anyhow::Result<()> {
-    let program: PathBuf = build::programs(true)?
+    let program: PathBuf = build::programs(build::Profile::Release, true)?
         .into_iter()
         .find(|path| path.ends_with("livelock"))
         .context("there is no static livelock; leave --no-build out")?;

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if boots {
         check(boot::NAME, boot::NEEDS)?;
-        vm::build::programs(args.no_build)?;
+        vm::build::programs(vm::build::Profile::Release, args.no_build)?;
     }
     let livelock = build::binaries(args.no_build)?.livelock;
     let work = paths::workspace_root()?.join("target/negatives");

@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
+use crate::vm::build::Profile;
+
 /// The oldest supported kernel and the newest.
 pub(super) const KERNELS: &[&str] = &["6.1", "7.3"];
 
@@ -46,6 +48,7 @@ pub(super) fn run(
         .args(["--diagnose-duration", DIAGNOSE_DURATION])
         .args(["--diagnose-arg=--max-level=0"])
         .args(["--timeout", TIMEOUT_SECS])
+        .args(["--profile", Profile::Smoke.name()])
         .args(is_built.then_some("--no-build"))
         .arg(scenario)
         .stdin(Stdio::null())

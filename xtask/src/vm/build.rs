@@ -20,12 +20,32 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("livelock-cli", "livelock"),
 ];
 
+/// How the programs are compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Profile {
+    /// As users get them.
+    #[default]
+    Release,
+    /// In half the time, for tests that look at no cost.
+    Smoke,
+}
+
+impl Profile {
+    /// Its name in `Cargo.toml`, and of the folder that Cargo puts its programs into.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Smoke => "smoke",
+        }
+    }
+}
+
 /// Builds all programs, or with `no_build` takes those of the last build. One that cannot be had is
 /// left out with a warning: a guest without `livelock` can still run everything else.
-pub(crate) fn programs(no_build: bool) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn programs(profile: Profile, no_build: bool) -> anyhow::Result<Vec<PathBuf>> {
     let mut programs = Vec::new();
     for (package, binary) in PROGRAMS {
-        match program(package, binary, no_build) {
+        match program(package, binary, profile, no_build) {
             Ok(path) => programs.push(path),
             Err(err) => eprintln!("vm: warning: the guest has no {binary}: {err:#}"),
         }
@@ -33,7 +53,12 @@ pub(crate) fn programs(no_build: bool) -> anyhow::Result<Vec<PathBuf>> {
     Ok(programs)
 }
 
-fn program(package: &str, binary: &str, no_build: bool) -> anyhow::Result<PathBuf> {
+fn program(
+    package: &str,
+    binary: &str,
+    profile: Profile,
+    no_build: bool,
+) -> anyhow::Result<PathBuf> {
     let target_dir = paths::vm_dir("build")?;
     if !no_build {
         eprintln!("vm: building a static {binary}");
@@ -46,7 +71,8 @@ fn program(package: &str, binary: &str, no_build: bool) -> anyhow::Result<PathBu
                 .args([
                     "build",
                     "--quiet",
-                    "--release",
+                    "--profile",
+                    profile.name(),
                     "--target",
                     TARGET,
                     "--package",
@@ -57,7 +83,7 @@ fn program(package: &str, binary: &str, no_build: bool) -> anyhow::Result<PathBu
         )
         .with_context(|| format!("failed to build {package}"))?;
     }
-    let path = target_dir.join(TARGET).join("release").join(binary);
+    let path = target_dir.join(TARGET).join(profile.name()).join(binary);
     ensure!(
         path.is_file(),
         "{} does not exist; package {package} has no such binary yet",

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 
 use super::apt::Apt;
 use super::kernels::Kernel;
+use super::source;
 use crate::paths;
 
 /// The vmlinuz of `kernel`; fetched if it is not there, or if `refresh` asks for the newest.
@@ -25,7 +26,7 @@ pub(crate) fn vmlinuz(kernel: &Kernel, refresh: bool) -> anyhow::Result<PathBuf>
     let apt = Apt::for_suite(kernel.suite)?;
     apt.update()?;
     let names = apt.package_names(kernel.package_prefix())?;
-    let package = kernel.newest(names.lines()).with_context(|| {
+    let package = kernel.package(names.lines()).with_context(|| {
         format!(
             "{} holds no package for kernel {}; correct its row in xtask/src/vm/kernels.rs",
             kernel.suite, kernel.name
@@ -34,7 +35,10 @@ pub(crate) fn vmlinuz(kernel: &Kernel, refresh: bool) -> anyhow::Result<PathBuf>
     eprintln!("vm: downloading {package}");
     let unpacked = dir.with_extension(format!("partial-{}", std::process::id()));
     paths::make_dir(&unpacked)?;
-    apt.unpack(package, &unpacked)?;
+    match kernel.built_with {
+        Some(config) => source::build(&apt, package, config, &unpacked)?,
+        None => apt.unpack(package, &unpacked)?,
+    }
     find_vmlinuz(&unpacked).with_context(|| format!("{package} is not a kernel"))?;
     if dir.is_dir() {
         fs::remove_dir_all(&dir).with_context(|| format!("failed to remove {}", dir.display()))?;

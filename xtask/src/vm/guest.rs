@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 
 use super::boot::{self, End, Machine};
+use super::build::{self, Profile};
 use super::console::{self, Results};
-use super::{build, disk, fetch, initramfs, kernels, module};
+use super::{disk, fetch, initramfs, kernels, module};
 
 /// Wall time that is left for boot and for sending the results, so that the guest's own time limit
 /// strikes first and the results still arrive. A boot takes about 10 s on two cores.
@@ -45,6 +46,9 @@ pub(crate) struct Content {
     /// Do not build; take the static programs of the last build
     #[arg(long)]
     pub(crate) no_build: bool,
+    /// How the static programs are compiled
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) profile: Profile,
     /// Put one more static program (or script) into the guest's /bin
     #[arg(long = "add", value_name = "PROGRAM")]
     pub(crate) extra: Vec<PathBuf>,
@@ -66,7 +70,7 @@ pub(crate) fn run(
     );
     let kernel = kernels::by_name(&machine.kernel)?;
     let vmlinuz = fetch::vmlinuz(kernel, false)?;
-    let mut programs = build::programs(content.no_build)?;
+    let mut programs = build::programs(content.profile, content.no_build)?;
     programs.extend(content.extra.iter().cloned());
     if has_module {
         programs.push(module::build(kernel)?);

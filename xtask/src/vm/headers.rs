@@ -12,6 +12,7 @@ use super::apt::Apt;
 use super::fetch;
 use super::kbuild;
 use super::kernels::Kernel;
+use super::source;
 use crate::paths;
 
 /// What the prebuilt kbuild tools are linked against, and what that is linked against. The library of
@@ -30,6 +31,10 @@ impl Headers {
     /// The headers of `kernel`; fetched if they are not there.
     pub(crate) fn of(kernel: &Kernel) -> anyhow::Result<Self> {
         let release = fetch::release(kernel)?;
+        if kernel.built_with.is_some() {
+            let root = fetch::folder(kernel)?;
+            return Ok(Self { release, root });
+        }
         let all = paths::vm_dir("headers")?;
         let root = all.join(&release);
         if !root.is_dir() {
@@ -51,6 +56,10 @@ impl Headers {
 
     /// The folder of this flavour: configuration, generated headers, symbol versions.
     pub(crate) fn build_dir(&self) -> PathBuf {
+        let own = source::tree(&self.root);
+        if own.is_dir() {
+            return own;
+        }
         self.root
             .join("usr/src")
             .join(format!("linux-headers-{}", self.release))
@@ -59,6 +68,9 @@ impl Headers {
     /// The Makefile that all flavours share.
     pub(crate) fn makefile(&self) -> anyhow::Result<PathBuf> {
         let own = self.build_dir();
+        if own == source::tree(&self.root) {
+            return Ok(own.join("Makefile"));
+        }
         fetch::entries(&self.root.join("usr/src"))
             .into_iter()
             .filter(|dir| *dir != own)

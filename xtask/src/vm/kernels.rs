@@ -18,6 +18,8 @@ pub(crate) struct Kernel {
     package_suffix: &'static str,
     /// What the row is for.
     pub(crate) note: &'static str,
+    /// The package holds sources, to be built here with these lines of configuration; `None`: it holds the kernel.
+    pub(crate) built_with: Option<&'static str>,
 }
 
 /// All kernels, oldest first.
@@ -28,6 +30,7 @@ pub(crate) const KERNELS: &[Kernel] = &[
         package_prefix: "linux-image-5.10.0-",
         package_suffix: "-cloud-amd64",
         note: "older than the contention tracepoints: must be refused politely",
+        built_with: None,
     },
     Kernel {
         name: "6.1",
@@ -35,6 +38,7 @@ pub(crate) const KERNELS: &[Kernel] = &[
         package_prefix: "linux-image-6.1.0-",
         package_suffix: "-cloud-amd64",
         note: "oldest supported",
+        built_with: None,
     },
     Kernel {
         name: "6.1-rt",
@@ -42,6 +46,15 @@ pub(crate) const KERNELS: &[Kernel] = &[
         package_prefix: "linux-image-6.1.0-",
         package_suffix: "-rt-amd64",
         note: "PREEMPT_RT: most spinlocks sleep",
+        built_with: None,
+    },
+    Kernel {
+        name: "6.1-lockdep",
+        suite: "bookworm",
+        package_prefix: "linux-source-6.1",
+        package_suffix: "",
+        note: "built here in half an hour, with lockdep and lock statistics: every acquisition and release is traced",
+        built_with: Some(include_str!("lockdep.config")),
     },
     Kernel {
         name: "6.12",
@@ -49,6 +62,7 @@ pub(crate) const KERNELS: &[Kernel] = &[
         package_prefix: "linux-image-6.12.",
         package_suffix: "+deb13-cloud-amd64",
         note: "stable",
+        built_with: None,
     },
     Kernel {
         name: "6.12-rt",
@@ -56,6 +70,7 @@ pub(crate) const KERNELS: &[Kernel] = &[
         package_prefix: "linux-image-6.12.",
         package_suffix: "+deb13-rt-amd64",
         note: "PREEMPT_RT",
+        built_with: None,
     },
     Kernel {
         name: "6.18",
@@ -63,6 +78,7 @@ pub(crate) const KERNELS: &[Kernel] = &[
         package_prefix: "linux-image-6.18.",
         package_suffix: "+deb13-cloud-amd64",
         note: "long term",
+        built_with: None,
     },
     Kernel {
         name: "7.3",
@@ -70,6 +86,7 @@ pub(crate) const KERNELS: &[Kernel] = &[
         package_prefix: "linux-binary-7.3.",
         package_suffix: "+deb13-cloud-amd64",
         note: "newest",
+        built_with: None,
     },
 ];
 
@@ -96,8 +113,18 @@ impl Kernel {
         self.package_prefix
     }
 
+    /// The package to take: of sources the one of this name, of kernels the newest.
+    pub(crate) fn package<'a>(&self, packages: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        match self.built_with {
+            Some(_) => packages
+                .into_iter()
+                .find(|name| *name == self.package_prefix),
+            None => self.newest(packages),
+        }
+    }
+
     /// The newest of the packages that this row matches.
-    pub(crate) fn newest<'a>(&self, packages: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    fn newest<'a>(&self, packages: impl Iterator<Item = &'a str>) -> Option<&'a str> {
         packages
             .filter_map(|package| {
                 let version = package
@@ -129,6 +156,10 @@ mod tests {
         assert_eq!(newest("6.1"), Some("linux-image-6.1.0-47-cloud-amd64"));
         assert_eq!(newest("6.1-rt"), Some("linux-image-6.1.0-51-rt-amd64"));
         assert_eq!(newest("7.3"), None);
+        let sources = ["linux-source-6.1", "linux-source-6.12"];
+        let package = |name| by_name(name).unwrap().package(sources.into_iter());
+        assert_eq!(package("6.1-lockdep"), Some("linux-source-6.1"));
+        assert_eq!(package("6.1"), None);
     }
 
     #[test]

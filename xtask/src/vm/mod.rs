@@ -19,6 +19,7 @@ pub(crate) mod measured;
 pub(crate) mod module;
 mod run;
 mod scenario;
+mod source;
 mod truth;
 
 pub(crate) use args::{Command, dispatch};

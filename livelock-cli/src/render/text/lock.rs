@@ -60,7 +60,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     }
     // What was asked for is shown however little it is.
     let matters = |(_, lock): &(usize, &LockReport)| {
-        !verdict.filter.is_empty() || lock.burn_pct >= MIN_BURN_PCT || lock.nr_in_flight > 0
+        !verdict.filter.is_empty() || lock.spin_pct() >= MIN_BURN_PCT || lock.nr_in_flight > 0
     };
     let shown: Vec<_> = verdict
         .locks
@@ -114,8 +114,10 @@ fn write_lock(page: &mut Page, number: Option<usize>, lock: &LockReport, whole: 
     page.item(
         "     ",
         &format!(
-            "burns {:.1} % {whole} ({:.2} CPUs)",
-            lock.burn_pct, lock.burn_cpus
+            "burns {:.1} % {whole} ({:.2} CPUs){}",
+            lock.burn_pct,
+            lock.burn_cpus,
+            sampled_spin_text(lock)
         ),
     );
     let times = &lock.wait_ns;
@@ -163,6 +165,15 @@ fn write_lock(page: &mut Page, number: Option<usize>, lock: &LockReport, whole: 
             page.line(&format!("     {line}"));
         }
     }
+}
+
+/// What of its spin only samples show, as what follows its burn; empty if nothing.
+pub(crate) fn sampled_spin_text(lock: &LockReport) -> String {
+    lock.sampled_spin_pct.map_or_else(String::new, |pct| {
+        format!(
+            "; samples show {pct:.1} % more, of waiters that no tracepoint sees before they sleep"
+        )
+    })
 }
 
 fn side(title: &str, sides: &[LockSide], width: usize, most: Most) -> Vec<String> {

@@ -202,7 +202,7 @@ fn row(
             format!("{name:<width$}", width = columns.name),
             Look::strong(),
         ),
-        Span::raw(format!("{:>BURN$.1}", lock.burn_pct)),
+        Span::raw(format!("{:>BURN$.1}", lock.spin_pct())),
     ];
     if columns.trend > 0 {
         spans.push(Span::styled(

@@ -70,6 +70,7 @@ pub(crate) fn host(nr_cpus: u32) -> HostFacts {
         spinlocks: SpinlockFlavour::Native,
         sampler: SamplerSource::PmuNmi,
         has_contended_release: false,
+        has_lockdep: false,
         idle_by_clock: Some(true),
         load_1m: Some(43.0),
     }

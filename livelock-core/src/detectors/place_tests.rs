@@ -1,0 +1,196 @@
+//! Whose a place is, if its name or its innermost function does not tell.
+
+use std::collections::BTreeMap;
+
+use super::{DETECTORS, Detection, Facts, Nature, detect};
+use crate::activity::{Activity, HostCounters};
+use crate::cause_class::CauseClass;
+use crate::ledger::profile::{ClassSamples, Profile};
+use crate::ledger::time::TimeBooks;
+use crate::lock_report::{LockSide, specimen};
+use crate::probes::{GroupSet, ProbeGroup, ProbeSet};
+use crate::verdict::LockReport;
+
+/// A second on four busy CPUs, with 100 samples.
+struct Host {
+    profile: Profile,
+    locks: Vec<LockReport>,
+    activity: Option<Activity>,
+}
+
+impl Host {
+    fn new() -> Self {
+        let profile = Profile {
+            nr_busy: 100,
+            nr: 100,
+            ..Profile::default()
+        };
+        Self {
+            profile,
+            locks: Vec::new(),
+            activity: None,
+        }
+    }
+
+    /// Four tenths of the time are spun on a lock that waiters of this path want.
+    fn spins_on(mut self, name: &str, stack: &[&str]) -> Self {
+        let side = LockSide {
+            stack: stack
+                .iter()
+                .map(|function| format!("{function}+0x4"))
+                .collect(),
+            ..LockSide::default()
+        };
+        self.locks.push(LockReport {
+            burn_pct: 40.0,
+            burn_cpus: 1.6,
+            waiters: vec![side],
+            ..specimen(name)
+        });
+        self
+    }
+
+    fn sampled(mut self, class: CauseClass, nr: u64) -> Self {
+        let samples = ClassSamples {
+            nr,
+            ..ClassSamples::default()
+        };
+        self.profile.classes.insert(class, samples);
+        self
+    }
+
+    fn detect(&self) -> Vec<Detection> {
+        let books = TimeBooks {
+            capacity_ns: 4_000_000_000,
+            ..TimeBooks::default()
+        };
+        detect(&Facts {
+            books: &books,
+            wall_ns: 1_000_000_000,
+            nr_cpus: 4.0,
+            profile: &self.profile,
+            counters: &HostCounters::default(),
+            nr_pages: Some((100, 90)),
+            activity: self.activity.as_ref(),
+            report: None,
+            starved: None,
+            locks: &self.locks,
+            is_overcommitted: false,
+            is_guest: false,
+            self_pct: 0.0,
+        })
+    }
+
+    /// Classes that are told as the place, with the share of busy time in percent.
+    fn places(&self) -> BTreeMap<CauseClass, f64> {
+        let found = self.detect().into_iter();
+        let places = found.filter(|found| found.nature == Nature::Place);
+        places
+            .map(|found| (found.class, (100.0 * found.share).round()))
+            .collect()
+    }
+}
+
+#[test]
+fn a_wait_queue_is_that_of_the_journal_which_waits_there() {
+    let commit = [
+        "prepare_to_wait_event",
+        "jbd2_log_wait_commit",
+        "ext4_sync_file",
+    ];
+    let host = Host::new().spins_on("wait_queue_head.lock", &commit);
+    assert_eq!(
+        host.places(),
+        BTreeMap::from([(CauseClass::SlabJournal, 40.0)])
+    );
+    // The path of a lock with a name that says what it is does not matter, nor what lies further out of other paths.
+    let named = Host::new().spins_on("sysctl_lock", &["proc_sys_lookup", "release_task"]);
+    assert_eq!(named.places(), BTreeMap::new());
+}
+
+#[test]
+fn locks_of_memory_that_reclaim_waits_for_are_reclaims() {
+    let fault = ["__pte_offset_map_lock", "handle_mm_fault"];
+    let host = |path: &[&str]| {
+        let host = Host::new().spins_on("page table lock", path);
+        host.sampled(CauseClass::ReclaimThrash, 60).places()
+    };
+    assert_eq!(
+        host(&fault),
+        BTreeMap::from([(CauseClass::MemoryLocks, 40.0)])
+    );
+    let reclaim = [
+        "page_vma_mapped_walk",
+        "folio_referenced",
+        "shrink_folio_list",
+    ];
+    assert_eq!(
+        host(&reclaim),
+        BTreeMap::from([(CauseClass::ReclaimThrash, 60.0)])
+    );
+}
+
+#[test]
+fn sampled_spin_on_mmap_lock_is_the_memory_managers() {
+    let mut host = Host::new();
+    let spin = [
+        ("vm_mmap_pgoff", 30),
+        ("__vm_munmap", 12),
+        ("do_unlinkat", 20),
+    ];
+    host.profile.rwsem_spin = spin.map(|(name, nr)| (name.to_owned(), nr)).into();
+    assert_eq!(
+        host.places(),
+        BTreeMap::from([(CauseClass::MemoryLocks, 42.0)])
+    );
+    let found = host.detect();
+    let texts: Vec<_> = found
+        .iter()
+        .flat_map(|f| &f.evidence)
+        .map(|e| &*e.text)
+        .collect();
+    let text = "42 % of 100 samples of busy CPUs are in spin for the rw-semaphore that vm_mmap_pgoff and __vm_munmap want";
+    assert!(texts.contains(&text), "{texts:?}");
+}
+
+#[test]
+fn who_waits_for_the_mutex_of_one_who_waits_for_other_cpus_waits_for_them_too() {
+    let path = ["membarrier_private_expedited", "__do_sys_membarrier"];
+    let host = Host::new().spins_on("membarrier_ipi_mutex", &path);
+    assert_eq!(host.places(), BTreeMap::new(), "nobody waits for a CPU");
+    let host = host.sampled(CauseClass::IpiStorm, 25);
+    assert_eq!(
+        host.places(),
+        BTreeMap::from([(CauseClass::IpiStorm, 65.0)])
+    );
+}
+
+#[test]
+fn faults_that_start_over_inside_the_kernel_are_few_and_long() {
+    let loops = |nr_faults| {
+        let path = ["handle_userfault", "__handle_mm_fault"];
+        let mut host = Host::new()
+            .spins_on("userfaultfd_ctx.fault_pending_wqh", &path)
+            .sampled(CauseClass::FaultLoop, 70);
+        host.activity = Some(Activity {
+            probes: ProbeSet::of(GroupSet::EMPTY.with(ProbeGroup::Faults)),
+            observed_ns: BTreeMap::from([(ProbeGroup::Faults, 1_000_000_000)]),
+            nr_faults,
+            ..Activity::default()
+        });
+        host.places().contains_key(&CauseClass::FaultLoop)
+    };
+    // 2.8 CPUs: 280 faults of 10 ms.
+    assert!(loops(270) && !loops(290));
+}
+
+#[test]
+fn each_place_is_told_by_where_alone() {
+    let places = DETECTORS.iter().filter(|detector| detector.is_place);
+    assert!(
+        places
+            .clone()
+            .all(|detector| !detector.functions.is_empty())
+    );
+    assert!(places.count() > 5);
+}
