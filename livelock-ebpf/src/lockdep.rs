@@ -11,6 +11,8 @@
 //!
 //! Blind: whether a reader or a writer holds, and locks whose first wait lies after their acquisition.
 
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
@@ -107,10 +109,19 @@ fn watched(map_addr: u64) -> Option<u64> {
     (offset != ABSENT).then(|| map_addr - u64::from(offset))
 }
 
+/// The first argument as a number: the verifier lets nobody reckon with a pointer of a type that it knows.
+#[inline(always)]
+fn map_addr(ctx: &BtfTracePointContext) -> u64 {
+    let mut addr = 0u64;
+    // SAFETY: `addr` has eight bytes; the helper checks the address.
+    let _ = unsafe { bpf_probe_read_kernel((&raw mut addr).cast(), 8, ctx.as_ptr()) };
+    addr
+}
+
 /// Hook: `lock:lock_acquired(map, ip)`. Kernel: `CONFIG_LOCK_STAT`.
 #[btf_tracepoint(function = "lock_acquired")]
 pub fn lock_acquired(ctx: BtfTracePointContext) -> i32 {
-    if let Some(lock_addr) = watched(ctx.arg::<u64>(0)) {
+    if let Some(lock_addr) = watched(map_addr(&ctx)) {
         acquired(lock_addr, ctx.arg::<u64>(1));
     }
     0
@@ -123,7 +134,7 @@ pub fn lock_acquire(ctx: BtfTracePointContext) -> i32 {
     if ctx.arg::<u64>(2) as u32 == 0 {
         return 0;
     }
-    if let Some(lock_addr) = watched(ctx.arg::<u64>(0)) {
+    if let Some(lock_addr) = watched(map_addr(&ctx)) {
         acquired(lock_addr, ctx.arg::<u64>(6));
     }
     0
@@ -132,7 +143,7 @@ pub fn lock_acquire(ctx: BtfTracePointContext) -> i32 {
 /// Hook: `lock:lock_release(map, ip)`. Kernel: `CONFIG_LOCKDEP`.
 #[btf_tracepoint(function = "lock_release")]
 pub fn lock_release(ctx: BtfTracePointContext) -> i32 {
-    match watched(ctx.arg::<u64>(0)) {
+    match watched(map_addr(&ctx)) {
         Some(lock_addr) => release::traced(lock_addr),
         None => 0,
     }
