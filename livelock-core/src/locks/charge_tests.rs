@@ -243,6 +243,43 @@ fn the_one_cpu_that_can_have_it_is_told_by_exclusion() {
 }
 
 #[test]
+fn where_every_hold_is_told_the_time_between_them_is_hand_over() {
+    let release = |pid: u32, acquired_ns: u64, released_ns: u64| {
+        Event::Release(ReleaseEvent {
+            lock: LOCK,
+            acquired: MonotonicNs(acquired_ns),
+            released: MonotonicNs(released_ns),
+            pid: Pid(pid),
+            tgid: Tgid(pid),
+            cpu: CpuId(pid),
+            stack: None,
+            taken_at: Some(CodeAddr(0xa0 + u64::from(pid))),
+        })
+    };
+    // 1 waits from 0 on; 2, who never waits, has the lock twice.
+    let window = vec![
+        open(1, 0),
+        totals(0),
+        release(2, 100, 300),
+        release(2, 500, 600),
+    ];
+    let lock = lock_of(vec![window.clone()], 0);
+    assert_eq!(charged_ns(&lock.holders), [(0xa2, 300)]);
+    assert_eq!((lock.held_ns, lock.gap_ns), (300, 600));
+    assert_eq!(lock.unseen_ns, 400, "somebody may have it after the last");
+    // Where nobody tells who took it, all else is unknown.
+    let untold = window.into_iter().map(|event| match event {
+        Event::Release(hold) => Event::Release(ReleaseEvent {
+            taken_at: None,
+            ..hold
+        }),
+        event => event,
+    });
+    let lock = lock_of(vec![untold.collect()], 0);
+    assert_eq!((lock.held_ns, lock.unseen_ns), (0, 1000));
+}
+
+#[test]
 fn a_traced_release_is_a_hold_unless_somebody_had_the_lock_meanwhile() {
     let release = |pid: u32, acquired_ns: u64, released_ns: u64| {
         Event::Release(ReleaseEvent {

@@ -10,6 +10,7 @@ use super::path::Task;
 use super::tally::LockTally;
 use crate::event::{ReleaseEvent, TaskRef, WaitEvent};
 use crate::ids::{LockAddr, MonotonicNs, Pid};
+use crate::window::Window;
 
 /// Charges them for the part of `unseen` in which they had `lock`, and gives that part.
 pub(super) fn charge(
@@ -45,6 +46,15 @@ pub(super) fn charge(
         charged.extend(held.spans());
     }
     Cover::new(charged)
+}
+
+/// Until when everybody who had `lock` in `window` is known, so that the time in between, while others waited, was hand-over: who has
+/// it after the last traced hold is not told before the release.
+pub(super) fn told_until(lock: LockAddr, window: &Window) -> MonotonicNs {
+    let of_lock = window.releases.iter().filter(|hold| hold.lock == lock);
+    let last = of_lock.map(|hold| hold.released).max();
+    let last = last.filter(|_| window.has_all_holds());
+    last.map_or(window.begin, |at| at.clamp(window.begin, window.end))
 }
 
 #[cfg(test)]
