@@ -14,7 +14,7 @@ use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder, is_of_one_moment};
 
-use super::governor::{Cost, Governor};
+use super::governor::{Cost, Governor, Waits};
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
 use crate::procfs::{HostCounters, KeptOut, Starvation};
@@ -154,8 +154,8 @@ impl Pipeline {
         let mut window = self.builder.close(begin, end);
         window.attempts = attempts;
         let is_steady = self.prepared.is_some_and(|prepared| prepared <= begin);
-        let (cost, nr_begun) = cost(&window, is_steady);
-        if self.governor.closed_window(cost, nr_begun) {
+        let (cost, waits) = cost(&window, is_steady);
+        if self.governor.closed_window(cost, waits) {
             self.capture
                 .set_min_stack_period(self.governor.min_stack_period);
         }
@@ -307,8 +307,8 @@ impl Pipeline {
     }
 }
 
-/// What the tool cost in `window`, and the waits that its programs saw begin.
-fn cost(window: &Window, is_steady: bool) -> (Cost, u64) {
+/// What the tool cost in `window`, and its waits.
+fn cost(window: &Window, is_steady: bool) -> (Cost, Waits) {
     let counters = window.cpu_counters.values();
     let (self_ns, nr_begun) = counters.fold((0u64, 0u64), |(self_ns, nr_begun), counters| {
         (
@@ -324,7 +324,12 @@ fn cost(window: &Window, is_steady: bool) -> (Cost, u64) {
         programs_pct: pct(self_ns),
         rest_pct: pct(level1_ns.saturating_add(own_ns.unwrap_or(0))),
     };
-    (cost, nr_begun)
+    let spin_ns: u64 = window.locks.iter().map(|lock| lock.spin_ns).sum();
+    let waits = Waits {
+        nr_begun,
+        spin_share: spin_ns as f64 / capacity_ns as f64,
+    };
+    (cost, waits)
 }
 
 /// `CLOCK_MONOTONIC`, the clock of the kernel programs.
