@@ -15,6 +15,7 @@ use crate::activity_details::{
 use crate::ledger::time::share;
 use crate::names::Names;
 use crate::probes::Probe;
+use crate::syscall_report::{PollReport, SyscallReport, failing_syscalls, polls};
 
 /// System calls and interrupt lines named in a report.
 const NR_NAMED: usize = 8;
@@ -30,23 +31,8 @@ pub struct InterruptReport {
     pub cpu_pct: f64,
 }
 
-/// One system call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SyscallReport {
-    /// Number.
-    pub number: u32,
-    /// Name; `None` if this program does not know it.
-    pub name: Option<String>,
-    /// Returned a second.
-    pub per_sec: f64,
-    /// Share that asked to be tried again.
-    pub retry_pct: f64,
-    /// Share that failed otherwise.
-    pub failed_pct: f64,
-}
-
 /// The report. `None` of what was not attached, or what this kernel lacks: could not see.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActivityReport {
     /// Longest time for which a group was attached.
     pub observed_ns: u64,
@@ -58,6 +44,9 @@ pub struct ActivityReport {
     pub retry_pct: Option<f64>,
     /// System calls that failed most, those that asked to be tried again included.
     pub failing_syscalls: Option<Vec<SyscallReport>>,
+    /// Questions whether something is there, and how many find nothing.
+    #[serde(default)]
+    pub polls: Option<PollReport>,
     /// Failures a second by `errno`.
     pub errnos_per_sec: Option<BTreeMap<u32, f64>>,
     /// Soft interrupts by time.
@@ -134,6 +123,9 @@ pub(crate) fn report(activity: &Activity, of: &Of<'_>) -> Option<ActivityReport>
         failing_syscalls: calls
             .as_ref()
             .map(|rates| failing_syscalls(activity, rates, of.arch)),
+        polls: calls
+            .as_ref()
+            .and_then(|rates| polls(activity, rates, of.arch)),
         errnos_per_sec: calls.as_ref().map(|rates| {
             let errnos = activity.errnos.iter();
             errnos
@@ -154,26 +146,6 @@ pub(crate) fn report(activity: &Activity, of: &Of<'_>) -> Option<ActivityReport>
         cross_calls: activity_details::cross_calls(activity, of.nr_cpus, of.names),
         work: activity_details::work(activity, of.nr_cpus, of.names),
     })
-}
-
-fn failing_syscalls(activity: &Activity, rates: &Rates, arch: &str) -> Vec<SyscallReport> {
-    let mut failing: Vec<_> = activity
-        .syscalls
-        .iter()
-        .filter(|(_, results)| results.nr_retry + results.nr_failed > 0)
-        .collect();
-    failing.sort_by_key(|(number, r)| (std::cmp::Reverse(r.nr_retry + r.nr_failed), **number));
-    failing
-        .into_iter()
-        .take(NR_NAMED)
-        .map(|(&number, results)| SyscallReport {
-            number,
-            name: syscall_name(arch, number),
-            per_sec: rates.per_sec(results.nr()),
-            retry_pct: 100.0 * share(results.nr_retry, results.nr()).unwrap_or(0.0),
-            failed_pct: 100.0 * share(results.nr_failed, results.nr()).unwrap_or(0.0),
-        })
-        .collect()
 }
 
 fn interrupt(name: String, time: &CountedTime, rates: &Rates) -> InterruptReport {
@@ -214,16 +186,6 @@ const fn vector_name(vector: SoftirqVector) -> &'static str {
         SoftirqVector::Hrtimer => "HRTIMER",
         SoftirqVector::Rcu => "RCU",
     }
-}
-
-fn syscall_name(arch: &str, number: u32) -> Option<String> {
-    let number = usize::try_from(number).ok()?;
-    let name = match arch {
-        "x86_64" => syscalls::x86_64::Sysno::new(number)?.name(),
-        "aarch64" => syscalls::aarch64::Sysno::new(number)?.name(),
-        _ => return None,
-    };
-    Some(name.to_owned())
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub mod recording;
 pub mod remedies;
 pub mod scope;
 pub mod spin_functions;
+mod syscall_report;
 pub mod tasks;
 pub mod thresholds;
 mod time_ledger;

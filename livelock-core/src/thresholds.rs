@@ -8,16 +8,20 @@
 mod attempts;
 mod burst;
 mod compare;
+mod faults;
 mod handoffs;
 mod holders;
+mod polling;
 mod standstill;
 mod user_code;
 
 pub use attempts::*;
 pub use burst::*;
 pub use compare::*;
+pub use faults::*;
 pub use handoffs::*;
 pub use holders::*;
+pub use polling::*;
 pub use standstill::*;
 pub use user_code::*;
 
@@ -297,14 +301,6 @@ pub const NR_HOT_LOOKED_AT: usize = 16;
 /// Hand-off gap in nanoseconds from which the lock is held for long: a hundred cache-line transfers
 /// between sockets.
 pub const GAP_LONG_HOLD_NS: u64 = 50_000;
-
-/// CPU time of a page fault that also spins on a lock, from which it starts over inside the kernel instead of coming back:
-/// ten times what zeroing a page of 2 MiB takes at 2 GB/s, the longest that faults do by themselves on most hosts.
-/// Source: docs/verdicts/fault_loop.md.
-pub const FAULT_CPU_NS: u64 = 10_000_000;
-
-/// Faults of one task at one address a second that are no accident. Source: docs/verdicts/fault_loop.md.
-pub const SAME_FAULTS_PER_SEC: f64 = 1000.0;
 
 /// Pages read back, as share of those reclaimed, from which reclaim takes what is needed. Source:
 /// docs/verdicts/reclaim_thrash.md.

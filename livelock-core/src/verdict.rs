@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::activity_details::{
     CrossCallReport, FunctionReport, GroupReport, PairReport, ReclaimReport, WorkReport,
 };
-pub use crate::activity_report::{ActivityReport, InterruptReport, SyscallReport};
+pub use crate::activity_report::{ActivityReport, InterruptReport};
 pub use crate::books::{Accounting, SelfCost, StackSampling};
 pub use crate::cause_class::CauseClass;
 use crate::declared::DeclaredProgress;
@@ -26,6 +26,7 @@ use crate::host::HostFacts;
 pub use crate::lock_report::{GapTimes, LockReport, LockSide, WaitTimes};
 pub use crate::name_source::NameSource;
 use crate::scope::Scope;
+pub use crate::syscall_report::{PollReport, SyscallReport};
 pub use crate::time_ledger::TimeLedger;
 pub use crate::user_stack::UserStack;
 

@@ -67,6 +67,13 @@ const LOCKS: &[(&str, &str, &str)] = &[
     ),
     // Since 7.3 it is not the first of `socket_lock_t`.
     ("sock.sk_lock", "sock", "sk_lock.slock"),
+    ("unix_sock.lock", "unix_sock", "lock"),
+    ("unix_sock.iolock", "unix_sock", "iolock"),
+    (
+        "unix_sock.iolock.wait_lock",
+        "unix_sock",
+        "iolock.wait_lock",
+    ),
 ];
 
 /// Kernel memory.
@@ -125,6 +132,7 @@ impl<M: Memory> Objects<M> {
             "dentry" => files::dentry(self, object),
             "super_block" => files::file_system(self, object).map(|found| found.to_string()),
             "eventfd_ctx" => self.eventfd(object),
+            "unix_sock" => sockets::local(self, object),
             _ => sockets::describe(self, object),
         }
     }

@@ -278,3 +278,40 @@ fn a_socket_is_told_by_its_ends() {
     kernel.set(OTHER, "sock", "__sk_common.skc_family", &[1, 0]);
     assert_eq!(kernel.owner("sock.sk_lock", OTHER), None, "no ports");
 }
+
+#[test]
+fn a_socket_of_this_host_is_told_by_its_name_and_inode() {
+    let Some(mut kernel) = Kernel::with_file() else {
+        return;
+    };
+    let around = FILE - kernel.offset("socket_alloc", "socket");
+    let inode = around + kernel.offset("socket_alloc", "vfs_inode");
+    let name = TYPE + kernel.offset("unix_address", "name");
+    kernel.set(OTHER, "sock", "__sk_common.skc_family", &[1, 0]);
+    kernel.word(OTHER, "sock", "sk_socket", FILE);
+    kernel.word(FILE, "socket", "sk", OTHER);
+    kernel.word(inode, "inode", "i_ino", 4711);
+    kernel.word(OTHER, "unix_sock", "addr", 0);
+    let owner = |kernel: &Kernel| {
+        let lock = kernel.offset("unix_sock", "lock");
+        kernel.objects.owner("unix_sock.lock", OTHER + lock)
+    };
+    let is = |text: &str| Some(text.to_owned());
+    assert_eq!(owner(&kernel), is("unix socket (inode 4711)"));
+    kernel.word(OTHER, "unix_sock", "addr", TYPE);
+    for (bytes, text) in [
+        (
+            &b"\x01\0/run/log\0"[..],
+            "unix socket /run/log (inode 4711)",
+        ),
+        (b"\x01\0\0bus", "unix socket @bus (inode 4711)"),
+        (b"\x01\0\x1b[2J", "unix socket (inode 4711)"),
+    ] {
+        let len = u32::try_from(bytes.len()).unwrap();
+        kernel.set(TYPE, "unix_address", "len", &len.to_ne_bytes());
+        kernel.put(name, bytes);
+        assert_eq!(owner(&kernel), is(text));
+    }
+    kernel.word(FILE, "socket", "sk", OTHER + 8);
+    assert_eq!(owner(&kernel), None, "another's");
+}

@@ -1,17 +1,21 @@
 //! Which connection a socket is.
 //!
-//! In: a `struct sock` in the kernel's memory. Out: protocol and addresses, as `ss` prints them. Refuses: families without
-//! ports, sockets whose owner does not know them, and protocols without a name.
+//! In: a `struct sock` or `unix_sock` in the kernel's memory. Out: protocol and addresses, or path and inode, as `ss` prints them.
+//! Refuses: families without either, sockets whose owner does not know them, and protocols without a name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::objects::{Memory, Objects};
 
 /// Address families (`include/linux/socket.h`).
+const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 /// `proto.name` (`include/net/sock.h`, v6.1 to v7.3).
 const MAX_PROTOCOL_BYTES: usize = 32;
+/// `sockaddr_un`: the family before the path, and the longest path.
+const FAMILY_BYTES: u64 = 2;
+const MAX_PATH_BYTES: usize = 108;
 
 /// A socket's ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,42 @@ pub(super) fn describe<M: Memory>(objects: &Objects<M>, sock: u64) -> Option<Str
         peer: SocketAddr::new(peer, u16::from_be(short("__sk_common.skc_dport")?)),
     };
     Some(ends.to_string())
+}
+
+/// What the socket of this host at `sock`, a `struct unix_sock`, is: its address, if it has one, and its inode, by which `ss -x` and
+/// `/proc/PID/fd` name it. One that waits to be accepted has no inode, and is nobody's.
+pub(super) fn local<M: Memory>(objects: &Objects<M>, sock: u64) -> Option<String> {
+    let family = objects.read(sock, "sock", "__sk_common.skc_family")?;
+    let owner = objects.word(sock, "sock", "sk_socket")?;
+    let is_its = owner != 0 && objects.word(owner, "socket", "sk")? == sock;
+    if u16::from_ne_bytes(family) != AF_UNIX || !is_its {
+        return None;
+    }
+    let around = owner.checked_sub(objects.offset("socket_alloc", "socket")?)?;
+    let inode = around.checked_add(objects.offset("socket_alloc", "vfs_inode")?)?;
+    let number = objects.word(inode, "inode", "i_ino")?;
+    let address = objects.word(sock, "unix_sock", "addr")?;
+    let name = (address != 0).then(|| bound_to(objects, address)).flatten();
+    let name = name.map_or_else(String::new, |name| format!(" {name}"));
+    Some(format!("unix socket{name} (inode {number})"))
+}
+
+/// The name in a `struct unix_address`: a path, or after `@` one without a file.
+fn bound_to<M: Memory>(objects: &Objects<M>, address: u64) -> Option<String> {
+    let len = objects.int(address, "unix_address", "len")?;
+    let path = address
+        .checked_add(objects.offset("unix_address", "name")?)?
+        .checked_add(FAMILY_BYTES)?;
+    let path_len = usize::try_from(u64::from(len).checked_sub(FAMILY_BYTES)?).ok()?;
+    let bytes = objects.bytes(path, path_len.min(MAX_PATH_BYTES))?;
+    let (mark, name) = match bytes.split_first()? {
+        (0, name) => ("@", name),
+        _ => ("", bytes.as_slice()),
+    };
+    let end = name.iter().position(|&byte| byte == 0);
+    let name = std::str::from_utf8(name.get(..end.unwrap_or(name.len()))?).ok()?;
+    let is_text = !name.is_empty() && name.chars().all(|char| char.is_ascii_graphic());
+    is_text.then(|| format!("{mark}{name}"))
 }
 
 impl std::fmt::Display for Ends {

@@ -172,6 +172,7 @@ fn activity() -> ActivityReport {
         ok_syscalls_per_sec: Some(61.0),
         retry_pct: Some(0.0),
         failing_syscalls: Some(Vec::new()),
+        polls: None,
         errnos_per_sec: Some(BTreeMap::new()),
         softirqs: Some(vec![InterruptReport {
             name: "TIMER".to_owned(),

@@ -9,13 +9,14 @@ use crate::ledger::profile::{ClassSamples, Profile};
 use crate::ledger::time::TimeBooks;
 use crate::lock_report::{LockSide, specimen};
 use crate::probes::{GroupSet, ProbeGroup, ProbeSet};
-use crate::verdict::LockReport;
+use crate::verdict::{ActivityReport, LockReport, PollReport};
 
 /// A second on four busy CPUs, with 100 samples.
 struct Host {
     profile: Profile,
     locks: Vec<LockReport>,
     activity: Option<Activity>,
+    report: Option<ActivityReport>,
 }
 
 impl Host {
@@ -29,6 +30,7 @@ impl Host {
             profile,
             locks: Vec::new(),
             activity: None,
+            report: None,
         }
     }
 
@@ -72,7 +74,7 @@ impl Host {
             counters: &HostCounters::default(),
             nr_pages: Some((100, 90)),
             activity: self.activity.as_ref(),
-            report: None,
+            report: self.report.as_ref(),
             starved: None,
             locks: &self.locks,
             is_overcommitted: false,
@@ -193,4 +195,28 @@ fn each_place_is_told_by_where_alone() {
             .all(|detector| !detector.functions.is_empty())
     );
     assert!(places.count() > 5);
+}
+
+#[test]
+fn who_asks_for_what_is_not_there_and_never_sleeps_polls() {
+    let polls = |in_vain_pct, switches_per_sec| {
+        let mut host = Host::new();
+        host.report = Some(ActivityReport {
+            polls: Some(PollReport {
+                name: "recvfrom".to_owned(),
+                in_vain_per_sec: 1000.0,
+                in_vain_pct,
+            }),
+            switches_per_sec,
+            ..ActivityReport::default()
+        });
+        let found = host.detect().into_iter();
+        let mut polling = found.filter(|d| d.class == CauseClass::LegitimatePolling);
+        polling.next().map(|d| (d.nature, d.share))
+    };
+    let exonerated = Some((Nature::Exonerated, 0.95));
+    assert_eq!(polls(95.0, Some(99.0)), exonerated);
+    assert_eq!(polls(85.0, Some(99.0)), None, "other calls do something");
+    assert_eq!(polls(95.0, Some(101.0)), None, "some may sleep");
+    assert_eq!(polls(95.0, None), None, "nobody saw whether they sleep");
 }

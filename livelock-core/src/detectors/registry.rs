@@ -108,7 +108,7 @@ fn place_further_out(class: CauseClass, stack: &[String]) -> Option<CauseClass> 
 
 /// The class of the rw-semaphore that `function` wants.
 pub(super) fn class_of_rwsem_wanted_by(function: &str) -> Option<CauseClass> {
-    let lock = lock_dictionary::lock_of(function).and_then(|known| known.name_as(LockKind::Rwsem));
+    let lock = lock_dictionary::name_of(function, LockKind::Rwsem);
     lock.and_then(|name| class_of_lock(&name))
         .or_else(|| class_of_function(function))
 }

@@ -1,7 +1,7 @@
 //! Which lock a kernel function takes, for locks that have neither a symbol nor a place in the task.
 //!
-//! In: the function that acquires. Out: the lock's name, what it guards and the kernels it is true of. Refuses:
-//! functions that take more than one contended lock.
+//! In: the function that acquires, the family of the lock. Out: the lock's name, what it guards and the kernels it is true of.
+//! Refuses: functions that take more than one contended lock of a family.
 //!
 //! The dictionary is data, `data/lock-dictionary.toml`. `cargo xtask dictionary` holds it against the symbols of
 //! real kernels; docs/lock-names.md has the result.
@@ -9,9 +9,10 @@
 mod kernels;
 mod source;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
+use crate::event::LockKind;
 pub use kernels::{KernelRange, KernelRelease};
 pub use source::{DictionaryError, Elsewhere, KnownFunction, KnownLock, Presence};
 
@@ -24,7 +25,7 @@ pub struct Dictionary {
     locks: Vec<KnownLock>,
     elsewhere: Vec<Elsewhere>,
     /// Functions by their whole name.
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<String, Vec<usize>>,
     /// Beginnings of names.
     by_beginning: Vec<(String, usize)>,
 }
@@ -45,7 +46,10 @@ impl Dictionary {
             for function in &lock.functions {
                 match function.pattern.strip_suffix('*') {
                     Some(beginning) => dictionary.by_beginning.push((beginning.to_owned(), number)),
-                    None => drop(dictionary.by_name.insert(function.pattern.clone(), number)),
+                    None => {
+                        let locks = dictionary.by_name.entry(function.pattern.clone());
+                        locks.or_default().push(number);
+                    }
                 }
             }
         }
@@ -65,17 +69,22 @@ impl Dictionary {
         &self.elsewhere
     }
 
-    /// The lock that `function` takes.
+    /// What the locks that `function` takes are called if they are of family `kind`; `None`: not known, or not which of several.
     #[must_use]
-    pub fn lock_of(&self, function: &str) -> Option<&KnownLock> {
+    pub fn name_of(&self, function: &str, kind: LockKind) -> Option<String> {
         let by_beginning = || {
-            self.by_beginning
-                .iter()
-                .find(|(beginning, _)| function.starts_with(beginning.as_str()))
-                .map(|(_, number)| *number)
+            let all = self.by_beginning.iter();
+            let found = all
+                .clone()
+                .find(|(beginning, _)| function.starts_with(beginning.as_str()));
+            found.map(|(_, number)| std::slice::from_ref(number))
         };
-        let number = self.by_name.get(function).copied().or_else(by_beginning)?;
-        self.locks.get(number)
+        let exact = self.by_name.get(function).map(Vec::as_slice);
+        let numbers = exact.or_else(by_beginning)?.iter();
+        let locks = numbers.filter_map(|number| self.locks.get(*number));
+        let mut names: BTreeSet<String> = locks.filter_map(|lock| lock.name_as(kind)).collect();
+        let name = names.pop_first();
+        name.filter(|_| names.is_empty())
     }
 }
 
@@ -87,10 +96,10 @@ pub fn dictionary() -> &'static Dictionary {
     &DICTIONARY
 }
 
-/// The lock that `function` takes.
+/// What the lock of family `kind` that `function` takes is called.
 #[must_use]
-pub fn lock_of(function: &str) -> Option<&'static KnownLock> {
-    dictionary().lock_of(function)
+pub fn name_of(function: &str, kind: LockKind) -> Option<String> {
+    dictionary().name_of(function, kind)
 }
 
 #[cfg(test)]
@@ -103,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn each_function_takes_one_lock() {
+    fn each_function_takes_one_lock_of_a_family() {
         let mut seen = BTreeSet::new();
         let dictionary = committed();
         for lock in dictionary.locks() {
@@ -111,7 +120,12 @@ mod tests {
             assert!(!lock.object.is_empty(), "{} guards nothing", lock.name);
             for function in &lock.functions {
                 let pattern = &function.pattern;
-                assert!(seen.insert(pattern.clone()), "{pattern} is there twice");
+                for kind in &lock.kinds {
+                    assert!(
+                        seen.insert((pattern.clone(), *kind)),
+                        "{pattern} is there twice"
+                    );
+                }
             }
         }
         assert!(seen.len() > 300, "{}", seen.len());
@@ -119,10 +133,21 @@ mod tests {
 
     #[test]
     fn exact_names_and_beginnings() {
-        let name = |function| lock_of(function).map(|lock| lock.name.as_str());
-        assert_eq!(name("futex_q_lock"), Some("futex_hash_bucket.lock"));
-        assert_eq!(name("folio_lruvec_lock_irqsave"), Some("lruvec.lru_lock"));
+        let name = |function| name_of(function, LockKind::Spinlock);
+        let is = |name: &str| Some(name.to_owned());
+        assert_eq!(name("futex_q_lock"), is("futex_hash_bucket.lock"));
+        assert_eq!(name("folio_lruvec_lock_irqsave"), is("lruvec.lru_lock"));
         assert_eq!(name("alloc_fdx"), None);
+    }
+
+    #[test]
+    fn a_function_that_takes_locks_of_two_families_names_each() {
+        let name = |kind| name_of("do_renameat2", kind);
+        let is = |name: &str| Some(name.to_owned());
+        assert_eq!(name(LockKind::Rwsem), is("inode.i_rwsem"));
+        assert_eq!(name(LockKind::Mutex), is("super_block.s_vfs_rename_mutex"));
+        // The queue of either.
+        assert_eq!(name(LockKind::Spinlock), None);
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub fn called<'a>(
         .map(|stack| (stack.lock, stack.kind, stack.frames.as_slice()))
         .collect();
     let known = paths.into_iter().filter_map(|(lock, kind, frames)| {
-        let known = lock_dictionary::lock_of(&acquiring_function(frames, names)?)?;
-        Some((lock, known.name_as(kind)?))
+        let function = acquiring_function(frames, names)?;
+        Some((lock, lock_dictionary::name_of(&function, kind)?))
     });
     known.collect()
 }

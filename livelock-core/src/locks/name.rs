@@ -99,8 +99,7 @@ fn name_by_function(tally: &LockTally, names: &dyn Names) -> Option<NamedLock> {
     }
     let mut by_known: BTreeMap<String, f64> = BTreeMap::new();
     for (function, score) in &by_function {
-        let known = lock_dictionary::lock_of(function);
-        if let Some(name) = known.and_then(|known| known.name_as(tally.kind)) {
+        if let Some(name) = lock_dictionary::name_of(function, tally.kind) {
             *by_known.entry(name).or_default() += score;
         }
     }

@@ -74,10 +74,7 @@ impl<'a> SampledSpin<'a> {
         }
         let mut found: BTreeMap<LockAddr, f64> = BTreeMap::new();
         for (function, nr) in self.by_function {
-            let same_name = || {
-                let known = lock_dictionary::lock_of(function)?;
-                by_name.get(&known.name_as(LockKind::Rwsem)?)
-            };
+            let same_name = || by_name.get(&lock_dictionary::name_of(function, LockKind::Rwsem)?);
             let Some(weights) = by_function.get(function).or_else(same_name) else {
                 continue;
             };

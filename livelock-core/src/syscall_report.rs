@@ -1,0 +1,156 @@
+//! System calls, for the verdict: those that fail, and those that ask for what is not there.
+//!
+//! In: sums of probe level 1. Out: rates and shares with names. Refuses: a share of calls whose names are not known here.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::activity::Activity;
+use crate::activity_details::Rates;
+use crate::ledger::time::share;
+
+/// System calls named in a report.
+const NR_NAMED: usize = 8;
+
+/// Calls that ask whether something is there: 0 means that nothing is.
+const ASKING: &[&str] = &[
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+];
+
+/// Calls that take what is there: a code that asks to try again means that nothing is.
+const TAKING: &[&str] = &[
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmsg",
+    "recvmmsg",
+    "accept",
+    "accept4",
+    "mq_timedreceive",
+    "msgrcv",
+];
+
+/// One system call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SyscallReport {
+    /// Number.
+    pub number: u32,
+    /// Name; `None` if this program does not know it.
+    pub name: Option<String>,
+    /// Returned a second.
+    pub per_sec: f64,
+    /// Share that asked to be tried again.
+    pub retry_pct: f64,
+    /// Share that failed otherwise.
+    pub failed_pct: f64,
+}
+
+/// Calls that ask for something, and find nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PollReport {
+    /// The call that finds nothing most often.
+    pub name: String,
+    /// Those of all such calls that found nothing, a second.
+    pub in_vain_per_sec: f64,
+    /// The same as a share of all system calls.
+    pub in_vain_pct: f64,
+}
+
+pub(crate) fn failing_syscalls(
+    activity: &Activity,
+    rates: &Rates,
+    arch: &str,
+) -> Vec<SyscallReport> {
+    let mut failing: Vec<_> = activity
+        .syscalls
+        .iter()
+        .filter(|(_, results)| results.nr_retry + results.nr_failed > 0)
+        .collect();
+    failing.sort_by_key(|(number, r)| (std::cmp::Reverse(r.nr_retry + r.nr_failed), **number));
+    failing
+        .into_iter()
+        .take(NR_NAMED)
+        .map(|(&number, results)| SyscallReport {
+            number,
+            name: syscall_name(arch, number),
+            per_sec: rates.per_sec(results.nr()),
+            retry_pct: 100.0 * share(results.nr_retry, results.nr()).unwrap_or(0.0),
+            failed_pct: 100.0 * share(results.nr_failed, results.nr()).unwrap_or(0.0),
+        })
+        .collect()
+}
+
+/// `None` if none was in vain, or if the names of calls are not known here.
+pub(crate) fn polls(activity: &Activity, rates: &Rates, arch: &str) -> Option<PollReport> {
+    let in_vain = activity.syscalls.iter().filter_map(|(&number, results)| {
+        let name = syscall_name(arch, number)?;
+        let nr = if ASKING.contains(&name.as_str()) {
+            results.nr_zero
+        } else if TAKING.contains(&name.as_str()) {
+            results.nr_retry
+        } else {
+            0
+        };
+        (nr > 0).then_some((nr, name))
+    });
+    let in_vain: Vec<(u64, String)> = in_vain.collect();
+    let nr: u64 = in_vain.iter().map(|(nr, _)| nr).sum();
+    let (_, name) = in_vain.into_iter().max()?;
+    Some(PollReport {
+        name,
+        in_vain_per_sec: rates.per_sec(nr),
+        in_vain_pct: 100.0 * share(nr, activity.all_syscalls().nr())?,
+    })
+}
+
+fn syscall_name(arch: &str, number: u32) -> Option<String> {
+    let number = usize::try_from(number).ok()?;
+    let name = match arch {
+        "x86_64" => syscalls::x86_64::Sysno::new(number)?.name(),
+        "aarch64" => syscalls::aarch64::Sysno::new(number)?.name(),
+        _ => return None,
+    };
+    Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::SyscallResults;
+    use crate::probes::{GroupSet, ProbeGroup, ProbeSet};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn only_calls_that_ask_or_take_are_polls() {
+        let results = |nr_positive, nr_zero, nr_retry| SyscallResults {
+            nr_positive,
+            nr_zero,
+            nr_retry,
+            nr_failed: 0,
+        };
+        // poll, recvfrom, write, getpid of x86-64.
+        let calls = [
+            (7, results(10, 30, 1)),
+            (45, results(5, 2, 20)),
+            (1, results(0, 5, 5)),
+            (39, results(22, 0, 0)),
+        ];
+        let activity = Activity {
+            probes: ProbeSet::of(GroupSet::EMPTY.with(ProbeGroup::Syscalls)),
+            observed_ns: BTreeMap::from([(ProbeGroup::Syscalls, 2_000_000_000)]),
+            syscalls: calls.into(),
+            ..Activity::default()
+        };
+        let rates = Rates::of(ProbeGroup::Syscalls, &activity, 1.0).expect("attached");
+        let found = polls(&activity, &rates, "x86_64").expect("polls");
+        assert_eq!((found.name.as_str(), found.in_vain_per_sec), ("poll", 25.0));
+        assert!((found.in_vain_pct - 50.0).abs() < 1e-9);
+        assert_eq!(polls(&activity, &rates, "riscv64"), None, "no names");
+    }
+}
