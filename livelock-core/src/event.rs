@@ -319,7 +319,7 @@ pub enum DetailLossCause {
     StackRingFull,
     /// The ring of samples was full.
     SampleRingFull,
-    /// The ring of releases was full.
+    /// The ring of releases was full, or another of our programs ran on that CPU.
     ReleaseRingFull,
     /// The ring of watched calls was full.
     CallRingFull,

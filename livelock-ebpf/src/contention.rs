@@ -77,7 +77,9 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
             }
         }
 
-        lockdep::watch(b.lock_addr, b.flags);
+        if filter::wants(b.lock_addr, b.flags) {
+            lockdep::watch(b.lock_addr, b.flags);
+        }
         (*state).nr_begun = begun;
         let mut stack_id = 0;
         let mut has_walked = false;

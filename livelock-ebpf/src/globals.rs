@@ -226,7 +226,3 @@ offset!(
     /// `rw_semaphore.dep_map`.
     DEP_MAP_RWSEM
 );
-offset!(
-    /// `percpu_rw_semaphore.dep_map`.
-    DEP_MAP_PERCPU_RWSEM
-);

@@ -9,7 +9,12 @@
 //! which `lock_acquire` follows; `lock_release` comes just before the release (kernel/locking/lockdep.c and include/linux/lockdep.h,
 //! v6.1 to v7.3).
 //!
-//! Blind: whether a reader or a writer holds, and locks whose first wait lies after their acquisition.
+//! Of a mutex `contention_end` comes after `lock_acquired`, of others before it: `release::note` ties the one, [`waited`] the others.
+//!
+//! Blind: whether a reader or a writer holds; the hold before the first wait that is seen; per-CPU rw-semaphores (no `lock_acquired`)
+//! and the locks of RT kernels. With lockdep a mutex has no fast path, and each acquisition of it looks like a wait.
+//! Cost: a helper and a look-up for every operation on every lock of a kernel that is several times slower for its own book-keeping; not
+//! in the tool's account of itself.
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
@@ -38,7 +43,6 @@ fn offset(family: u64) -> u32 {
         1 => globals::DEP_MAP_RWLOCK.load(),
         2 => globals::DEP_MAP_MUTEX.load(),
         3 => globals::DEP_MAP_RWSEM.load(),
-        4 => globals::DEP_MAP_PERCPU_RWSEM.load(),
         _ => ABSENT,
     }
 }
@@ -47,10 +51,8 @@ fn offset(family: u64) -> u32 {
 #[inline(always)]
 const fn family(flags: u32) -> u64 {
     let is_shared = flags & (lcb::READ | lcb::WRITE) != 0;
-    if flags & lcb::RT != 0 {
+    if flags & (lcb::RT | lcb::PERCPU) != 0 {
         FAMILY
-    } else if flags & lcb::PERCPU != 0 {
-        4
     } else if flags & lcb::MUTEX != 0 {
         2
     } else if is_shared && flags & lcb::SPIN != 0 {
@@ -170,9 +172,9 @@ fn acquired(lock_addr: u64, ip: u64) {
             return;
         }
         let (end_ns, stack_id, stack_cpu) = waited(state, pid, lock_addr);
-        // A wait that ended before an earlier hold of this task is not how it got this one.
+        // A wait that ended before an earlier hold of this task began, or as it began, is not how it got this one.
         let is_fresh =
-            end_ns + JUST_NOW_NS > now_ns && ((*hold).pid != pid || (*hold).acquired_ns != end_ns);
+            end_ns + JUST_NOW_NS > now_ns && ((*hold).pid != pid || (*hold).acquired_ns < end_ns);
         (*hold).lock_addr = 0;
         (*hold).pid = pid;
         (*hold).ip = ip;

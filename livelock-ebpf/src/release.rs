@@ -31,18 +31,31 @@ pub fn place(pid: u32, lock_addr: u64) -> Option<*mut HoldSlot> {
     HOLDS.get_ptr_mut(home as u32)
 }
 
-/// Notes an acquisition, in `contention_end`: stores alone, and none where no release will be told.
+/// Notes an acquisition, in `contention_end`: stores alone, and none where no release will be told, or where lockdep has not
+/// noted it before.
 ///
 /// # Safety
 /// `slot` belongs to the current task.
 #[inline(always)]
 pub unsafe fn note(slot: *const TaskSlot, pid: u32, lock_addr: u64, now_ns: u64) {
-    if globals::HAS_CONTENDED_RELEASE.load() == ABSENT {
+    let has_lockdep = globals::HAS_LOCKDEP.load() != ABSENT;
+    if globals::HAS_CONTENDED_RELEASE.load() == ABSENT && !has_lockdep {
         return;
     }
     let Some(hold) = place(pid, lock_addr) else {
         return;
     };
+    if has_lockdep {
+        // SAFETY: an element of the map. A mutex is acquired just before the end of its wait.
+        unsafe {
+            if (*hold).lock_addr == lock_addr && (*hold).pid == pid {
+                (*hold).acquired_ns = now_ns;
+                (*hold).stack_id = (*slot).stack_id;
+                (*hold).stack_cpu = u32::from((*slot).stack_cpu);
+            }
+        }
+        return;
+    }
     // SAFETY: an element of the map. Two CPUs may write to one place at the same time; whoever finds a mix of both finds
     // neither its lock nor its task in it, or a time that is not later than its own.
     unsafe {

@@ -65,8 +65,6 @@ pub struct LockdepOffsets {
     pub mutex: Option<u32>,
     /// `rw_semaphore.dep_map`.
     pub rwsem: Option<u32>,
-    /// `percpu_rw_semaphore.dep_map`.
-    pub percpu_rwsem: Option<u32>,
 }
 
 /// Where the owner of a sleeping lock stands, and what to read of it.
@@ -134,7 +132,6 @@ impl KernelOffsets {
                 ("DEP_MAP_RWLOCK", at.rwlock),
                 ("DEP_MAP_MUTEX", at.mutex),
                 ("DEP_MAP_RWSEM", at.rwsem),
-                ("DEP_MAP_PERCPU_RWSEM", at.percpu_rwsem),
             ];
             let known = maps.into_iter();
             out.extend(known.filter_map(|(name, at)| Some((name, at?))));

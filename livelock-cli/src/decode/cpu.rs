@@ -128,7 +128,10 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
         (DetailLossCause::SampleRingFull, snapshot.dropped.nr_samples),
         (
             DetailLossCause::ReleaseRingFull,
-            snapshot.dropped.nr_releases,
+            snapshot
+                .dropped
+                .nr_releases
+                .saturating_add(state.nr_release_refused),
         ),
         (DetailLossCause::CallRingFull, snapshot.dropped.nr_calls),
         (

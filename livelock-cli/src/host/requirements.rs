@@ -325,7 +325,7 @@ fn contended_release(survey: &Survey) -> Check {
     let facts = &survey.facts;
     let has = facts.has_contended_release || facts.has_lockdep;
     let found = if facts.has_lockdep {
-        "lockdep: every acquisition and release, of all locks but those of RT kernels"
+        "lockdep: acquisitions and releases of all locks but per-CPU rw-semaphores and those of RT kernels"
     } else if has {
         "in BTF, told of sleeping locks"
     } else {

@@ -39,8 +39,8 @@ const INITIAL_SLICE_MASK: u64 = 15;
 /// another, and then the tool would be cheap and say nothing.
 const MIN_STACKS: u64 = 32;
 
-/// The same in a window of which next to nothing is spun away: nobody asks it who waits where, and the next window that is
-/// otherwise has all of them again. A walk of the deep stacks of a network server takes some 50 us where nothing of its tables
+/// The same after a window in which next to nothing was spun away or slept: nobody asks it who waits where, and the window after one that
+/// is otherwise has all of them again. A walk of the deep stacks of a network server takes some 50 us where nothing of its tables
 /// is in the caches (measured on a host with two CPUs, 5,000 waits a second).
 const MIN_STACKS_QUIET: u64 = 8;
 
@@ -108,7 +108,7 @@ impl Governor {
     /// After a window. Says whether the period changed.
     pub(super) fn closed_window(&mut self, cost: Cost, waits: Waits) -> bool {
         let before = self.min_stack_period;
-        let is_quiet = waits.spin_share < PLACE_SHARE;
+        let is_quiet = waits.waited_share < PLACE_SHARE;
         let least = if is_quiet {
             MIN_STACKS_QUIET
         } else {
@@ -137,8 +137,8 @@ impl Governor {
 pub(super) struct Waits {
     /// That the programs saw begin.
     pub(super) nr_begun: u64,
-    /// Time spun for them, as a share of what the CPUs have.
-    pub(super) spin_share: f64,
+    /// Time spun and slept for them, as a share of what the CPUs have.
+    pub(super) waited_share: f64,
 }
 
 /// What the tool cost in a window, in percent of the host's CPUs.
@@ -196,7 +196,7 @@ mod tests {
         let mut governor = Governor::default();
         let storm = |nr_begun| Waits {
             nr_begun,
-            spin_share: 0.5,
+            waited_share: 0.5,
         };
         let waits = storm(1000 * MIN_STACKS);
         let cost = |programs, rest| Cost {
@@ -234,9 +234,9 @@ mod tests {
             programs_pct: BUDGET_PCT,
             rest_pct: BUDGET_PCT,
         };
-        let waits = |spin_share| Waits {
+        let waits = |waited_share| Waits {
             nr_begun: 1000 * MIN_STACKS,
-            spin_share,
+            waited_share,
         };
         let mut governor = Governor::default();
         for _ in 0..20 {

@@ -120,7 +120,6 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
             rwlock: dep_map_of_rwlock(btf),
             mutex: btf.member_offset("mutex", "dep_map"),
             rwsem: btf.member_offset("rw_semaphore", "dep_map"),
-            percpu_rwsem: btf.member_offset("percpu_rw_semaphore", "dep_map"),
         }),
     }
 }

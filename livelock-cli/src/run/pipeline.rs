@@ -154,7 +154,11 @@ impl Pipeline {
         let mut window = self.builder.close(begin, end);
         window.attempts = attempts;
         let is_steady = self.prepared.is_some_and(|prepared| prepared <= begin);
-        let (cost, waits) = cost(&window, is_steady);
+        let (cost, mut waits) = cost(&window, is_steady);
+        if self.tasks.is_some() {
+            // Of a scope's share of the host nobody can say that it is little.
+            waits.waited_share = 1.0;
+        }
         if self.governor.closed_window(cost, waits) {
             self.capture
                 .set_min_stack_period(self.governor.min_stack_period);
@@ -324,10 +328,11 @@ fn cost(window: &Window, is_steady: bool) -> (Cost, Waits) {
         programs_pct: pct(self_ns),
         rest_pct: pct(level1_ns.saturating_add(own_ns.unwrap_or(0))),
     };
-    let spin_ns: u64 = window.locks.iter().map(|lock| lock.spin_ns).sum();
+    // Who sleeps for a lock may have spun before, where no tracepoint sees it.
+    let waited_ns = window.locks.iter().map(|lock| lock.spin_ns + lock.sleep_ns);
     let waits = Waits {
         nr_begun,
-        spin_share: spin_ns as f64 / capacity_ns as f64,
+        waited_share: waited_ns.sum::<u64>() as f64 / capacity_ns as f64,
     };
     (cost, waits)
 }

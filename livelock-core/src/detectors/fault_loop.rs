@@ -1,6 +1,7 @@
 //! A page fault that does not get past itself.
 //!
-//! In: faults of one task at one address, over and over (probe level 1). Out: a detection. Refuses: many faults at many addresses; those are progress.
+//! In: faults of one task at one address, over and over, or next to no faults that take CPUs for long and spin (probe level 1). Out: a
+//! detection. Refuses: many faults at many addresses; those are progress.
 
 use super::facts::{Facts, signal};
 use super::shared::place;
@@ -55,10 +56,8 @@ fn inside(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     if ns_per_fault < at::FAULT_CPU_NS as f64 {
         return None;
     }
-    let text = format!(
-        "{cpus:.1} CPUs are in page faults, of which only {per_sec:.0} begin a second: {:.0} ms for each",
-        ns_per_fault / 1e6
-    );
+    let text =
+        format!("{cpus:.1} CPUs are in page faults, of which only {per_sec:.0} begin a second");
     let long = signal(
         "cpu_time_per_fault",
         (ns_per_fault, "ns"),
@@ -67,7 +66,6 @@ fn inside(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
         text.clone(),
     );
     Some(Detection {
-        share: sampled_share.max(found.share),
         evidence: found.evidence.into_iter().chain([long]).collect(),
         summary: text,
         ..found

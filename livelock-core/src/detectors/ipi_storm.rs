@@ -1,6 +1,7 @@
 //! CPUs wait for one another to answer calls and flush TLBs.
 //!
-//! In: samples in the waits for calls, the calls counted. Out: a detection. Refuses: traced locks, although such a wait often happens with one held.
+//! In: samples in the waits for calls, the calls counted. Out: a detection. Refuses: traced locks but those
+//! for which such functions wait.
 
 use super::facts::{Facts, sampled, signal};
 use super::registry::lock_belongs;

@@ -146,6 +146,8 @@ fn sampled_spin_on_mmap_lock_is_the_memory_managers() {
         BTreeMap::from([(CauseClass::MemoryLocks, 42.0)])
     );
     let found = host.detect();
+    let summary = "1.7 CPUs wait on the rw-semaphore that vm_mmap_pgoff and __vm_munmap want";
+    assert_eq!(found[0].summary, summary);
     let texts: Vec<_> = found
         .iter()
         .flat_map(|f| &f.evidence)

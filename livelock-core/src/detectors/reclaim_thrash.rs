@@ -48,15 +48,20 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let share = facts.of_samples(facts.samples(detector.class)?.nr);
-    if share < at::PLACE_SHARE {
+    let samples = facts.samples(detector.class);
+    let share = samples.map_or(0.0, |samples| facts.of_samples(samples.nr));
+    let (spun, lock) = facts.lock_share(|lock| lock_belongs(detector, lock));
+    // As of any place or work: which of the two it is more.
+    let is_spun = spun >= at::PLACE_SHARE && 2.0 * spun >= share;
+    let share = share.max(spun);
+    if share < at::PLACE_SHARE || (facts.nr_pages.is_none() && !is_spun) {
         return None;
     }
-    let (nr_scanned, nr_reclaimed) = facts.nr_pages?;
+    let (nr_scanned, nr_reclaimed) = facts.nr_pages.unwrap_or((0, 0));
     let nr_refaults = facts.counters.get(HostCounter::Refaults);
     let is_unproductive =
         reclaim_is_unproductive(nr_scanned, nr_reclaimed, nr_refaults, facts.wall_ns);
-    if !is_unproductive && share < at::WORK_SHARE {
+    if !is_unproductive && !is_spun && share < at::WORK_SHARE {
         return None;
     }
     let mut evidence = vec![sampled(
@@ -65,9 +70,6 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
         share,
         at::PLACE_SHARE,
     )];
-    let (spun, lock) = facts.lock_share(|lock| lock_belongs(detector, lock));
-    // As of any place or work: which of the two it is more.
-    let is_spun = spun >= at::PLACE_SHARE && 2.0 * spun >= share;
     if let Some(lock) = lock.filter(|_| is_spun) {
         evidence.push(class_lock(lock, spun));
     }

@@ -30,12 +30,21 @@ pub(super) fn place(detector: &Detector, facts: &Facts<'_>) -> Option<Detection>
     if untraced > 0.0 {
         evidence.push(sampled(facts, &functions, untraced, at::PLACE_SHARE));
     }
+    let wanted = match wanted_by.as_slice() {
+        [] => String::new(),
+        [one] => format!("the rw-semaphore that {one} wants"),
+        [one, other, ..] => format!("the rw-semaphore that {one} and {other} want"),
+    };
     if rwsem_spin > 0.0 {
-        let paths = wanted_by.get(..2).unwrap_or(&wanted_by).join(" and ");
-        let what = format!("spin for the rw-semaphore that {paths} want");
+        let what = format!("spin for {wanted}");
         evidence.push(sampled(facts, &what, rwsem_spin, at::PLACE_SHARE));
     }
-    let on = lock.map_or(functions, |lock| lock.name.clone());
+    let on = match lock {
+        // Its samples are tied to it, or there are not many.
+        Some(lock) if lock.sampled_spin_pct.is_some() || traced >= rwsem_spin => lock.name.clone(),
+        None if rwsem_spin <= untraced => functions,
+        _ => wanted,
+    };
     Some(Detection {
         class: detector.class,
         nature: Nature::Place,

@@ -11,8 +11,8 @@ use super::path::PathTally;
 use super::signs::Signs;
 use super::stacks::{LastAcquirer, RecentStacks};
 use super::tally::{LockTally, LocksTally};
+use super::told_holds;
 use super::tried_inside;
-use super::unwaited;
 use super::witnesses::{self, Unseen};
 use crate::event::{InFlightWait, LockKind, ReleaseEvent, StackEvent, WaitEvent};
 use crate::ids::{LockAddr, MonotonicNs, Pid};
@@ -103,30 +103,21 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
         books.book_all(&waits, is_complete, &open_slices);
         books.follow_last(&waits, is_complete);
         let known = Cover::new(books.known);
-        let told_until = unwaited::told_until(lock, window);
         if is_complete {
             let waited = waited_for(lock, &waits, window);
             let rest = waited.without(&known);
-            let unwaited = unwaited::charge(mine, lock, &window.releases, &waits, &rest);
-            let rest = rest.without(&unwaited);
-            let unseen_rest = rest.within(told_until, window.end);
+            let told = told_holds::charge(mine, lock, &window.releases, &waits, recent, &rest);
+            let rest = rest.without(&told);
             mine.waited_ns = mine.waited_ns.saturating_add(waited.total_ns());
-            mine.unseen_ns = mine.unseen_ns.saturating_add(unseen_rest.total_ns());
-            let on_its_way_ns = rest.total_ns() - unseen_rest.total_ns();
-            mine.gap_ns = mine.gap_ns.saturating_add(on_its_way_ns);
-            unseen.insert(lock, unseen_rest);
+            mine.unseen_ns = mine.unseen_ns.saturating_add(rest.total_ns());
+            unseen.insert(lock, rest);
         } else {
             // Moments are a sample; so are their hand-overs of all.
             let waited_ns = mine.wait_ns.min(window.duration_ns());
             let mean_ns = known.total_ns().checked_div(mine.gaps.count()).unwrap_or(0);
             let known_ns = mean_ns.saturating_mul(mine.nr_waits).min(waited_ns);
             mine.waited_ns = mine.waited_ns.saturating_add(waited_ns);
-            let rest_ns = waited_ns - known_ns;
-            if told_until > window.begin {
-                mine.gap_ns = mine.gap_ns.saturating_add(rest_ns);
-            } else {
-                mine.unseen_ns = mine.unseen_ns.saturating_add(rest_ns);
-            }
+            mine.unseen_ns = mine.unseen_ns.saturating_add(waited_ns - known_ns);
         }
     }
     witnesses::sample_holders(tally, window, &spans);
@@ -166,7 +157,7 @@ fn waits_of<'a>(
 }
 
 /// Whether somebody else acquired the lock before `release`, which then is that of a later hold. `waits` by end.
-fn was_passed_on(release: &ReleaseEvent, waits: &[&WaitEvent]) -> bool {
+pub(super) fn was_passed_on(release: &ReleaseEvent, waits: &[&WaitEvent]) -> bool {
     let first = waits.partition_point(|wait| wait.end <= release.acquired);
     let later = waits.iter().skip(first);
     later

@@ -243,7 +243,7 @@ fn the_one_cpu_that_can_have_it_is_told_by_exclusion() {
 }
 
 #[test]
-fn where_every_hold_is_told_the_time_between_them_is_hand_over() {
+fn holds_that_are_told_are_charged_and_the_time_between_them_stays_unknown() {
     let release = |pid: u32, acquired_ns: u64, released_ns: u64| {
         Event::Release(ReleaseEvent {
             lock: LOCK,
@@ -265,8 +265,8 @@ fn where_every_hold_is_told_the_time_between_them_is_hand_over() {
     ];
     let lock = lock_of(vec![window.clone()], 0);
     assert_eq!(charged_ns(&lock.holders), [(0xa2, 300)]);
-    assert_eq!((lock.held_ns, lock.gap_ns), (300, 600));
-    assert_eq!(lock.unseen_ns, 400, "somebody may have it after the last");
+    assert_eq!((lock.held_ns, lock.gap_ns), (300, 300));
+    assert_eq!(lock.unseen_ns, 700, "somebody may have it in between");
     // Where nobody tells who took it, all else is unknown.
     let untold = window.into_iter().map(|event| match event {
         Event::Release(hold) => Event::Release(ReleaseEvent {

@@ -24,8 +24,8 @@ mod signs;
 mod spans;
 mod stacks;
 mod tally;
+mod told_holds;
 mod tried_inside;
-mod unwaited;
 mod user_paths;
 mod witnesses;
 

@@ -164,18 +164,6 @@ impl Window {
         (!self.cpu_counters.is_empty()).then_some(nr_absent == 0)
     }
 
-    /// Whether every hold that ended in the streamed moments of this window is in `releases`, whoever's it was: a kernel with lockdep
-    /// tells them, and no ring was full.
-    #[must_use]
-    pub fn has_all_holds(&self) -> bool {
-        let is_told = self.releases.iter().any(|hold| hold.taken_at.is_some());
-        let lost = |counters: &CpuCounters| {
-            let nr = counters.detail_lost.get(&DetailLossCause::ReleaseRingFull);
-            nr.is_some_and(|nr| *nr > 0)
-        };
-        is_told && !self.cpu_counters.values().any(lost)
-    }
-
     /// Moments that were not streamed on all CPUs: slices whose number has one of these bits; `None` if that is not told.
     #[must_use]
     pub fn slice_mask(&self) -> Option<u64> {

@@ -16,7 +16,6 @@ const ONE_LOCK: &[CauseClass] = &[
     CauseClass::SpinCollapse,
     CauseClass::HolderPreemption,
     CauseClass::LongHold,
-    CauseClass::LockContention,
 ];
 
 /// Classes of business: a verdict must tell them also where it accuses nobody.

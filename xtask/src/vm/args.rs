@@ -35,7 +35,7 @@ pub(crate) fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List => {
             for kernel in KERNELS {
-                println!("{:<9}{:<18}{}", kernel.name, kernel.suite, kernel.note);
+                println!("{:<13}{:<18}{}", kernel.name, kernel.suite, kernel.note);
             }
         }
         Command::Fetch {

@@ -35,10 +35,15 @@ pub(crate) fn vmlinuz(kernel: &Kernel, refresh: bool) -> anyhow::Result<PathBuf>
     eprintln!("vm: downloading {package}");
     let unpacked = dir.with_extension(format!("partial-{}", std::process::id()));
     paths::make_dir(&unpacked)?;
-    match kernel.built_with {
-        Some(config) => source::build(&apt, package, config, &unpacked)?,
-        None => apt.unpack(package, &unpacked)?,
+    let got = match kernel.built_with {
+        Some(config) => source::build(&apt, package, config, &unpacked),
+        None => apt.unpack(package, &unpacked),
+    };
+    if got.is_err() {
+        // Sources take gigabytes; the first error is the one to tell.
+        let _ = fs::remove_dir_all(&unpacked);
     }
+    got?;
     find_vmlinuz(&unpacked).with_context(|| format!("{package} is not a kernel"))?;
     if dir.is_dir() {
         fs::remove_dir_all(&dir).with_context(|| format!("failed to remove {}", dir.display()))?;

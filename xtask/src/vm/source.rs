@@ -82,9 +82,11 @@ pub(super) fn build(apt: &Apt, package: &str, config: &str, root: &Path) -> anyh
     Ok(())
 }
 
-/// Lines that were asked for, switched on, and are not there.
+/// Lines that were asked for, not to be off, and are not there.
 fn dropped<'a>(asked: &'a str, got: &'a str) -> impl Iterator<Item = &'a str> {
-    let wanted = asked.lines().filter(|line| line.ends_with("=y"));
+    let wanted = asked
+        .lines()
+        .filter(|line| line.starts_with("CONFIG_") && !line.ends_with("=n"));
     wanted.filter(|line| !got.lines().any(|have| have == *line))
 }
 
@@ -105,8 +107,8 @@ mod tests {
 
     #[test]
     fn a_line_that_was_not_taken_is_told() {
-        let asked = "CONFIG_A=y\nCONFIG_B=n\n# CONFIG_C=y is not asked for\nCONFIG_D=y\n";
+        let asked = "CONFIG_A=y\nCONFIG_B=n\n# CONFIG_C=y is not asked for\nCONFIG_D=17\n";
         let got = "CONFIG_A=y\nCONFIG_DD=y\n";
-        assert_eq!(dropped(asked, got).collect::<Vec<_>>(), ["CONFIG_D=y"]);
+        assert_eq!(dropped(asked, got).collect::<Vec<_>>(), ["CONFIG_D=17"]);
     }
 }

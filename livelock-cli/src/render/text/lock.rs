@@ -170,9 +170,7 @@ fn write_lock(page: &mut Page, number: Option<usize>, lock: &LockReport, whole: 
 /// What of its spin only samples show, as what follows its burn; empty if nothing.
 pub(crate) fn sampled_spin_text(lock: &LockReport) -> String {
     lock.sampled_spin_pct.map_or_else(String::new, |pct| {
-        format!(
-            "; samples show {pct:.1} % more, of waiters that no tracepoint sees before they sleep"
-        )
+        format!("; samples add {pct:.1} %, of waiters that no tracepoint sees before they sleep")
     })
 }
 
