@@ -177,6 +177,53 @@ impl Activity {
         self.rt_run_ns += other.rt_run_ns;
     }
 
+    /// Without what groups counted that are not attached any more: they went on until they were detached, which no window's length tells.
+    #[must_use]
+    pub fn of_attached(mut self) -> Self {
+        let groups = self.groups();
+        let none = Self::default();
+        for group in ProbeGroup::ALL.into_iter().filter(|&g| !groups.has(g)) {
+            match group {
+                ProbeGroup::Interrupts => {
+                    self.softirqs.clear();
+                    self.hardirqs.clear();
+                }
+                ProbeGroup::Syscalls => {
+                    self.syscalls.clear();
+                    self.errnos.clear();
+                }
+                ProbeGroup::Faults => {
+                    self.nr_faults = 0;
+                    self.nr_same_faults = 0;
+                    self.same_fault_pid = None;
+                }
+                ProbeGroup::Reclaim => {
+                    self.reclaim.clone_from(&none.reclaim);
+                    self.nr_reclaim_retries = 0;
+                    self.max_no_progress_loops = 0;
+                }
+                ProbeGroup::Packets => self.nr_packets_dropped = 0,
+                ProbeGroup::CrossCalls => {
+                    self.nr_ipis = 0;
+                    self.call_functions.clear();
+                    self.tlb_flushes.clear();
+                }
+                ProbeGroup::Workqueue => {
+                    self.work.clone_from(&none.work);
+                    self.work_functions.clear();
+                }
+                ProbeGroup::Scheduler => {
+                    self.nr_switches = 0;
+                    self.run_delays.clone_from(&none.run_delays);
+                    self.nr_long_delays = 0;
+                    self.long_delay = None;
+                    self.rt_run_ns = 0;
+                }
+            }
+        }
+        self
+    }
+
     /// Whether `probe` was attached: only then do its counters mean anything.
     #[must_use]
     pub const fn sees(&self, probe: Probe) -> bool {
@@ -262,5 +309,24 @@ mod tests {
         assert_eq!(whole.since(&half), half);
         assert_eq!(whole.all_syscalls().nr_retry, 14);
         assert_eq!(half.since(&half), Activity::default());
+    }
+
+    #[test]
+    fn what_a_group_counted_on_its_way_out_is_not_counted() {
+        let counted = Activity {
+            probes: ProbeSet::of(GroupSet::EMPTY.with(ProbeGroup::Faults)),
+            syscalls: BTreeMap::from([(0, SyscallResults::default())]),
+            errnos: BTreeMap::from([(11, 7)]),
+            nr_faults: 4,
+            nr_switches: 9,
+            nr_packets_dropped: 1,
+            ..Activity::default()
+        };
+        let left = Activity {
+            probes: counted.probes,
+            nr_faults: 4,
+            ..Activity::default()
+        };
+        assert_eq!(counted.of_attached(), left);
     }
 }

@@ -239,7 +239,7 @@ impl WindowBuilder {
                 0
             },
             observed_ns: sum.groups().iter().map(|g| (g, duration_ns)).collect(),
-            ..sum
+            ..sum.of_attached()
         });
         // Where the tool itself runs is not known; within a scope its time is not told apart.
         let own = own.map(|own| match self.scope.cpus {
