@@ -215,9 +215,8 @@ impl Activity {
                 ProbeGroup::Scheduler => {
                     self.nr_switches = 0;
                     self.run_delays.clone_from(&none.run_delays);
-                    self.nr_long_delays = 0;
-                    self.long_delay = None;
                     self.rt_run_ns = 0;
+                    // Who waited for long did so, whenever that was told.
                 }
             }
         }
