@@ -189,14 +189,28 @@ fn faults_that_start_over_inside_the_kernel_are_few_and_long() {
 }
 
 #[test]
-fn each_place_is_told_by_where_alone() {
-    let places = DETECTORS.iter().filter(|detector| detector.is_place);
-    assert!(
-        places
-            .clone()
-            .all(|detector| !detector.functions.is_empty())
+fn the_share_of_samples_is_that_of_samples() {
+    let reclaim = ["page_vma_mapped_walk", "shrink_folio_list"];
+    let host = Host::new().spins_on("page table lock", &reclaim);
+    let host = host.sampled(CauseClass::ReclaimThrash, 10);
+    let found = host.detect();
+    let found = found
+        .iter()
+        .find(|d| d.class == CauseClass::ReclaimThrash)
+        .expect("reclaim");
+    assert_eq!((found.nature, found.share), (Nature::Place, 0.4));
+    let sampled = &found.evidence[0];
+    assert_eq!(
+        (sampled.signal.as_str(), sampled.value),
+        ("sampled_share", 10.0)
     );
-    assert!(places.count() > 5);
+}
+
+#[test]
+fn a_place_is_told_by_where_alone() {
+    let is_place = |class| DETECTORS.iter().any(|d| d.class == class && d.is_place);
+    assert!(is_place(CauseClass::SlabJournal) && is_place(CauseClass::MemoryLocks));
+    assert!(!is_place(CauseClass::ThunderingHerd) && !is_place(CauseClass::ReclaimThrash));
 }
 
 #[test]

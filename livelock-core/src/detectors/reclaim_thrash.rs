@@ -49,11 +49,11 @@ const REMEDIES: &[super::Row] = &[
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let samples = facts.samples(detector.class);
-    let share = samples.map_or(0.0, |samples| facts.of_samples(samples.nr));
+    let sampled_share = samples.map_or(0.0, |samples| facts.of_samples(samples.nr));
     let (spun, lock) = facts.lock_share(|lock| lock_belongs(detector, lock));
     // As of any place or work: which of the two it is more.
-    let is_spun = spun >= at::PLACE_SHARE && 2.0 * spun >= share;
-    let share = share.max(spun);
+    let is_spun = spun >= at::PLACE_SHARE && 2.0 * spun >= sampled_share;
+    let share = sampled_share.max(spun);
     if share < at::PLACE_SHARE || (facts.nr_pages.is_none() && !is_spun) {
         return None;
     }
@@ -67,7 +67,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let mut evidence = vec![sampled(
         facts,
         "reclaim and compaction",
-        share,
+        sampled_share,
         at::PLACE_SHARE,
     )];
     if let Some(lock) = lock.filter(|_| is_spun) {

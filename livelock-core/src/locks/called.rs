@@ -71,31 +71,39 @@ pub(crate) fn waits_at(lock: u64, frames: &[u64]) -> StackEvent {
     }
 }
 
+/// Names of functions at addresses from 0 on.
+#[cfg(test)]
+pub(super) fn functions_at(functions: &[&str]) -> crate::recording::NameTable {
+    use crate::names::FunctionName;
+    use crate::recording::{NameTable, NewNames};
+
+    let function = |(at, name): (u64, &&str)| {
+        let name = FunctionName {
+            name: (*name).to_owned(),
+            offset_bytes: 1,
+        };
+        (CodeAddr(at), name)
+    };
+    let mut names = NameTable::default();
+    names.learn(&NewNames {
+        functions: (0..).zip(functions).map(function).collect(),
+        ..NewNames::default()
+    });
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::{Event, LockTotals};
     use crate::hist::WaitHistogram;
     use crate::ids::{CpuId, MonotonicNs};
-    use crate::names::FunctionName;
-    use crate::recording::{NameTable, NewNames};
     use crate::window::WindowBuilder;
 
     #[test]
     fn a_heavy_lock_is_called_by_any_of_its_waiters_that_the_dictionary_knows() {
         let functions = ["_raw_spin_lock", "nobody_knows", "iput", "igrab"];
-        let function = |(at, name): (u64, &str)| {
-            let name = FunctionName {
-                name: name.to_owned(),
-                offset_bytes: 1,
-            };
-            (CodeAddr(at), name)
-        };
-        let mut names = NameTable::default();
-        names.learn(&NewNames {
-            functions: (0..).zip(functions).map(function).collect(),
-            ..NewNames::default()
-        });
+        let names = functions_at(&functions);
         let mut builder = WindowBuilder::new(1);
         for lock in 1..=3 {
             builder.fold(Event::LockTotals(LockTotals {

@@ -102,6 +102,20 @@ fn totals(nr_waits: u64) -> Event {
     })
 }
 
+/// A hold that was traced from end to end, and the code that took the lock.
+fn release(pid: u32, acquired_ns: u64, released_ns: u64, taken_at: Option<u64>) -> Event {
+    Event::Release(ReleaseEvent {
+        lock: LOCK,
+        acquired: MonotonicNs(acquired_ns),
+        released: MonotonicNs(released_ns),
+        pid: Pid(pid),
+        tgid: Tgid(pid),
+        cpu: CpuId(pid),
+        stack: None,
+        taken_at: taken_at.map(CodeAddr),
+    })
+}
+
 fn sample(pid: u32, at_ns: u64, mode: SampleMode) -> Event {
     Event::Sample(SampleEvent {
         cpu: CpuId(pid),
@@ -244,18 +258,7 @@ fn the_one_cpu_that_can_have_it_is_told_by_exclusion() {
 
 #[test]
 fn holds_that_are_told_are_charged_and_the_time_between_them_stays_unknown() {
-    let release = |pid: u32, acquired_ns: u64, released_ns: u64| {
-        Event::Release(ReleaseEvent {
-            lock: LOCK,
-            acquired: MonotonicNs(acquired_ns),
-            released: MonotonicNs(released_ns),
-            pid: Pid(pid),
-            tgid: Tgid(pid),
-            cpu: CpuId(pid),
-            stack: None,
-            taken_at: Some(CodeAddr(0xa0 + u64::from(pid))),
-        })
-    };
+    let release = |pid, from, to| release(pid, from, to, Some(0xa0 + u64::from(pid)));
     // 1 waits from 0 on; 2, who never waits, has the lock twice.
     let window = vec![
         open(1, 0),
@@ -281,18 +284,7 @@ fn holds_that_are_told_are_charged_and_the_time_between_them_stays_unknown() {
 
 #[test]
 fn a_traced_release_is_a_hold_unless_somebody_had_the_lock_meanwhile() {
-    let release = |pid: u32, acquired_ns: u64, released_ns: u64| {
-        Event::Release(ReleaseEvent {
-            lock: LOCK,
-            acquired: MonotonicNs(acquired_ns),
-            released: MonotonicNs(released_ns),
-            pid: Pid(pid),
-            tgid: Tgid(pid),
-            cpu: CpuId(pid),
-            stack: None,
-            taken_at: None,
-        })
-    };
+    let release = |pid, from, to| release(pid, from, to, None);
     let window = vec![
         totals(2),
         Event::Wait(wait(1, 0, 100)),

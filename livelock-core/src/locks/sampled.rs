@@ -94,27 +94,10 @@ impl<'a> SampledSpin<'a> {
 mod tests {
     use super::*;
     use crate::ids::CodeAddr;
+    use crate::locks::called::functions_at;
     use crate::locks::tally::LockTally;
-    use crate::names::FunctionName;
-    use crate::recording::{NameTable, NewNames};
 
     const FUNCTIONS: [&str; 4] = ["down_write", "vm_mmap_pgoff", "__vm_munmap", "nobody_knows"];
-
-    fn names() -> NameTable {
-        let function = |(at, name): (u64, &str)| {
-            let name = FunctionName {
-                name: name.to_owned(),
-                offset_bytes: 1,
-            };
-            (CodeAddr(at), name)
-        };
-        let mut names = NameTable::default();
-        names.learn(&NewNames {
-            functions: (0..).zip(FUNCTIONS).map(function).collect(),
-            ..NewNames::default()
-        });
-        names
-    }
 
     /// A lock for which function `function` waited for `weight` nanoseconds.
     fn lock(kind: LockKind, function: u64, weight: i64) -> LockTally {
@@ -142,7 +125,9 @@ mod tests {
                 .collect(),
             ..LocksTally::default()
         };
-        let found = sampled.by_lock(&locks, &names()).into_iter();
+        let found = sampled
+            .by_lock(&locks, &functions_at(&FUNCTIONS))
+            .into_iter();
         found.map(|(lock, ns)| (lock.0, ns)).collect()
     }
 
