@@ -33,6 +33,7 @@ use super::load::{
 };
 use super::mapping::MappedArray;
 use super::members::Members;
+use super::releases::{release_programs, without_refused};
 use super::sampler::{attach_sampler, load_sampler};
 use super::user_stacks::UserStacks;
 use super::watched_calls::CallPrograms;
@@ -48,29 +49,6 @@ const CONTENTION: [(&str, &str); 2] = [
     ("contention_end", "lock:contention_end"),
     ("contention_begin", "lock:contention_begin"),
 ];
-
-/// Level 0 on kernels that have it.
-const RELEASE: [(&str, &str); 1] = [("contended_release", "lock:contended_release")];
-
-/// Instead, on kernels with lockdep. A release whose acquisition was not seen is counted and ignored.
-const LOCKDEP: [(&str, &str); 3] = [
-    ("lock_release", "lock:lock_release"),
-    ("lock_acquired", "lock:lock_acquired"),
-    ("lock_acquire", "lock:lock_acquire"),
-];
-
-/// Programs that tell releases, with their hooks.
-pub(super) const fn release_programs(
-    offsets: &KernelOffsets,
-) -> &'static [(&'static str, &'static str)] {
-    if offsets.lockdep.is_some() {
-        &LOCKDEP
-    } else if offsets.releases_contended() {
-        &RELEASE
-    } else {
-        &[]
-    }
-}
 
 /// What follows a process tree.
 const FORK: (&str, &str) = ("sched_process_fork", "sched:sched_process_fork");
@@ -102,6 +80,7 @@ pub struct Capture {
     sums: Vec<CpuSums>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
+    offsets: KernelOffsets,
     level1: Level1,
     breakpoints: Breakpoints,
     btf: Btf,
@@ -112,20 +91,37 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Loads, checks the ABI and attaches.
+    /// Loads, checks the ABI and attaches. Where the kernel refuses what tells of releases, all else is attached;
+    /// see [`Self::offsets`].
     ///
     /// # Errors
     /// Any [`CaptureError`]; nothing stays attached then.
     pub fn start(config: &CaptureConfig) -> Result<Self, CaptureError> {
+        let mut offsets = config.offsets;
+        loop {
+            let error = match Self::start_with(config, offsets) {
+                Ok(capture) => return Ok(capture),
+                Err(error) => error,
+            };
+            let Some(rest) = without_refused(&offsets, &error) else {
+                return Err(error);
+            };
+            let error = anyhow::Error::from(error);
+            log::warn!("releases of locks are told by less: failed to {error:#}");
+            offsets = rest;
+        }
+    }
+
+    fn start_with(config: &CaptureConfig, offsets: KernelOffsets) -> Result<Self, CaptureError> {
         let (mut ebpf, btf, nr_possible) =
-            load_object(&config.offsets, &config.types, config.tasks, config.waits)?;
+            load_object(&offsets, &config.types, config.tasks, config.waits)?;
         let logger = EbpfLogger::init(&mut ebpf).ok();
         check_abi(&mut ebpf)?;
 
         for (program, _) in CONTENTION {
             load_tracepoint(&mut ebpf, &btf, program)?;
         }
-        for &(program, _) in release_programs(&config.offsets) {
+        for &(program, _) in release_programs(&offsets) {
             load_tracepoint(&mut ebpf, &btf, program)?;
         }
         if config.tasks == TaskFilter::Tree {
@@ -166,7 +162,7 @@ impl Capture {
             fork_link = Some(attach_tracepoint(&mut ebpf, FORK)?);
         }
         let mut tracepoint_links = Vec::new();
-        for &each in release_programs(&config.offsets) {
+        for &each in release_programs(&offsets) {
             tracepoint_links.push(attach_tracepoint(&mut ebpf, each)?);
         }
         for each in CONTENTION {
@@ -188,6 +184,7 @@ impl Capture {
             sums: vec![CpuSums::default(); nr],
             logger,
             sampler,
+            offsets,
             level1,
             breakpoints: Breakpoints::default(),
             btf,
@@ -202,6 +199,12 @@ impl Capture {
     #[must_use]
     pub fn sampler(&self) -> SamplerSource {
         self.sampler
+    }
+
+    /// What of the kernel is used: the offsets that it was started with, less what was refused.
+    #[must_use]
+    pub const fn offsets(&self) -> &KernelOffsets {
+        &self.offsets
     }
 
     /// The processes of the tree, if the scope is one. Its forks are followed already.

@@ -17,6 +17,7 @@ mod mapping;
 mod members;
 mod probe;
 mod program_info;
+mod releases;
 mod sampler;
 mod snapshot;
 mod user_stacks;

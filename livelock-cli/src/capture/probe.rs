@@ -9,9 +9,9 @@ use livelock_core::host::SamplerSource;
 use livelock_core::probes::{Probe, ProbeGroup};
 
 use super::CaptureError;
-use super::attach::release_programs;
 use super::config::{KernelOffsets, TaskFilter, WaitFilter};
 use super::load::{check_abi, load_object, perf_event};
+use super::releases::release_programs;
 use super::sampler::{attach_sampler, load_sampler};
 
 /// What the kernel said to one program.

@@ -2,11 +2,12 @@
 //!
 //! In: how long to look, how long a window is, how many closed, whether the answer is open. Out: the next close, and whether it is
 //! the last. Refuses: to end before there are as many windows as the rule looks at, if there would have been on a host that runs this
-//! process in time, or before an open question is answered; but twice the asked time is the end.
+//! process in time, or before an open question is answered; but twice the asked time is the end, four times if there is no verdict without
+//! more windows.
 
 use std::time::{Duration, Instant};
 
-use livelock_core::thresholds::NR_RULE_WINDOWS;
+use livelock_core::thresholds::{NR_MIN_WINDOWS, NR_RULE_WINDOWS};
 
 /// The closes of one observation.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,19 @@ struct End {
     asked: Instant,
     latest: Instant,
     nr_needed: usize,
+    /// The end where there are too few windows to tell anything.
+    latest_without: Instant,
+    nr_least: usize,
+}
+
+impl End {
+    const fn latest(&self, nr_closed: usize) -> Instant {
+        if nr_closed < self.nr_least {
+            self.latest_without
+        } else {
+            self.latest
+        }
+    }
 }
 
 impl Closes {
@@ -29,11 +43,13 @@ impl Closes {
     pub(super) fn begin(started: Instant, window: Duration, duration: Option<Duration>) -> Self {
         let end = duration.map(|duration| {
             let nr_asked = duration.as_nanos() / window.as_nanos().max(1);
+            let nr_asked = usize::try_from(nr_asked).unwrap_or(usize::MAX);
             End {
                 asked: started + duration,
                 latest: started + 2 * duration,
-                nr_needed: usize::try_from(nr_asked)
-                    .map_or(NR_RULE_WINDOWS, |nr| nr.min(NR_RULE_WINDOWS)),
+                nr_needed: nr_asked.min(NR_RULE_WINDOWS),
+                latest_without: started + 4 * duration,
+                nr_least: nr_asked.min(NR_MIN_WINDOWS),
             }
         });
         let mut closes = Self {
@@ -58,7 +74,7 @@ impl Closes {
             if now < end.asked {
                 end.asked
             } else {
-                end.latest
+                end.latest(self.nr_closed)
             }
         });
         self.next = self.after(now, limit);
@@ -68,7 +84,7 @@ impl Closes {
     pub(super) fn is_over(&self, now: Instant, is_open: impl FnOnce() -> bool) -> bool {
         self.end.is_some_and(|end| {
             let is_due = now >= end.asked && self.nr_closed >= end.nr_needed;
-            now >= end.latest || (is_due && !is_open())
+            now >= end.latest(self.nr_closed) || (is_due && !is_open())
         })
     }
 
@@ -133,9 +149,12 @@ mod tests {
         // Two seconds late each: six of them, or twice the asked time.
         assert_eq!(ends(300, 5000, 2000), [2300, 4600, 7000, 9300, 11_600]);
         assert_eq!(ends(300, 5000, 700), [1000, 2000, 3000, 4000, 5000, 6000]);
+        // Below three windows nothing can be told.
+        assert_eq!(ends(300, 5000, 4000), [4300, 8600, 12_900]);
+        assert_eq!(ends(300, 5000, 6000), [6300, 12_600, 18_900]);
         // A host that grants nothing ends it all the same.
+        assert_eq!(ends(300, 5000, 9500), [9800, 19_600, 29_500]);
         assert_eq!(ends(300, 5000, 20_000), [20_300]);
-        assert_eq!(ends(300, 5000, 6000), [6300, 12_600]);
     }
 
     #[test]
@@ -151,7 +170,7 @@ mod tests {
             ends_of((300, 900, 0), |_| true),
             [300, 600, 900, 1200, 1500, 1800]
         );
-        assert_eq!(ends_of((300, 900, 2000), |_| true), [2300]);
+        assert_eq!(ends_of((300, 900, 2000), |_| true), [2300, 4600]);
     }
 
     #[test]

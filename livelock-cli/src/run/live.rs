@@ -251,7 +251,8 @@ struct Begin<'a> {
 fn open(prepared: &Prepared, host: &Observable, pipeline: &Pipeline, begin: &Begin<'_>) -> Opening {
     let symbols = prepared.symbols();
     let has_function_names = symbols.is_ok();
-    let found = survey(Ok(&host.btf), symbols, pipeline.sampler());
+    let mut found = survey(Ok(&host.btf), symbols, pipeline.sampler());
+    pipeline.correct(&mut found.facts);
     let probes = Probes {
         has_function_names,
         level: 0,

@@ -9,6 +9,7 @@ use anyhow::Context;
 use livelock_core::activity::StarvedTask;
 use livelock_core::attempts::Suspect;
 use livelock_core::event::Event;
+use livelock_core::host::HostFacts;
 use livelock_core::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
@@ -122,6 +123,13 @@ impl Pipeline {
     /// What drives the sampler.
     pub(super) fn sampler(&self) -> livelock_core::host::SamplerSource {
         self.capture.sampler()
+    }
+
+    /// Leaves out of `facts` what the kernel has and did not let us use.
+    pub(super) fn correct(&self, facts: &mut HostFacts) {
+        let used = self.capture.offsets();
+        facts.has_lockdep &= used.lockdep.is_some();
+        facts.has_contended_release &= used.has_contended_release;
     }
 
     /// Where the run queues of CPUs are, of those found so far.

@@ -2,13 +2,20 @@
 
 use livelock_cli::btf;
 use livelock_cli::capture::{
-    Capture, CaptureConfig, KernelOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter,
+    Capture, CaptureConfig, KernelOffsets, LockdepOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter,
 };
+
+use crate::turn;
 
 /// Attaches level 0, for all tasks.
 pub(crate) fn start() -> Capture {
+    Capture::start(&config()).expect("attached")
+}
+
+/// Of this machine.
+fn config() -> CaptureConfig {
     let btf = btf::read_running().expect("this kernel's types");
-    let config = CaptureConfig {
+    CaptureConfig {
         offsets: KernelOffsets {
             task_pid: btf.member_offset("task_struct", "pid"),
             task_tgid: btf.member_offset("task_struct", "tgid"),
@@ -21,6 +28,30 @@ pub(crate) fn start() -> Capture {
         slice_mask: 15,
         tasks: TaskFilter::All,
         waits: WaitFilter::default(),
+    }
+}
+
+#[test]
+fn a_kernel_that_refuses_what_tells_of_releases_loses_them_alone() {
+    let Some(_turn) = turn::attach("a_kernel_that_refuses_what_tells_of_releases_loses_them_alone")
+    else {
+        return;
     };
-    Capture::start(&config).expect("attached")
+    let btf = btf::read_running().expect("this kernel's types");
+    let mut config = config();
+    // Tracepoints that this kernel has not: the programs do not load.
+    config.offsets.lockdep = Some(LockdepOffsets::default());
+    config.offsets.has_contended_release = true;
+    let mut has = (
+        btf.has_tracepoint("lock_acquired"),
+        btf.has_tracepoint("contended_release"),
+    );
+    // Where there is lockdep its programs are used, and nobody asks for the other.
+    has.1 |= has.0;
+    let mut capture = Capture::start(&config).expect("attached without them");
+    let used = capture.offsets();
+    assert_eq!((used.lockdep.is_some(), used.has_contended_release), has);
+    let mut raw = Vec::new();
+    capture.close_window(&mut raw);
+    assert!(!raw.is_empty(), "no CPU was read");
 }

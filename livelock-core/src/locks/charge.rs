@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cover::Cover;
 use super::holders::{Hold, Streamed, chain, is_exclusive, slice};
 use super::path::PathTally;
+use super::queued::Queued;
 use super::signs::Signs;
 use super::stacks::{LastAcquirer, RecentStacks};
 use super::tally::{LockTally, LocksTally};
@@ -73,16 +74,7 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
     for &wait in waits {
         by_lock.entry(wait.lock).or_default().push(wait);
     }
-    for release in &window.releases {
-        let Some(mine) = tally.by_lock.get_mut(&Some(release.lock)) else {
-            continue;
-        };
-        let waits = by_lock.get(&release.lock).map_or(&[][..], Vec::as_slice);
-        // Those of the streamed moments, however long they had held it: a fair sample.
-        if !is_exclusive(mine.kind) || !was_passed_on(release, waits) {
-            mine.holds.record(release.released.since(release.acquired));
-        }
-    }
+    record_releases(tally, window, &by_lock);
     let mut spans = Spans::new();
     let mut unseen = Unseen::new();
     for (lock, mine) in &mut tally.by_lock {
@@ -124,6 +116,35 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
     witnesses::sample_unseen(tally, window, waits, &unseen);
     witnesses::link_waits(tally, waits, window, &spans);
     tried_inside::link_tries(tally, window);
+}
+
+/// Books the holds of the streamed moments, however long they had lasted.
+fn record_releases(
+    tally: &mut LocksTally,
+    window: &Window,
+    by_lock: &BTreeMap<LockAddr, Vec<&WaitEvent>>,
+) {
+    let mut lines: BTreeMap<LockAddr, Queued> = BTreeMap::new();
+    for release in &window.releases {
+        let lock = release.lock;
+        let Some(mine) = tally.by_lock.get_mut(&Some(lock)) else {
+            continue;
+        };
+        let waits = by_lock.get(&lock).map_or(&[][..], Vec::as_slice);
+        if is_exclusive(mine.kind) && was_passed_on(release, waits) {
+            continue;
+        }
+        let held_ns = release.released.since(release.acquired);
+        mine.nr_released += 1;
+        mine.longest_released_ns = mine.longest_released_ns.max(held_ns);
+        let line = lines.entry(lock).or_insert_with(|| {
+            let open = window.in_flight.iter().filter(|wait| wait.lock == lock);
+            Queued::new(waits, open)
+        });
+        if line.is_fair(release) {
+            mine.holds.record(held_ns);
+        }
+    }
 }
 
 /// The slices of time of which all waits were streamed. Waits with a stack are streamed at any time, others as well while

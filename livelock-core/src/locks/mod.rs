@@ -17,6 +17,7 @@ mod instance;
 mod name;
 mod owners;
 mod path;
+mod queued;
 mod report;
 mod sampled;
 mod sides;

@@ -151,24 +151,30 @@ fn report(
 /// longer than any that was seen is not known.
 fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
     // Releases of a sample of moments: the longest hold need not be among them.
-    let has_all = tally.holds.count() >= tally.nr_waits;
+    let has_all = tally.nr_released >= tally.nr_waits;
+    let most = &tally.holds_at_most;
     let bounds = [
-        (&tally.holds, 0, has_all, HoldBound::Exact),
         (
-            &tally.holds_at_most,
+            &tally.holds,
+            0,
+            has_all.then_some(tally.longest_released_ns),
+            HoldBound::Exact,
+        ),
+        (
+            most,
             tally.nr_unbounded,
-            tally.nr_unbounded == 0,
+            (tally.nr_unbounded == 0).then(|| most.max_ns()),
             HoldBound::Upper,
         ),
     ];
-    let (holds, nr_unbounded, has_longest, bound) = bounds
+    let (holds, nr_unbounded, max, bound) = bounds
         .into_iter()
         .find(|(holds, ..)| holds.count() >= NR_MIN_GAPS)?;
     let percentile = |percent| holds.percentile_with_ns(percent, nr_unbounded);
     Some(HoldTimes {
         p50: percentile(50.0),
         p99: percentile(99.0),
-        max: has_longest.then(|| holds.max_ns()),
+        max,
         bound,
     })
 }

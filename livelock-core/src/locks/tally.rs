@@ -42,8 +42,11 @@ pub struct LockTally {
     /// The same where nobody else can have had it.
     pub(super) alone: Paths,
     pub(super) gaps: WaitHistogram,
-    /// Holds whose release was traced.
+    /// Holds whose release was traced, a fair sample of all.
     pub(super) holds: HoldHistogram,
+    /// All whose release was.
+    pub(super) nr_released: u64,
+    pub(super) longest_released_ns: u64,
     /// Who had it by its owner word when somebody began to wait.
     pub(super) word_owners: WordOwners,
     /// Upper bounds of holds.
@@ -84,6 +87,8 @@ impl LockTally {
             alone: Paths::default(),
             gaps: WaitHistogram::default(),
             holds: HoldHistogram::default(),
+            nr_released: 0,
+            longest_released_ns: 0,
             word_owners: WordOwners::default(),
             holds_at_most: HoldHistogram::default(),
             nr_unbounded: 0,
@@ -196,6 +201,8 @@ impl LockTally {
         self.alone.merge(&later.alone);
         self.gaps.merge(&later.gaps);
         self.holds.merge(&later.holds);
+        self.nr_released += later.nr_released;
+        self.longest_released_ns = self.longest_released_ns.max(later.longest_released_ns);
         self.word_owners.merge(&later.word_owners);
         self.holds_at_most.merge(&later.holds_at_most);
         self.gap_ns = self.gap_ns.saturating_add(later.gap_ns);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{cost, screen};
+use super::{cost, releases, screen};
 
 /// What can be measured.
 #[derive(Debug, clap::Subcommand)]
@@ -13,6 +13,9 @@ pub(crate) enum Command {
                             Exit code: 0 all targets met, 1 not."
     )]
     Cost(cost::Args),
+    /// Cost of telling the releases of sleeping locks (Linux 7.2 and later), on any kernel, as a multiple of the same floor
+    #[command(after_help = "Needs root.")]
+    Releases(releases::Args),
     /// Time of a redraw of the full screen with 256 CPUs, and its share of a core at 10 frames a second
     #[command(after_help = "Needs no root. Exit code: 0 both targets met, 1 not.")]
     Screen,
@@ -22,6 +25,7 @@ pub(crate) enum Command {
 pub(crate) fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Cost(args) => cost::run(args),
+        Command::Releases(args) => releases::run(args),
         Command::Screen => screen::run(),
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Args {
 /// Measures, prints and judges.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let what = build::binaries(args.no_build)?;
-    ensure_root()?;
+    ensure_root("cost")?;
     let host = Host::read()?;
     // On until dropped, so that nothing stays switched on whatever happens.
     let _stats = enable_stats(Stats::RunTime)
@@ -88,7 +88,8 @@ fn rounds(what: &Binaries, nr_rounds: u32, threads: &[u32]) -> anyhow::Result<Ve
     Ok(rounds)
 }
 
-fn ensure_root() -> anyhow::Result<()> {
+/// `bench` is the command to type.
+pub(super) fn ensure_root(bench: &str) -> anyhow::Result<()> {
     // SAFETY: no preconditions.
     let uid = unsafe { libc::geteuid() };
     let program = std::env::current_exe()
@@ -96,7 +97,7 @@ fn ensure_root() -> anyhow::Result<()> {
     ensure!(
         uid == 0,
         "the kernel lets only root load tracing programs; the binaries are built, so type \
-         `sudo {program} bench cost --no-build`"
+         `sudo {program} bench {bench} --no-build`"
     );
     Ok(())
 }

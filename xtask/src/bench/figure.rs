@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::round::First;
 
-/// A quantity that should not be above its target.
+/// A quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Figure {
+pub(crate) struct Spread {
     /// Mean of the medians of both orders. The program called first finds the caches cold, which moves
     /// the ratio of `contention_begin` by a third: a median over all rounds would fall into either heap.
     pub(crate) median: f64,
@@ -19,6 +19,13 @@ pub(crate) struct Figure {
     pub(crate) median_floor_first: Option<f64>,
     /// The same for `livelock`.
     pub(crate) median_livelock_first: Option<f64>,
+}
+
+/// A quantity that should not be above its target.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Figure {
+    #[serde(flatten)]
+    pub(crate) spread: Spread,
     pub(crate) target: f64,
     pub(crate) meets_target: bool,
 }
@@ -26,6 +33,18 @@ pub(crate) struct Figure {
 impl Figure {
     /// Of at least one value.
     pub(crate) fn of(values: &[(First, f64)], target: f64) -> Option<Self> {
+        let spread = Spread::of(values)?;
+        Some(Self {
+            spread,
+            target,
+            meets_target: spread.median <= target,
+        })
+    }
+}
+
+impl Spread {
+    /// Of at least one value.
+    pub(crate) fn of(values: &[(First, f64)]) -> Option<Self> {
         let of_order = |order| {
             median(
                 values
@@ -48,8 +67,6 @@ impl Figure {
             max: all().fold(f64::NEG_INFINITY, f64::max),
             median_floor_first,
             median_livelock_first,
-            target,
-            meets_target: median <= target,
         })
     }
 }
@@ -71,7 +88,10 @@ mod tests {
     #[test]
     fn the_median_is_judged_not_the_extremes() {
         let figure = Figure::of(&[9.0, 1.0, 1.1].map(|v| (First::Floor, v)), 1.2).unwrap();
-        assert_eq!((figure.median, figure.min, figure.max), (1.1, 1.0, 9.0));
+        let Spread {
+            median, min, max, ..
+        } = figure.spread;
+        assert_eq!((median, min, max), (1.1, 1.0, 9.0));
         assert!(figure.meets_target);
         let dear = Figure::of(&[1.1, 1.4].map(|v| (First::Floor, v)), 1.2).unwrap();
         assert!(!dear.meets_target);
@@ -79,18 +99,15 @@ mod tests {
 
     #[test]
     fn both_orders_weigh_the_same() {
-        let figure = Figure::of(
-            &[
-                (First::Floor, 1.0),
-                (First::Livelock, 2.0),
-                (First::Floor, 1.0),
-            ],
-            2.0,
-        )
+        let spread = Spread::of(&[
+            (First::Floor, 1.0),
+            (First::Livelock, 2.0),
+            (First::Floor, 1.0),
+        ])
         .unwrap();
-        assert_eq!(figure.median, 1.5);
-        assert_eq!(figure.median_floor_first, Some(1.0));
-        assert_eq!(figure.median_livelock_first, Some(2.0));
+        assert_eq!(spread.median, 1.5);
+        assert_eq!(spread.median_floor_first, Some(1.0));
+        assert_eq!(spread.median_livelock_first, Some(2.0));
     }
 
     #[test]

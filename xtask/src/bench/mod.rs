@@ -9,6 +9,8 @@ mod host;
 mod peer;
 mod process;
 mod programs;
+mod release_programs;
+mod releases;
 mod report;
 mod round;
 mod screen;

@@ -15,7 +15,7 @@ use super::floor::Floor;
 use super::process::{Process, Raised};
 use super::programs;
 use super::round::MEASURE;
-use super::storm::Storm;
+use super::storm::{self, Storm};
 
 /// Longest time until a peer's programs run.
 const ATTACH_LIMIT: Duration = Duration::from_secs(20);
@@ -83,7 +83,7 @@ pub(crate) fn measure(what: &Binaries, nr_threads: u32) -> Vec<PeerResult> {
 fn measure_one(what: &Binaries, nr_threads: u32, command: &[&str]) -> anyhow::Result<Outcome> {
     let (program, args) = command.split_first().context("an empty command")?;
     let mut floor = Floor::load()?;
-    let storm = Storm::start(&what.lab, nr_threads)?;
+    let storm = Storm::start(&what.lab, storm::SPINLOCKS, nr_threads)?;
     let mut peer = Process::start(
         Command::new(program)
             .args(args)

@@ -15,11 +15,11 @@ use super::host::CpuTimes;
 use super::process::{self, Raised};
 use super::programs::{self, Pair, RunStats};
 use super::stack_time::{StackTime, StackTimes};
-use super::storm::Storm;
+use super::storm::{self, Storm};
 use super::tool::{self, Watch};
 
 /// From attach to the first reading: past the reading of symbols and the first stacks.
-const SETTLE: Duration = Duration::from_millis(1_000);
+pub(super) const SETTLE: Duration = Duration::from_millis(1_000);
 
 /// Between the two readings.
 pub(crate) const MEASURE: Duration = Duration::from_secs(3);
@@ -31,7 +31,7 @@ const WATCH: Duration = Duration::from_secs(6);
 const DIAGNOSE: Duration = Duration::from_secs(5);
 
 /// Fewest runs of a program between two readings: the odd interrupt inside a run weighs little then.
-const MIN_RUNS: u64 = 10_000;
+pub(super) const MIN_RUNS: u64 = 10_000;
 
 /// Whose programs the tracepoints call first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -122,7 +122,7 @@ impl Reading {
 /// Runs a round.
 pub(crate) fn run(what: &Binaries, nr_threads: u32, first: First) -> anyhow::Result<Round> {
     let mut floor = Floor::load()?;
-    let storm = Storm::start(&what.lab, nr_threads)?;
+    let storm = Storm::start(&what.lab, storm::SPINLOCKS, nr_threads)?;
     if first == First::Floor {
         floor.attach()?;
     }

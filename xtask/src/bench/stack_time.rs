@@ -14,7 +14,7 @@ const MAP: &str = "CPU_STATE";
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-struct Element(CpuState);
+pub(super) struct Element(pub(super) CpuState);
 
 // SAFETY: integers only, for which every bit pattern is valid.
 unsafe impl aya::Pod for Element {}

@@ -1,4 +1,4 @@
-//! The storm: `livelock-lab fd-table`, pinned, on as many threads as asked for.
+//! The storm: a scenario of `livelock-lab`, pinned, on as many threads as asked for.
 //!
 //! In: the lab's binary and a number of threads. Out: a running load and, at its end, what it achieved.
 //! Refuses: to outlive the bench (it is killed, and ends by itself after [`LONGEST`]).
@@ -16,6 +16,9 @@ use super::process::Process;
 /// Upper bound on a storm whose bench was killed.
 const LONGEST: &str = "120s";
 
+/// The scenario of spinlocks: one shared file table.
+pub(crate) const SPINLOCKS: &str = "fd-table";
+
 /// Time until all threads run.
 const WARM_UP: Duration = Duration::from_millis(300);
 
@@ -27,10 +30,10 @@ pub(crate) struct Storm(Process);
 
 impl Storm {
     /// Starts it and waits until it blows.
-    pub(crate) fn start(lab: &Path, nr_threads: u32) -> anyhow::Result<Self> {
+    pub(crate) fn start(lab: &Path, scenario: &str, nr_threads: u32) -> anyhow::Result<Self> {
         let process = Process::start(
             Command::new(lab)
-                .args(["fd-table", "--pin", "--duration", LONGEST, "--threads"])
+                .args([scenario, "--pin", "--duration", LONGEST, "--threads"])
                 .arg(nr_threads.to_string())
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped()),

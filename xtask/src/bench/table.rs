@@ -38,15 +38,18 @@ pub(crate) fn render(report: &Report) -> Result<String, fmt::Error> {
                 out,
                 "  {:<36}{:>8}{:>8}{:>8}{:>10}  {}",
                 format!("{} [{}]", row.name, row.unit),
-                number(row.figure.median),
-                number(row.figure.min),
-                number(row.figure.max),
+                number(row.figure.spread.median),
+                number(row.figure.spread.min),
+                number(row.figure.spread.max),
                 format!("<= {}", row.figure.target),
                 verdict(row.figure),
             )?;
         }
         let begin = &storm.ratios.begin_without_stack;
-        if let (Some(cold), Some(warm)) = (begin.median_livelock_first, begin.median_floor_first) {
+        if let (Some(cold), Some(warm)) = (
+            begin.spread.median_livelock_first,
+            begin.spread.median_floor_first,
+        ) {
             writeln!(
                 out,
                 "  (contention_begin, no stack: {cold:.2} where livelock is called first, {warm:.2} where the floor is)",

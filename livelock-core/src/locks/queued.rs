@@ -1,0 +1,181 @@
+//! Who stood in line for a lock, and since when.
+//!
+//! In: the waits for one lock. Out: whether a traced hold is one of a fair sample. Refuses: to count a hold for which somebody
+//! came to stand in line only while it lasted. A release is traced if somebody stands in line, and the longer a hold the more likely
+//! somebody has come: such holds are longer than others. Whether somebody stood there before it began does not depend on its length.
+
+use crate::event::{InFlightWait, LockKind, ReleaseEvent, WaitEvent};
+use crate::ids::MonotonicNs;
+
+/// The line for a lock.
+#[derive(Debug, Default)]
+pub(super) struct Queued {
+    /// Ends of waits, each with the earliest moment since when one that ended then or later had stood in line.
+    since: Vec<(MonotonicNs, MonotonicNs)>,
+    /// Since when one did whose wait has not ended.
+    open: Option<MonotonicNs>,
+}
+
+/// Since when a wait of this kind is known to stand in line: it spins before it does where locks are slept for (mutex and rwsem,
+/// kernel/locking/mutex.c and rwsem.c, v6.1 to v7.3), and maybe again as the first in line.
+fn in_line(
+    kind: LockKind,
+    begin: MonotonicNs,
+    spin_ns: u64,
+    end: Option<MonotonicNs>,
+) -> Option<MonotonicNs> {
+    match kind {
+        LockKind::Spinlock | LockKind::Rwlock => Some(begin),
+        _ => {
+            let at = MonotonicNs(begin.0.saturating_add(spin_ns));
+            end.is_none_or(|end| at < end).then_some(at)
+        }
+    }
+}
+
+impl Queued {
+    /// Of `waits`, by end, and of those of `open` that are for the same lock.
+    pub(super) fn new<'a>(
+        waits: &[&WaitEvent],
+        open: impl Iterator<Item = &'a InFlightWait>,
+    ) -> Self {
+        let mut earliest: Option<MonotonicNs> = None;
+        let mut since = Vec::with_capacity(waits.len());
+        for wait in waits.iter().rev() {
+            let mine = in_line(wait.kind, wait.begin, wait.spin_ns, Some(wait.end));
+            earliest = earliest.into_iter().chain(mine).min();
+            since.extend(earliest.map(|at| (wait.end, at)));
+        }
+        since.reverse();
+        let open = open.filter_map(|wait| match wait.kind {
+            // In its first spin it is not in line yet.
+            LockKind::Mutex | LockKind::Rwsem if wait.spinning => None,
+            kind => in_line(kind, wait.begin, wait.spin_ns, None),
+        });
+        Self {
+            since,
+            open: open.min(),
+        }
+    }
+
+    /// Whether somebody stood in line from the acquisition to the release, or the kernel tells of holds whether or not.
+    pub(super) fn is_fair(&self, release: &ReleaseEvent) -> bool {
+        let later = self
+            .since
+            .partition_point(|(end, _)| *end < release.released);
+        let ended = self.since.get(later).map(|(_, since)| *since);
+        let earliest = ended.into_iter().chain(self.open).min();
+        // Lockdep alone tells who took it.
+        release.taken_at.is_some() || earliest.is_some_and(|since| since <= release.acquired)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{CodeAddr, CpuId, LockAddr, Pid, Tgid};
+
+    fn wait(kind: LockKind, begin_ns: u64, end_ns: u64, spin_ns: u64) -> WaitEvent {
+        WaitEvent {
+            lock: LockAddr(0x10),
+            kind,
+            begin: MonotonicNs(begin_ns),
+            end: MonotonicNs(end_ns),
+            spin_ns,
+            pid: Pid(1),
+            tgid: Tgid(1),
+            cpu: CpuId(1),
+            stack: None,
+            acquired: true,
+        }
+    }
+
+    fn open(kind: LockKind, begin_ns: u64, spin_ns: u64, spinning: bool) -> InFlightWait {
+        InFlightWait {
+            lock: LockAddr(0x10),
+            kind,
+            begin: MonotonicNs(begin_ns),
+            spin_ns,
+            unbooked_spin_ns: 0,
+            spinning,
+            cpu: CpuId(2),
+            pid: Pid(2),
+            tgid: Tgid(2),
+            stack: None,
+        }
+    }
+
+    fn hold(acquired_ns: u64, released_ns: u64) -> ReleaseEvent {
+        ReleaseEvent {
+            lock: LockAddr(0x10),
+            acquired: MonotonicNs(acquired_ns),
+            released: MonotonicNs(released_ns),
+            pid: Pid(3),
+            tgid: Tgid(3),
+            cpu: CpuId(3),
+            stack: None,
+            taken_at: None,
+        }
+    }
+
+    fn fair(waits: &[&WaitEvent], open: &[InFlightWait], hold: &ReleaseEvent) -> bool {
+        Queued::new(waits, open.iter()).is_fair(hold)
+    }
+
+    #[test]
+    fn a_hold_that_somebody_stood_in_line_for_all_along_is_fair() {
+        let mutex = |begin_ns, end_ns, spin_ns| wait(LockKind::Mutex, begin_ns, end_ns, spin_ns);
+        let asleep = mutex(0, 500, 90);
+        assert!(fair(&[&asleep], &[], &hold(100, 450)));
+        // He spun until after it was taken, or the whole time; he came too late; he had it before the release.
+        assert!(!fair(&[&mutex(0, 500, 110)], &[], &hold(100, 450)));
+        assert!(!fair(&[&mutex(0, 500, 500)], &[], &hold(100, 450)));
+        assert!(!fair(&[&asleep], &[], &hold(80, 450)));
+        assert!(!fair(&[&asleep], &[], &hold(100, 501)));
+        // One of those who ended later is enough, however the others fared.
+        let all = [&asleep, &mutex(300, 600, 0), &mutex(95, 700, 0)];
+        assert!(fair(&all, &[], &hold(100, 550)));
+        assert!(!fair(&all, &[], &hold(94, 550)));
+        assert!(!fair(&[], &[], &hold(100, 450)));
+    }
+
+    #[test]
+    fn who_spins_for_a_spinlock_is_in_line() {
+        let spinlock = |begin_ns| wait(LockKind::Spinlock, begin_ns, 500, 500 - begin_ns);
+        assert!(fair(&[&spinlock(90)], &[], &hold(100, 450)));
+        assert!(!fair(&[&spinlock(110)], &[], &hold(100, 450)));
+    }
+
+    #[test]
+    fn so_is_who_has_not_got_it_yet() {
+        assert!(fair(
+            &[],
+            &[open(LockKind::Mutex, 0, 90, false)],
+            &hold(100, 450)
+        ));
+        assert!(!fair(
+            &[],
+            &[open(LockKind::Mutex, 0, 90, true)],
+            &hold(100, 450)
+        ));
+        assert!(!fair(
+            &[],
+            &[open(LockKind::Mutex, 50, 90, false)],
+            &hold(100, 450)
+        ));
+        assert!(fair(
+            &[],
+            &[open(LockKind::Spinlock, 0, 90, true)],
+            &hold(100, 450)
+        ));
+    }
+
+    #[test]
+    fn lockdep_tells_every_hold() {
+        let told = ReleaseEvent {
+            taken_at: Some(CodeAddr(0xa)),
+            ..hold(100, 450)
+        };
+        assert!(fair(&[], &[], &told));
+    }
+}
