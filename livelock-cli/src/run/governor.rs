@@ -28,6 +28,10 @@ pub(super) const DRAIN_EVERY: Duration = Duration::from_millis(25);
 /// 20 us, and a ring still holds ten times that rate until the next drain.
 pub(super) const DRAIN_SELDOM: Duration = Duration::from_millis(50);
 
+/// The same after a quiet window that was too dear, where most of a wake-up is fetching into the caches what the load has thrown
+/// out of them.
+const DRAIN_RARELY: Duration = Duration::from_millis(100);
+
 /// Records of one ring between two drains below which drains become seldom.
 const SPARSE: u64 = livelock_common::WAIT_RING as u64 / 16;
 
@@ -96,8 +100,12 @@ impl Governor {
         } else if nr_in_fullest < crowded / SPARSE_SHARE {
             self.slice_mask /= 2;
         }
-        // Once all waits are streamed: until then each drain learns something.
-        self.drain_after = if nr_in_fullest < SPARSE && self.slice_mask == 0 {
+        self.drain_after = if nr_in_fullest >= SPARSE {
+            DRAIN_EVERY
+        } else if self.is_thinned {
+            DRAIN_RARELY
+        } else if self.slice_mask == 0 {
+            // Once all waits are streamed: until then each drain learns something.
             DRAIN_SELDOM
         } else {
             DRAIN_EVERY
@@ -245,9 +253,17 @@ mod tests {
         assert_eq!(governor.min_stack_period, 4000);
         governor.slice_mask = 0;
         assert!(governor.drained(CROWDED_TAPE), "half a ring is too much");
+        assert_eq!(governor.drain_after, DRAIN_EVERY);
+        governor.drained(SPARSE - 1);
+        assert_eq!(
+            (governor.drain_after, governor.slice_mask),
+            (DRAIN_RARELY, 3)
+        );
         governor.closed_window(dear, waits(PLACE_SHARE));
         assert_eq!(governor.min_stack_period, 1000);
         governor.slice_mask = 0;
         assert!(!governor.drained(CROWDED_TAPE));
+        governor.drained(0);
+        assert_eq!(governor.drain_after, DRAIN_SELDOM);
     }
 }
