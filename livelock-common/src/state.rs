@@ -4,7 +4,7 @@
 //! that are still open, and the counters that must add up. Refuses: anything shared between CPUs
 //! on the spin path.
 
-use crate::{MAX_DONE, MAX_NEST, lost, record::WaitRecord};
+use crate::{GroupRuns, MAX_DONE, MAX_NEST, lost, record::WaitRecord};
 
 /// What user space tells the programs. One element; written by user space
 /// only, but for `abi_version`.
@@ -121,6 +121,8 @@ pub struct CpuState {
     pub nr_release_unmatched: u64,
     /// Releases refused because one of our programs was inside.
     pub nr_release_refused: u64,
+    /// What the programs of lockdep's tracepoints cost. All zero where they are not attached.
+    pub lockdep: GroupRuns,
     /// Spin waits, outermost first.
     pub slots: [WaitSlot; MAX_NEST],
     /// Completed sleeping waits that wait to be folded.

@@ -13,8 +13,8 @@
 //!
 //! Blind: whether a reader or a writer holds; the hold before the first wait that is seen; per-CPU rw-semaphores (no `lock_acquired`)
 //! and the locks of RT kernels. With lockdep a mutex has no fast path, and each acquisition of it looks like a wait.
-//! Cost: a helper and a look-up for every operation on every lock of a kernel that is several times slower for its own book-keeping; not
-//! in the tool's account of itself.
+//! Cost: a helper, two look-ups and a count for every operation on every lock of a kernel that is several times slower for its own
+//! book-keeping.
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
@@ -26,6 +26,7 @@ use livelock_common::{ABSENT, CpuState, MAX_DONE, WATCHED_LOCKS, lcb};
 use crate::fold::{done, slot};
 use crate::globals;
 use crate::release::{self, GOLDEN};
+use crate::runs::Run;
 use crate::scope;
 use crate::state::{CPU_STATE, WATCHED, count_nested, enter, leave, this_cpu};
 
@@ -123,32 +124,49 @@ fn map_addr(ctx: &BtfTracePointContext) -> u64 {
 /// Hook: `lock:lock_acquired(map, ip)`. Kernel: `CONFIG_LOCK_STAT`.
 #[btf_tracepoint(function = "lock_acquired")]
 pub fn lock_acquired(ctx: BtfTracePointContext) -> i32 {
-    if let Some(lock_addr) = watched(map_addr(&ctx)) {
-        acquired(lock_addr, ctx.arg::<u64>(1));
-    }
-    0
+    counted(|| {
+        if let Some(lock_addr) = watched(map_addr(&ctx)) {
+            acquired(lock_addr, ctx.arg::<u64>(1));
+        }
+    })
 }
 
 /// Hook: `lock:lock_acquire(map, subclass, trylock, read, check, next, ip)`: before the wait, or after a trylock that got the lock.
 /// Kernel: `CONFIG_LOCKDEP`.
 #[btf_tracepoint(function = "lock_acquire")]
 pub fn lock_acquire(ctx: BtfTracePointContext) -> i32 {
-    if ctx.arg::<u64>(2) as u32 == 0 {
-        return 0;
-    }
-    if let Some(lock_addr) = watched(map_addr(&ctx)) {
-        acquired(lock_addr, ctx.arg::<u64>(6));
-    }
-    0
+    counted(|| {
+        if ctx.arg::<u64>(2) as u32 == 0 {
+            return;
+        }
+        if let Some(lock_addr) = watched(map_addr(&ctx)) {
+            acquired(lock_addr, ctx.arg::<u64>(6));
+        }
+    })
 }
 
 /// Hook: `lock:lock_release(map, ip)`. Kernel: `CONFIG_LOCKDEP`.
 #[btf_tracepoint(function = "lock_release")]
 pub fn lock_release(ctx: BtfTracePointContext) -> i32 {
-    match watched(map_addr(&ctx)) {
-        Some(lock_addr) => release::traced(lock_addr),
-        None => 0,
-    }
+    counted(|| {
+        if let Some(lock_addr) = watched(map_addr(&ctx)) {
+            release::traced(lock_addr);
+        }
+    })
+}
+
+/// Does what one of these programs does, counted as a run of theirs.
+#[inline(always)]
+fn counted(work: impl FnOnce()) -> i32 {
+    let Some(state) = CPU_STATE.get_ptr_mut(this_cpu()) else {
+        return 0;
+    };
+    // SAFETY: this CPU's element.
+    let run = unsafe { Run::of(&raw mut (*state).lockdep) };
+    work();
+    // SAFETY: programs stay on their CPU.
+    unsafe { run.end() };
+    0
 }
 
 #[inline(always)]

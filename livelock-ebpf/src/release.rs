@@ -72,31 +72,31 @@ pub unsafe fn note(slot: *const TaskSlot, pid: u32, lock_addr: u64, now_ns: u64)
 /// Hook: `lock:contended_release(lock)`. Kernel: 7.2.
 #[btf_tracepoint(function = "contended_release")]
 pub fn contended_release(ctx: BtfTracePointContext) -> i32 {
-    traced(ctx.arg::<u64>(0))
+    traced(ctx.arg::<u64>(0));
+    0
 }
 
 /// A release that a tracepoint tells.
 #[inline(always)]
-pub fn traced(lock_addr: u64) -> i32 {
+pub fn traced(lock_addr: u64) {
     if !scope::has_current() {
-        return 0;
+        return;
     }
     // SAFETY: no preconditions.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     let cpu = this_cpu();
     let Some(state) = CPU_STATE.get_ptr_mut(cpu) else {
-        return 0;
+        return;
     };
     // SAFETY: this CPU's element; `enter` keeps other programs of ours out.
     unsafe {
         if !enter(state) {
             count_nested(&raw mut (*state).nr_release_refused);
-            return 0;
+            return;
         }
         released(state, lock_addr, cpu, now_ns);
         leave(state);
     }
-    0
 }
 
 #[inline(always)]

@@ -50,10 +50,18 @@ impl Run {
     /// `activity` is this CPU's element.
     #[inline(always)]
     pub unsafe fn begin<const GROUP: usize>(activity: *mut CpuActivity) -> Self {
-        // SAFETY: by contract; the index is constant and inside. A program that interrupts another of its
-        // group may undo its count: one of thousands.
+        // SAFETY: by contract; the index is constant and inside.
+        unsafe { Self::of((&raw mut (*activity).runs).cast::<GroupRuns>().add(GROUP)) }
+    }
+
+    /// Counts a run in `runs`. A program that interrupts another of its group may undo its count: one of thousands.
+    ///
+    /// # Safety
+    /// `runs` is in this CPU's element.
+    #[inline(always)]
+    pub unsafe fn of(runs: *mut GroupRuns) -> Self {
+        // SAFETY: by contract.
         unsafe {
-            let runs = (&raw mut (*activity).runs).cast::<GroupRuns>().add(GROUP);
             let nr_runs = (*runs).nr_runs;
             (*runs).nr_runs = nr_runs + 1;
             let started_ns = if nr_runs & (TIMED_ONE_IN - 1) == 0 {

@@ -149,12 +149,19 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
     let nr_runs = state
         .nr_begun
         .saturating_add(state.nr_completed)
-        .saturating_add(nr_outside)
-        .saturating_add(state.nr_releases);
+        .saturating_add(nr_outside);
     let run_ns = state
         .timed_self_ns
         .checked_div(state.nr_timed)
         .unwrap_or(UNTIMED_RUN_NS);
+    let release_ns = match state.lockdep.nr_runs {
+        0 => state.nr_releases.saturating_mul(run_ns),
+        // With lockdep a release is a run of these programs, most of which find that nobody asks for the lock.
+        nr_runs => {
+            let timed_ns = state.lockdep.timed_ns.checked_div(state.lockdep.nr_timed);
+            nr_runs.saturating_mul(timed_ns.unwrap_or(UNTIMED_RUN_NS))
+        }
+    };
     CpuCounters {
         nr_begun: state.nr_begun.saturating_add(nr_nested),
         nr_completed: state.nr_completed,
@@ -171,6 +178,7 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
         slice_mask: Some(snapshot.dropped.slice_mask),
         self_ns: nr_runs
             .saturating_mul(run_ns)
+            .saturating_add(release_ns)
             .saturating_add(state.stacked_self_ns)
             .saturating_add(state.sampler_self_ns),
     }

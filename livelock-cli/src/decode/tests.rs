@@ -138,6 +138,26 @@ fn refused_nested_begins_count_as_begun_and_lost() {
 }
 
 #[test]
+fn releases_cost_what_their_programs_take() {
+    let cost_ns = |state: CpuState| {
+        let events = decoded(cpu(state)).unwrap();
+        let mut cost = events.iter().filter_map(|event| match event {
+            Event::Cpu { counters, .. } => Some(counters.self_ns),
+            _ => None,
+        });
+        cost.next().unwrap()
+    };
+    let mut state = idle_cpu();
+    (state.timed_self_ns, state.nr_timed) = (300, 2);
+    state.nr_releases = 10;
+    assert_eq!(cost_ns(state), 10 * 150);
+    // With lockdep each is one of many runs of programs of their own.
+    state.lockdep.nr_runs = 1000;
+    (state.lockdep.timed_ns, state.lockdep.nr_timed) = (800, 16);
+    assert_eq!(cost_ns(state), 1000 * 50);
+}
+
+#[test]
 fn flags_name_the_family() {
     assert_eq!(kind(lcb::SPIN), LockKind::Spinlock);
     assert_eq!(kind(lcb::SPIN | lcb::WRITE), LockKind::Rwlock);

@@ -45,7 +45,7 @@ pub(crate) struct Args {
     no_build: bool,
 }
 
-/// Watches each load and prints what was said of it; exit code 1 if one was called a live lock.
+/// Watches each load and prints what was said of it; exit code 1 if one was called a live lock, or could not be watched.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let loads = select(&args.only)?;
     let boots = args.only.is_empty() || args.only.iter().any(|name| name == boot::NAME);
@@ -65,12 +65,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         more: &args.export_args,
     };
     let mut all = Vec::new();
+    let mut missing = Vec::new();
     for load in loads {
         eprintln!("negatives: {} for {} s", load.name, args.secs);
         let dir = work.join(load.name);
-        let seen = observe::observe(load, &dir, &settings)
-            .with_context(|| format!("failed to observe {}", load.name))?;
-        all.push(seen);
+        keep(
+            &mut all,
+            &mut missing,
+            load.name,
+            observe::observe(load, &dir, &settings),
+        );
     }
     let defaults = || DEFAULT_KERNELS.iter().map(|&name| name.to_owned());
     let kernels = match args.kernels.is_empty() {
@@ -79,9 +83,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     for kernel in kernels.iter().filter(|_| boots) {
         eprintln!("negatives: boot of {kernel}, {} s", args.secs);
-        let seen = boot::observe(&work.join(boot::NAME), kernel, &settings)
-            .with_context(|| format!("failed to observe a boot of {kernel}"))?;
-        all.push(seen);
+        let name = format!("a boot of {kernel}");
+        let seen = boot::observe(&work.join(boot::NAME), kernel, &settings);
+        keep(&mut all, &mut missing, &name, seen);
     }
     if args.json {
         let text = serde_json::to_string_pretty(&all).context("failed to write the result")?;
@@ -89,12 +93,27 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         print!("{}", table::render(&all));
     }
+    for why in &missing {
+        eprintln!("negatives: {why}");
+    }
     let is_accused = |seen: &Seen| seen.nr_livelock_windows > 0;
-    Ok(if all.iter().any(is_accused) {
+    Ok(if !missing.is_empty() || all.iter().any(is_accused) {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// One load that cannot be watched does not cost what was seen of the others.
+fn keep(all: &mut Vec<Seen>, missing: &mut Vec<String>, name: &str, seen: anyhow::Result<Seen>) {
+    match seen {
+        Ok(seen) => all.push(seen),
+        Err(error) => {
+            let why = format!("failed to observe {name}: {error:#}");
+            eprintln!("negatives: {why}");
+            missing.push(why);
+        }
+    }
 }
 
 fn select(only: &[String]) -> anyhow::Result<Vec<&'static Load>> {
@@ -131,6 +150,18 @@ fn check(name: &str, needs: &[(&str, &'static str)]) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_watched_is_told_and_costs_nothing_else() {
+        let (mut all, mut missing) = (Vec::new(), Vec::new());
+        keep(&mut all, &mut missing, "idle", Ok(Seen::default()));
+        let error = Err(anyhow::anyhow!("no such user").context("failed to start it"));
+        keep(&mut all, &mut missing, "database", error);
+        keep(&mut all, &mut missing, "compressor", Ok(Seen::default()));
+        assert_eq!(all.len(), 2);
+        let why = "failed to observe database: failed to start it: no such user";
+        assert_eq!(missing, [why]);
+    }
 
     #[test]
     fn a_load_is_chosen_by_its_name() {
