@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn who_asks_for_few_windows_gets_them() {
-        assert_eq!(ends(300, 600, 1000), [1300]);
+        assert_eq!(ends(300, 600, 1000), [1300, 2600]);
         assert_eq!(ends(300, 300, 250), [550]);
     }
 
