@@ -52,17 +52,20 @@ static void truth_show_sum(struct seq_file *out, const char *name, const struct 
 }
 
 /* Buckets that are not empty, as pairs of the longest time in it and how many there are. */
-static void truth_show_fine_holds(struct seq_file *out, unsigned int index)
+static void truth_show_fine_holds(struct seq_file *out, unsigned int index, bool of_waiters)
 {
 	bool is_first = true;
 	unsigned int bucket, i;
 
-	seq_puts(out, ",\"hold_fine_histogram\":[");
+	seq_printf(out, ",\"%shold_fine_histogram\":[", of_waiters ? "waited_" : "");
 	for (bucket = 0; bucket < TRUTH_NR_FINE_BUCKETS; bucket++) {
 		u64 nr = 0;
 
-		for (i = 0; i < truth_nr_threads; i++)
-			nr += READ_ONCE(truth_threads[i].sides[index].hold_fine[bucket]);
+		for (i = 0; i < truth_nr_threads; i++) {
+			const struct truth_side *side = &truth_threads[i].sides[index];
+
+			nr += READ_ONCE(of_waiters ? side->waited_hold_fine[bucket] : side->hold_fine[bucket]);
+		}
 		if (!nr)
 			continue;
 		seq_printf(out, "%s[%llu,%llu]", is_first ? "" : ",", truth_fine_top_ns(bucket), nr);
@@ -95,7 +98,8 @@ static void truth_show_lock(struct seq_file *out, unsigned int index, u64 now_ns
 	truth_show_sum(out, "wait", &wait);
 	seq_putc(out, ',');
 	truth_show_sum(out, "hold", &hold);
-	truth_show_fine_holds(out, index);
+	truth_show_fine_holds(out, index, false);
+	truth_show_fine_holds(out, index, true);
 	seq_putc(out, '}');
 }
 

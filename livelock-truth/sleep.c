@@ -57,7 +57,11 @@ static noinline void truth_mutex_path(struct truth_thread *thread)
 	struct truth_visit visit;
 
 	truth_ask(side, &visit);
-	mutex_lock(&truth_spin_mutex);
+	/* What mutex_lock() does first, so that who has to wait is known. */
+	if (!mutex_trylock(&truth_spin_mutex)) {
+		visit.has_waited = true;
+		mutex_lock(&truth_spin_mutex);
+	}
 	truth_got(thread, side, &visit, &truth_mutex_guarded);
 	truth_burn_holding(truth_hold_ns);
 	truth_leave(side, &visit);
@@ -74,7 +78,10 @@ static noinline void truth_rwsem_writer_path(struct truth_thread *thread)
 	struct truth_visit visit;
 
 	truth_ask(side, &visit);
-	down_write(&truth_spin_rwsem);
+	if (!down_write_trylock(&truth_spin_rwsem)) {
+		visit.has_waited = true;
+		down_write(&truth_spin_rwsem);
+	}
 	truth_got(thread, side, &visit, &truth_rwsem_guarded);
 	truth_burn_holding(truth_hold_ns);
 	truth_leave(side, &visit);

@@ -61,6 +61,8 @@ struct truth_side {
 	struct truth_times wait;
 	struct truth_times hold;
 	u64 hold_fine[TRUTH_NR_FINE_BUCKETS];
+	/* Of those who did not get it at once; of sleeping locks alone. */
+	u64 waited_hold_fine[TRUTH_NR_FINE_BUCKETS];
 };
 
 struct truth_role;
@@ -190,12 +192,14 @@ struct truth_visit {
 	u64 got_ns;
 	u64 left_ns;
 	bool is_handoff;
+	bool has_waited;
 };
 
 /* Before the lock is asked for. */
 static __always_inline void truth_ask(struct truth_side *side, struct truth_visit *visit)
 {
 	visit->asked_ns = truth_now();
+	visit->has_waited = false;
 	WRITE_ONCE(side->wait.open_since_ns, visit->asked_ns);
 }
 
@@ -228,13 +232,17 @@ static __always_inline void truth_leave(struct truth_side *side, struct truth_vi
 static __always_inline void truth_record(struct truth_side *side, const struct truth_visit *visit)
 {
 	u64 held_ns = truth_span(visit->got_ns, visit->left_ns);
-	u64 *fine = &side->hold_fine[truth_fine_bucket(held_ns)];
+	unsigned int bucket = truth_fine_bucket(held_ns);
+	u64 *fine = &side->hold_fine[bucket];
+	u64 *waited_fine = &side->waited_hold_fine[bucket];
 
 	WRITE_ONCE(side->nr_acquired, side->nr_acquired + 1);
 	WRITE_ONCE(side->nr_handoffs, side->nr_handoffs + visit->is_handoff);
 	truth_times_add(&side->wait, truth_span(visit->asked_ns, visit->got_ns));
 	truth_times_add(&side->hold, held_ns);
 	WRITE_ONCE(*fine, *fine + 1);
+	if (visit->has_waited)
+		WRITE_ONCE(*waited_fine, *waited_fine + 1);
 }
 
 static __always_inline void truth_op_done(struct truth_thread *thread)

@@ -9,6 +9,7 @@ use super::cover::Cover;
 use super::holders::{Hold, Streamed, chain, is_exclusive, slice};
 use super::path::PathTally;
 use super::queued::Queued;
+use super::releases::no_later_than_known;
 use super::signs::Signs;
 use super::stacks::{LastAcquirer, RecentStacks};
 use super::tally::{LockTally, LocksTally};
@@ -58,9 +59,10 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
         .filter_map(|(lock, _)| lock)
         .take(NR_LOCKS_FOLLOWED)
         .collect();
+    let releases = no_later_than_known(&window.releases, waits.iter().copied());
     let all = waits.iter().copied().chain(&recent.early);
-    let mut signs = Signs::new(all, &window.in_flight, &window.samples, &heaviest)
-        .with_releases(&window.releases);
+    let mut signs =
+        Signs::new(all, &window.in_flight, &window.samples, &heaviest).with_releases(&releases);
     for last in recent.last_acquirers.values() {
         if let Some(at) = last.let_go {
             signs.keep(&last.wait, at);
@@ -74,7 +76,7 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
     for &wait in waits {
         by_lock.entry(wait.lock).or_default().push(wait);
     }
-    record_releases(tally, window, &by_lock);
+    record_releases(tally, window, &releases, &by_lock);
     let mut spans = Spans::new();
     let mut unseen = Unseen::new();
     for (lock, mine) in &mut tally.by_lock {
@@ -98,7 +100,7 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
         if is_complete {
             let waited = waited_for(lock, &waits, window);
             let rest = waited.without(&known);
-            let told = told_holds::charge(mine, lock, &window.releases, &waits, recent, &rest);
+            let told = told_holds::charge(mine, lock, &releases, &waits, recent, &rest);
             let rest = rest.without(&told);
             mine.waited_ns = mine.waited_ns.saturating_add(waited.total_ns());
             mine.unseen_ns = mine.unseen_ns.saturating_add(rest.total_ns());
@@ -122,10 +124,11 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
 fn record_releases(
     tally: &mut LocksTally,
     window: &Window,
+    releases: &[ReleaseEvent],
     by_lock: &BTreeMap<LockAddr, Vec<&WaitEvent>>,
 ) {
     let mut lines: BTreeMap<LockAddr, Queued> = BTreeMap::new();
-    for release in &window.releases {
+    for release in releases {
         let lock = release.lock;
         let Some(mine) = tally.by_lock.get_mut(&Some(lock)) else {
             continue;

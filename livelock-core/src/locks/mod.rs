@@ -18,6 +18,7 @@ mod name;
 mod owners;
 mod path;
 mod queued;
+mod releases;
 mod report;
 mod sampled;
 mod sides;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::charge::open_slices;
 use super::holders::{Streamed, chain};
+use super::releases::no_later_than_known;
 use super::signs::Signs;
 use crate::event::WaitEvent;
 use crate::ids::{LockAddr, MonotonicNs};
@@ -40,7 +41,7 @@ pub fn hold_spans(window: &Window) -> BTreeMap<LockAddr, Vec<HoldSpan<'_>>> {
         &window.samples,
         &locks,
     )
-    .with_releases(&window.releases);
+    .with_releases(&no_later_than_known(&window.releases, window.waits.iter()));
     let open_slices = open_slices(window.waits.iter(), window);
     let has_all = window.has_all_waits();
     by_lock

@@ -30,6 +30,9 @@ struct Lock {
     hold: Times,
     /// Longest time of a bucket in nanoseconds, and holds in it.
     hold_fine_histogram: Vec<(u64, u64)>,
+    /// Of those who had to wait; empty where nobody knows.
+    #[serde(default)]
+    waited_hold_fine_histogram: Vec<(u64, u64)>,
 }
 
 /// Closed intervals, and how far the open ones have come.
@@ -89,6 +92,8 @@ pub(crate) struct MeasuredLock {
     pub(crate) retries_per_sec: f64,
     /// Of the holds that ended in the interval; none if none did.
     hold_percentiles: Option<Percentiles>,
+    /// Of the holds of those who had to wait for it, which are those that the tool sees; none of locks that are not slept for.
+    waited_hold_percentiles: Option<Percentiles>,
 }
 
 /// Hold times that so many percent do not exceed: tops of buckets, 3 % too long at most.
@@ -172,6 +177,10 @@ pub(crate) fn between(before: &Value, after: &Value, nr_cpus: u32) -> anyhow::Re
                 hold_percentiles: Percentiles::between(
                     &from.hold_fine_histogram,
                     &to.hold_fine_histogram,
+                ),
+                waited_hold_percentiles: Percentiles::between(
+                    &from.waited_hold_fine_histogram,
+                    &to.waited_hold_fine_histogram,
                 ),
             })
             .collect(),
