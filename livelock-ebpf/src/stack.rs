@@ -88,8 +88,8 @@ pub unsafe fn take(ctx: *mut c_void, state: *mut CpuState, b: &Begin, now_ns: u6
         }
         (*state).last_stack_id = id;
         (*state).nr_stacks += 1;
-        if globals::USER_STACKS_WANTED.load() != 0 {
-            user_stack::take(ctx, b, id);
+        if globals::USER_STACKS_WANTED.load() != 0 && !user_stack::take(ctx, b, id) {
+            (*state).nr_stack_failed += 1;
         }
         (*record).stack_id = id;
         (*record).weight = (*state).begins_since_stack;

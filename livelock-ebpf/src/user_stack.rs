@@ -24,14 +24,14 @@ const USER_STACK: u64 = 1 << 8;
 
 const RING_MASK: i32 = STACK_RING as i32 - 1;
 
-/// Takes it. Without a user side (a kernel thread), or without room, there is no record.
+/// Takes it. Without a user side (a kernel thread), or without room, there is no record; `false` if the walk failed.
 ///
 /// # Safety
 /// The caller is inside on this CPU's state; `ctx` is the context of the running program.
 #[inline(never)]
-pub unsafe fn take(ctx: *mut c_void, b: &Begin, stack_id: u32) {
+pub unsafe fn take(ctx: *mut c_void, b: &Begin, stack_id: u32) -> bool {
     let Some(ring) = USER_STACKS.get_ptr_mut(b.cpu) else {
-        return;
+        return true;
     };
     // SAFETY: by contract; this CPU's ring, masked index.
     unsafe {
@@ -39,7 +39,7 @@ pub unsafe fn take(ctx: *mut c_void, b: &Begin, stack_id: u32) {
         let tail = core::ptr::read_volatile(&raw const (*ring).tail);
         if head.wrapping_sub(tail) >= STACK_RING as u64 {
             (*ring).nr_dropped += 1;
-            return;
+            return true;
         }
         let record = (&raw mut (*ring).records)
             .cast::<UserStackRecord>()
@@ -51,7 +51,7 @@ pub unsafe fn take(ctx: *mut c_void, b: &Begin, stack_id: u32) {
             USER_STACK,
         );
         if bytes <= 0 {
-            return;
+            return bytes == 0;
         }
         (*record).stack_id = stack_id;
         (*record).tgid = b.tgid;
@@ -63,6 +63,7 @@ pub unsafe fn take(ctx: *mut c_void, b: &Begin, stack_id: u32) {
         };
         core::ptr::write_volatile(&raw mut (*ring).head, head + 1);
     }
+    true
 }
 
 /// Copies what the user stack pointer of the current task points at.
