@@ -101,7 +101,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct DiagnoseArgs {
-    /// How long to observe; up to twice as long while the last window had no progress and it is too early for a verdict
+    /// How long to observe; up to twice as long while the last window had no progress and it is too early for a verdict, four times while the host is too slow for three windows
     #[arg(short, long, value_name = "TIME", default_value = "5s", value_parser = parse_span)]
     pub(super) duration: Duration,
 
