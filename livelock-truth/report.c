@@ -63,8 +63,9 @@ static void truth_show_fine_holds(struct seq_file *out, unsigned int index, bool
 
 		for (i = 0; i < truth_nr_threads; i++) {
 			const struct truth_side *side = &truth_threads[i].sides[index];
+			const u64 *fine = of_waiters ? side->waited_hold_fine : side->hold_fine;
 
-			nr += READ_ONCE(of_waiters ? side->waited_hold_fine[bucket] : side->hold_fine[bucket]);
+			nr += READ_ONCE(fine[bucket]);
 		}
 		if (!nr)
 			continue;
