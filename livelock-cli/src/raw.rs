@@ -94,6 +94,8 @@ pub struct RingDrops {
     pub nr_user_stacks: u64,
     /// Waits that were not to be streamed, which is no loss.
     pub nr_waits_left_out: u64,
+    /// The same of releases.
+    pub nr_releases_left_out: u64,
     /// The widest mask of moments that were not streamed, since some copy before.
     pub slice_mask: u64,
 }

@@ -99,6 +99,9 @@ pub const SLICE_SHIFT: u32 = 20;
 /// so starved that the mask is seldom looked after, is seen whole. Below what makes the mask narrower.
 pub const STREAMED_FREELY: u64 = 48;
 
+/// The same of a CPU's ring of releases.
+pub const RELEASED_FREELY: u64 = 48;
+
 /// An offset or a size that the running kernel's BTF does not have: the feature is off.
 pub const ABSENT: u32 = u32::MAX;
 

@@ -17,7 +17,7 @@ pub struct Ring<T, const N: usize> {
     pub head: u64,
     /// Records dropped because the ring was full; written by the kernel side.
     pub nr_dropped: u64,
-    /// Waits that were left out because their moment was not to be streamed; written by the kernel side.
+    /// Waits or releases that were left out because their moment was not to be streamed; written by the kernel side.
     pub nr_left_out: u64,
     /// Keeps `tail` on a line of its own.
     pub pad_head: [u64; 5],

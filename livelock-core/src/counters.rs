@@ -126,6 +126,9 @@ pub struct CpuCounters {
     /// Waits that were not to be streamed; `None` in recordings that do not tell.
     #[serde(default)]
     pub nr_waits_left_out: Option<u64>,
+    /// The same of releases.
+    #[serde(default)]
+    pub nr_releases_left_out: Option<u64>,
     /// Of the window: waits that ended in slices whose number has one of these bits may have been left out. `None` as above.
     #[serde(default)]
     pub slice_mask: Option<u64>,

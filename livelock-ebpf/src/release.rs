@@ -10,7 +10,8 @@ use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use livelock_common::{
-    ABSENT, CpuState, HOLD_SLOTS, HoldSlot, RELEASE_RING, ReleaseRecord, SLICE_SHIFT, TaskSlot,
+    ABSENT, CpuState, HOLD_SLOTS, HoldSlot, RELEASE_RING, RELEASED_FREELY, ReleaseRecord,
+    SLICE_SHIFT, TaskSlot,
 };
 
 use crate::globals;
@@ -120,12 +121,15 @@ unsafe fn released(state: *mut CpuState, lock_addr: u64, cpu: u32, now_ns: u64) 
             return;
         }
         (*hold).lock_addr = 0;
-        // The moments in which waits are streamed, whose ends these releases belong to.
-        if (now_ns >> SLICE_SHIFT) & (*control).slice_mask != 0 {
-            return;
-        }
         let head = (*ring).head;
         let tail = core::ptr::read_volatile(&raw const (*ring).tail);
+        // The moments in which waits are streamed, whose ends these releases belong to; all while there are few, as of waits.
+        if (now_ns >> SLICE_SHIFT) & (*control).slice_mask != 0
+            && head.wrapping_sub(tail) >= RELEASED_FREELY
+        {
+            (*ring).nr_left_out += 1;
+            return;
+        }
         if head.wrapping_sub(tail) >= RELEASE_RING as u64 {
             (*ring).nr_dropped += 1;
             return;

@@ -278,6 +278,7 @@ impl Capture {
                 nr_calls: self.calls.nr_dropped(cpu),
                 nr_user_stacks: self.user_stacks.nr_dropped(cpu),
                 nr_waits_left_out: self.waits.nr_left_out(cpu),
+                nr_releases_left_out: self.releases.nr_left_out(cpu),
                 slice_mask,
             };
             sink.push(RawRecord::Cpu {

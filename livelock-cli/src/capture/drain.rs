@@ -64,7 +64,7 @@ impl<T: Copy, const N: usize> Rings<T, N> {
         nr_in_fullest
     }
 
-    /// Waits of `cpu` since attach that were not to be streamed.
+    /// Records of `cpu` since attach that were not to be streamed.
     pub(super) fn nr_left_out(&self, cpu: usize) -> u64 {
         // SAFETY: as above.
         self.map.get(cpu).map_or(0, |ring| unsafe {

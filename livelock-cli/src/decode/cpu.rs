@@ -175,6 +175,7 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
         nr_ticks_in_self: state.nr_ticks_in_self,
         nr_stacks: state.nr_stacks,
         nr_waits_left_out: Some(snapshot.dropped.nr_waits_left_out),
+        nr_releases_left_out: Some(snapshot.dropped.nr_releases_left_out),
         slice_mask: Some(snapshot.dropped.slice_mask),
         self_ns: nr_runs
             .saturating_mul(run_ns)

@@ -77,6 +77,9 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
         by_lock.entry(wait.lock).or_default().push(wait);
     }
     record_releases(tally, window, &releases, &by_lock);
+    // Lockdep tells of holds for which nobody waits as well.
+    let has_lockdep = releases.iter().any(|release| release.taken_at.is_some());
+    let tells_releases = window.has_all_releases() && !has_lockdep;
     let mut spans = Spans::new();
     let mut unseen = Unseen::new();
     for (lock, mine) in &mut tally.by_lock {
@@ -95,6 +98,9 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
             known: Vec::new(),
         };
         books.book_all(&waits, is_complete, &open_slices);
+        if is_complete && tells_releases {
+            books.record_whole(&waits);
+        }
         books.follow_last(&waits, is_complete);
         let known = Cover::new(books.known);
         if is_complete {
@@ -260,6 +266,24 @@ impl Books<'_> {
             path.bounds.record_many(hold.held_ns(), weight);
             path.seen_ns = path.seen_ns.saturating_add(seen_ns.saturating_mul(weight));
         });
+    }
+
+    /// Records how long each had it who got it by waiting while others waited on, whether or not the release was traced: whoever
+    /// spins takes it at once, and of them no release is.
+    fn record_whole(&mut self, waits: &[&WaitEvent]) {
+        let mine = &mut *self.mine;
+        if !is_exclusive(mine.kind) {
+            return;
+        }
+        let lock = self.lock;
+        let open = self.window.in_flight.iter();
+        let line = Queued::new(waits, open.filter(|wait| wait.lock == lock));
+        for hold in chain(waits, self.signs, Streamed::All).holds {
+            if line.is_waited_for(hold.holder.end, hold.until) {
+                mine.whole_holds.record(hold.held_ns());
+                mine.nr_whole_untraced += u64::from(!hold.is_exact);
+            }
+        }
     }
 
     /// Charges the time since the last acquisition to who made it, if somebody has waited ever since: the

@@ -153,13 +153,14 @@ fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
     // Releases of a sample of moments: the longest hold need not be among them.
     let has_all = tally.nr_released >= tally.nr_waits;
     let most = &tally.holds_at_most;
+    let longest = has_all.then_some(tally.longest_released_ns);
+    let whole_bound = match tally.nr_whole_untraced {
+        0 => HoldBound::Exact,
+        _ => HoldBound::Upper,
+    };
     let bounds = [
-        (
-            &tally.holds,
-            0,
-            has_all.then_some(tally.longest_released_ns),
-            HoldBound::Exact,
-        ),
+        (&tally.whole_holds, 0, longest, whole_bound),
+        (&tally.holds, 0, longest, HoldBound::Exact),
         (
             most,
             tally.nr_unbounded,
@@ -169,6 +170,8 @@ fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
     ];
     let (holds, nr_unbounded, max, bound) = bounds
         .into_iter()
+        // Where nothing is released by a tracepoint there are no whole holds.
+        .skip(usize::from(tally.nr_released < NR_MIN_GAPS))
         .find(|(holds, ..)| holds.count() >= NR_MIN_GAPS)?;
     let percentile = |percent| holds.percentile_with_ns(percent, nr_unbounded);
     Some(HoldTimes {

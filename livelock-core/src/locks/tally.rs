@@ -44,6 +44,10 @@ pub struct LockTally {
     pub(super) gaps: WaitHistogram,
     /// Holds whose release was traced, a fair sample of all.
     pub(super) holds: HoldHistogram,
+    /// Holds of times of which all waits and releases are known, while others waited: to the release, or to the next acquisition.
+    pub(super) whole_holds: HoldHistogram,
+    /// Of these, those without a release.
+    pub(super) nr_whole_untraced: u64,
     /// All whose release was.
     pub(super) nr_released: u64,
     pub(super) longest_released_ns: u64,
@@ -87,6 +91,8 @@ impl LockTally {
             alone: Paths::default(),
             gaps: WaitHistogram::default(),
             holds: HoldHistogram::default(),
+            whole_holds: HoldHistogram::default(),
+            nr_whole_untraced: 0,
             nr_released: 0,
             longest_released_ns: 0,
             word_owners: WordOwners::default(),
@@ -201,6 +207,8 @@ impl LockTally {
         self.alone.merge(&later.alone);
         self.gaps.merge(&later.gaps);
         self.holds.merge(&later.holds);
+        self.whole_holds.merge(&later.whole_holds);
+        self.nr_whole_untraced += later.nr_whole_untraced;
         self.nr_released += later.nr_released;
         self.longest_released_ns = self.longest_released_ns.max(later.longest_released_ns);
         self.word_owners.merge(&later.word_owners);

@@ -164,6 +164,16 @@ impl Window {
         (!self.cpu_counters.is_empty()).then_some(nr_absent == 0)
     }
 
+    /// Whether every release of this window that a tracepoint told is in `releases`.
+    #[must_use]
+    pub fn has_all_releases(&self) -> bool {
+        let is_whole = |counters: &CpuCounters| {
+            let lost = counters.detail_lost.get(&DetailLossCause::ReleaseRingFull);
+            counters.nr_releases_left_out == Some(0) && lost.is_none_or(|&nr| nr == 0)
+        };
+        !self.cpu_counters.is_empty() && self.cpu_counters.values().all(is_whole)
+    }
+
     /// Moments that were not streamed on all CPUs: slices whose number has one of these bits; `None` if that is not told.
     #[must_use]
     pub fn slice_mask(&self) -> Option<u64> {

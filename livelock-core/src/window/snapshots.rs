@@ -51,9 +51,11 @@ pub(super) fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
 /// Keeps the later of two snapshots of one CPU, field by field, since counters only grow.
 pub(super) fn later_counters(mine: &mut CpuCounters, theirs: &CpuCounters) {
     let nr_waits_left_out = mine.nr_waits_left_out.max(theirs.nr_waits_left_out);
+    let nr_releases_left_out = mine.nr_releases_left_out.max(theirs.nr_releases_left_out);
     let slice_mask = mine.slice_mask.max(theirs.slice_mask);
     *mine = zip_counters(mine, theirs, u64::max);
     mine.nr_waits_left_out = nr_waits_left_out;
+    mine.nr_releases_left_out = nr_releases_left_out;
     mine.slice_mask = slice_mask;
     mine.nr_open_spin = mine.nr_open_spin.max(theirs.nr_open_spin);
 }
@@ -81,6 +83,10 @@ fn zip_counters(a: &CpuCounters, b: &CpuCounters, f: impl Fn(u64, u64) -> u64) -
         nr_waits_left_out: a
             .nr_waits_left_out
             .zip(b.nr_waits_left_out)
+            .map(|(a, b)| f(a, b)),
+        nr_releases_left_out: a
+            .nr_releases_left_out
+            .zip(b.nr_releases_left_out)
             .map(|(a, b)| f(a, b)),
         slice_mask: a.slice_mask,
         self_ns: f(a.self_ns, b.self_ns),
