@@ -57,11 +57,9 @@ static noinline void truth_mutex_path(struct truth_thread *thread)
 	struct truth_visit visit;
 
 	truth_ask(side, &visit);
-	/* What mutex_lock() does first, so that who has to wait is known. */
-	if (!mutex_trylock(&truth_spin_mutex)) {
-		visit.has_waited = true;
-		mutex_lock(&truth_spin_mutex);
-	}
+	/* As good as always: it may be let go in between. */
+	visit.has_waited = mutex_is_locked(&truth_spin_mutex);
+	mutex_lock(&truth_spin_mutex);
 	truth_got(thread, side, &visit, &truth_mutex_guarded);
 	truth_burn_holding(truth_hold_ns);
 	truth_leave(side, &visit);
@@ -78,10 +76,8 @@ static noinline void truth_rwsem_writer_path(struct truth_thread *thread)
 	struct truth_visit visit;
 
 	truth_ask(side, &visit);
-	if (!down_write_trylock(&truth_spin_rwsem)) {
-		visit.has_waited = true;
-		down_write(&truth_spin_rwsem);
-	}
+	visit.has_waited = rwsem_is_locked(&truth_spin_rwsem);
+	down_write(&truth_spin_rwsem);
 	truth_got(thread, side, &visit, &truth_rwsem_guarded);
 	truth_burn_holding(truth_hold_ns);
 	truth_leave(side, &visit);
