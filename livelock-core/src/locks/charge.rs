@@ -77,9 +77,6 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
         by_lock.entry(wait.lock).or_default().push(wait);
     }
     record_releases(tally, window, &releases, &by_lock);
-    // Lockdep tells of holds for which nobody waits as well.
-    let has_lockdep = releases.iter().any(|release| release.taken_at.is_some());
-    let tells_releases = window.has_all_releases() && !has_lockdep;
     let mut spans = Spans::new();
     let mut unseen = Unseen::new();
     for (lock, mine) in &mut tally.by_lock {
@@ -98,9 +95,6 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
             known: Vec::new(),
         };
         books.book_all(&waits, is_complete, &open_slices);
-        if is_complete && tells_releases {
-            books.record_whole(&waits);
-        }
         books.follow_last(&waits, is_complete);
         let known = Cover::new(books.known);
         if is_complete {
@@ -126,13 +120,22 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
     tried_inside::link_tries(tally, window);
 }
 
-/// Books the holds of the streamed moments, however long they had lasted.
+/// Books the holds of the streamed moments, however long they had lasted, and the acquisitions that they are a part of.
 fn record_releases(
     tally: &mut LocksTally,
     window: &Window,
     releases: &[ReleaseEvent],
     by_lock: &BTreeMap<LockAddr, Vec<&WaitEvent>>,
 ) {
+    let has_all = window.has_all_waits() == Some(true) && window.has_all_releases();
+    let closed = window.slice_mask().unwrap_or(0);
+    let is_told = |at: MonotonicNs| has_all || slice(at) & closed == 0;
+    for (&lock, waits) in by_lock {
+        let acquired = waits.iter().filter(|wait| wait.acquired);
+        if let Some(mine) = tally.by_lock.get_mut(&Some(lock)) {
+            mine.nr_acquired += acquired.filter(|wait| is_told(wait.end)).count() as u64;
+        }
+    }
     let mut lines: BTreeMap<LockAddr, Queued> = BTreeMap::new();
     for release in releases {
         let lock = release.lock;
@@ -150,7 +153,7 @@ fn record_releases(
             let open = window.in_flight.iter().filter(|wait| wait.lock == lock);
             Queued::new(waits, open)
         });
-        if line.is_fair(release) {
+        if is_told(release.released) && line.is_fair(release) {
             mine.holds.record(held_ns);
         }
     }
@@ -266,24 +269,6 @@ impl Books<'_> {
             path.bounds.record_many(hold.held_ns(), weight);
             path.seen_ns = path.seen_ns.saturating_add(seen_ns.saturating_mul(weight));
         });
-    }
-
-    /// Records how long each had it who got it by waiting while others waited on, whether or not the release was traced: whoever
-    /// spins takes it at once, and of them no release is.
-    fn record_whole(&mut self, waits: &[&WaitEvent]) {
-        let mine = &mut *self.mine;
-        if !is_exclusive(mine.kind) {
-            return;
-        }
-        let lock = self.lock;
-        let open = self.window.in_flight.iter();
-        let line = Queued::new(waits, open.filter(|wait| wait.lock == lock));
-        for hold in chain(waits, self.signs, Streamed::All).holds {
-            if line.is_waited_for(hold.holder.end, hold.until) {
-                mine.whole_holds.record(hold.held_ns());
-                mine.nr_whole_untraced += u64::from(!hold.is_exact);
-            }
-        }
     }
 
     /// Charges the time since the last acquisition to who made it, if somebody has waited ever since: the

@@ -294,4 +294,8 @@ fn a_traced_release_is_a_hold_unless_somebody_had_the_lock_meanwhile() {
     ];
     let lock = lock_of(vec![window], 0);
     assert_eq!((lock.holds.count(), lock.holds.max_ns()), (1, 350));
+    assert_eq!(
+        lock.nr_acquired, 2,
+        "of the two acquisitions one is told whole"
+    );
 }

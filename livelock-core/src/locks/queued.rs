@@ -7,51 +7,13 @@
 use crate::event::{InFlightWait, LockKind, ReleaseEvent, WaitEvent};
 use crate::ids::MonotonicNs;
 
-/// Who waits for a lock.
+/// The line for a lock.
 #[derive(Debug, Default)]
 pub(super) struct Queued {
-    in_line: Since,
-    /// Spinning or in line.
-    waiting: Since,
-}
-
-/// Moments since when somebody did something until the end of the wait.
-#[derive(Debug, Default)]
-struct Since {
-    /// Ends of waits, each with the earliest moment since when one did it that ended then or later.
-    ended: Vec<(MonotonicNs, MonotonicNs)>,
-    /// Since when one does it whose wait has not ended.
+    /// Ends of waits, each with the earliest moment since when one that ended then or later had stood in line.
+    since: Vec<(MonotonicNs, MonotonicNs)>,
+    /// Since when one did whose wait has not ended.
     open: Option<MonotonicNs>,
-}
-
-impl Since {
-    /// Of `waits`, by end, and of `open` ones.
-    fn new<'a>(
-        waits: &[&WaitEvent],
-        open: impl Iterator<Item = &'a InFlightWait>,
-        of: fn(&WaitEvent) -> Option<MonotonicNs>,
-        of_open: fn(&InFlightWait) -> Option<MonotonicNs>,
-    ) -> Self {
-        let mut earliest: Option<MonotonicNs> = None;
-        let mut ended = Vec::with_capacity(waits.len());
-        for wait in waits.iter().rev() {
-            earliest = earliest.into_iter().chain(of(wait)).min();
-            ended.extend(earliest.map(|at| (wait.end, at)));
-        }
-        ended.reverse();
-        Self {
-            ended,
-            open: open.filter_map(of_open).min(),
-        }
-    }
-
-    /// Whether somebody did from `begin` to `end`.
-    fn covers(&self, begin: MonotonicNs, end: MonotonicNs) -> bool {
-        let later = self.ended.partition_point(|(ended, _)| *ended < end);
-        let ended = self.ended.get(later).map(|(_, since)| *since);
-        let earliest = ended.into_iter().chain(self.open).min();
-        earliest.is_some_and(|since| since <= begin)
-    }
 }
 
 /// Since when a wait of this kind is known to stand in line: it spins before it does where locks are slept for (mutex and rwsem,
@@ -75,34 +37,36 @@ impl Queued {
     /// Of `waits`, by end, and of those of `open` that are for the same lock.
     pub(super) fn new<'a>(
         waits: &[&WaitEvent],
-        open: impl Iterator<Item = &'a InFlightWait> + Clone,
+        open: impl Iterator<Item = &'a InFlightWait>,
     ) -> Self {
-        let ended = |wait: &WaitEvent| in_line(wait.kind, wait.begin, wait.spin_ns, Some(wait.end));
-        let still = |wait: &InFlightWait| match wait.kind {
+        let mut earliest: Option<MonotonicNs> = None;
+        let mut since = Vec::with_capacity(waits.len());
+        for wait in waits.iter().rev() {
+            let mine = in_line(wait.kind, wait.begin, wait.spin_ns, Some(wait.end));
+            earliest = earliest.into_iter().chain(mine).min();
+            since.extend(earliest.map(|at| (wait.end, at)));
+        }
+        since.reverse();
+        let open = open.filter_map(|wait| match wait.kind {
             // In its first spin it is not in line yet.
             LockKind::Mutex | LockKind::Rwsem if wait.spinning => None,
             kind => in_line(kind, wait.begin, wait.spin_ns, None),
-        };
+        });
         Self {
-            in_line: Since::new(waits, open.clone(), ended, still),
-            waiting: Since::new(
-                waits,
-                open,
-                |wait| Some(wait.begin),
-                |wait| Some(wait.begin),
-            ),
+            since,
+            open: open.min(),
         }
     }
 
     /// Whether somebody stood in line from the acquisition to the release, or the kernel tells of holds whether or not.
     pub(super) fn is_fair(&self, release: &ReleaseEvent) -> bool {
+        let later = self
+            .since
+            .partition_point(|(end, _)| *end < release.released);
+        let ended = self.since.get(later).map(|(_, since)| *since);
+        let earliest = ended.into_iter().chain(self.open).min();
         // Lockdep alone tells who took it.
-        release.taken_at.is_some() || self.in_line.covers(release.acquired, release.released)
-    }
-
-    /// Whether somebody waited all the time.
-    pub(super) fn is_waited_for(&self, begin: MonotonicNs, end: MonotonicNs) -> bool {
-        self.waiting.covers(begin, end)
+        release.taken_at.is_some() || earliest.is_some_and(|since| since <= release.acquired)
     }
 }
 

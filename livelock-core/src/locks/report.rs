@@ -13,7 +13,7 @@ use crate::holder_report::{HoldBound, HoldTimes};
 use crate::ids::LockAddr;
 use crate::ledger::time::share;
 use crate::names::Names;
-use crate::thresholds::{NR_LOCKS_NAMED, NR_LOCKS_REPORTED, NR_MIN_GAPS};
+use crate::thresholds::{NR_LOCKS_NAMED, NR_LOCKS_REPORTED, NR_MIN_GAPS, TAIL_TRACED_SHARE};
 use crate::topology::Topology;
 use crate::verdict::{GapTimes, LockReport, NameSource, WaitTimes};
 
@@ -153,14 +153,13 @@ fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
     // Releases of a sample of moments: the longest hold need not be among them.
     let has_all = tally.nr_released >= tally.nr_waits;
     let most = &tally.holds_at_most;
-    let longest = has_all.then_some(tally.longest_released_ns);
-    let whole_bound = match tally.nr_whole_untraced {
-        0 => HoldBound::Exact,
-        _ => HoldBound::Upper,
-    };
     let bounds = [
-        (&tally.whole_holds, 0, longest, whole_bound),
-        (&tally.holds, 0, longest, HoldBound::Exact),
+        (
+            &tally.holds,
+            0,
+            has_all.then_some(tally.longest_released_ns),
+            HoldBound::Exact,
+        ),
         (
             most,
             tally.nr_unbounded,
@@ -170,14 +169,42 @@ fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
     ];
     let (holds, nr_unbounded, max, bound) = bounds
         .into_iter()
-        // Where nothing is released by a tracepoint there are no whole holds.
-        .skip(usize::from(tally.nr_released < NR_MIN_GAPS))
         .find(|(holds, ..)| holds.count() >= NR_MIN_GAPS)?;
     let percentile = |percent| holds.percentile_with_ns(percent, nr_unbounded);
+    // Holds that nobody stood in line for are of calmer times: what few others tell of the longest is not so of all.
+    let traced = share(tally.holds.count(), tally.nr_acquired).unwrap_or(0.0);
+    let tells_longest = bound == HoldBound::Upper || traced >= TAIL_TRACED_SHARE;
     Some(HoldTimes {
         p50: percentile(50.0),
-        p99: percentile(99.0),
+        p99: percentile(99.0).filter(|_| tells_longest),
         max,
         bound,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::LockKind;
+
+    #[test]
+    fn few_holds_do_not_tell_the_longest_of_all() {
+        let mut tally = LockTally::empty(LockKind::Mutex);
+        (1..=70).for_each(|ns| tally.holds.record(ns));
+        let mut percentiles = |nr_acquired| {
+            tally.nr_acquired = nr_acquired;
+            let times = hold_times(&tally).unwrap();
+            assert_eq!(times.bound, HoldBound::Exact);
+            (times.p50, times.p99)
+        };
+        assert_eq!(percentiles(100), (Some(35), Some(70)));
+        assert_eq!(percentiles(101), (Some(35), None));
+        // With lockdep more holds are told than anybody waited for.
+        assert_eq!(percentiles(10), (Some(35), Some(70)));
+        // Nobody knows: bounds of all holds are never too short.
+        tally.holds = Default::default();
+        (1..=70).for_each(|ns| tally.holds_at_most.record(2 * ns));
+        let times = hold_times(&tally).unwrap();
+        assert_eq!((times.p99, times.bound), (Some(140), HoldBound::Upper));
+    }
 }

@@ -42,12 +42,10 @@ pub struct LockTally {
     /// The same where nobody else can have had it.
     pub(super) alone: Paths,
     pub(super) gaps: WaitHistogram,
-    /// Holds whose release was traced, a fair sample of all.
+    /// Holds whose release was traced, of moments that were told whole.
     pub(super) holds: HoldHistogram,
-    /// Holds of times of which all waits and releases are known, while others waited: to the release, or to the next acquisition.
-    pub(super) whole_holds: HoldHistogram,
-    /// Of these, those without a release.
-    pub(super) nr_whole_untraced: u64,
+    /// Acquisitions of these moments, after a wait.
+    pub(super) nr_acquired: u64,
     /// All whose release was.
     pub(super) nr_released: u64,
     pub(super) longest_released_ns: u64,
@@ -91,8 +89,7 @@ impl LockTally {
             alone: Paths::default(),
             gaps: WaitHistogram::default(),
             holds: HoldHistogram::default(),
-            whole_holds: HoldHistogram::default(),
-            nr_whole_untraced: 0,
+            nr_acquired: 0,
             nr_released: 0,
             longest_released_ns: 0,
             word_owners: WordOwners::default(),
@@ -207,8 +204,7 @@ impl LockTally {
         self.alone.merge(&later.alone);
         self.gaps.merge(&later.gaps);
         self.holds.merge(&later.holds);
-        self.whole_holds.merge(&later.whole_holds);
-        self.nr_whole_untraced += later.nr_whole_untraced;
+        self.nr_acquired += later.nr_acquired;
         self.nr_released += later.nr_released;
         self.longest_released_ns = self.longest_released_ns.max(later.longest_released_ns);
         self.word_owners.merge(&later.word_owners);
