@@ -24,6 +24,12 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
+    let names: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .collect();
+    for line in args::misspelt(names.iter().map(String::as_str)) {
+        eprintln!("livelock: {line}");
+    }
     match run::main(config) {
         Ok(code) => code,
         Err(error) => {

@@ -30,6 +30,6 @@ pub use error::ConfigError;
 pub use export::{ExportAs, Exported};
 pub use recording::Recording;
 pub use scope::UserCodeWanted;
-pub use settings::{FileSettings, Place, SettingsError, Surroundings};
+pub use settings::{FileSettings, Place, SettingsError, Surroundings, misspelt};
 pub use size::{SizeError, parse_size};
 pub use span::{SpanError, parse_span, span_text};

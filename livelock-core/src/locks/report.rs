@@ -197,8 +197,8 @@ mod tests {
             assert_eq!(times.bound, HoldBound::Exact);
             (times.p50, times.p99)
         };
-        assert_eq!(percentiles(100), (Some(35), Some(70)));
-        assert_eq!(percentiles(101), (Some(35), None));
+        assert_eq!(percentiles(77), (Some(35), Some(70)));
+        assert_eq!(percentiles(78), (Some(35), None));
         // With lockdep more holds are told than anybody waited for.
         assert_eq!(percentiles(10), (Some(35), Some(70)));
         // Nobody knows: bounds of all holds are never too short.

@@ -1,11 +1,16 @@
 //! Variables `LIVELOCK_…`.
 //!
-//! In: the environment. Out: the value of a key as it would be typed. Refuses: what the option would not take.
+//! In: the environment. Out: the value of a key as it would be typed; names that may be misspelt. Refuses: what the option would not take.
 
 use std::ffi::OsString;
 
 use super::error::SettingsError;
-use super::keys::{Form, Key};
+use super::keys::{Form, KEYS, Key, TABLES};
+use super::layers::PATH_VARIABLE;
+use crate::nearest::{nearest, suggestion};
+
+/// What all of them begin with.
+const PREFIX: &str = "LIVELOCK_";
 
 /// What `key` is set to for the command `table`, or for all, and by which variable. An empty one is not set.
 pub(super) fn value(
@@ -29,5 +34,62 @@ pub(super) fn value(
     match key.check(table, &text) {
         Ok(()) => Ok(Some((text, name))),
         Err(advice) => Err(SettingsError::Variable { name, text, advice }),
+    }
+}
+
+/// A line for each of `names` that sets nothing and is like one that does. Other programs may have theirs.
+pub fn misspelt<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let tables = || TABLES.into_iter().map(Some).chain([None]);
+    let of_table = |table| {
+        let keys = KEYS.iter().filter(move |key| key.is_of(table));
+        keys.map(move |key| key.variable(table))
+    };
+    let mut known: Vec<String> = tables().flat_map(of_table).collect();
+    known.push(PATH_VARIABLE.to_owned());
+    names
+        .filter(|name| !known.iter().any(|known| known == name))
+        .filter_map(|name| {
+            // What all have in common says nothing of likeness.
+            let word = name.strip_prefix(PREFIX)?;
+            let words = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+            let meant: Vec<String> = nearest(word, words)
+                .into_iter()
+                .map(|word| format!("{PREFIX}{word}"))
+                .collect();
+            let meant = suggestion(Some(meant.as_slice()).filter(|all| !all.is_empty())?);
+            Some(format!("the variable {name} sets nothing{meant}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(name: &str) -> Option<String> {
+        misspelt([name].into_iter()).into_iter().next()
+    }
+
+    #[test]
+    fn a_name_that_is_like_one_is_told_and_no_other() {
+        assert_eq!(said("LIVELOCK_DURATION"), None);
+        assert_eq!(said("LIVELOCK_WATCH_MAX_LEVEL"), None);
+        assert_eq!(said("LIVELOCK_CONFIG"), None);
+        let told = said("LIVELOCK_MAXLEVEL").unwrap();
+        assert!(
+            told.starts_with(
+                "the variable LIVELOCK_MAXLEVEL sets nothing; did you mean `LIVELOCK_MAX_LEVEL`"
+            ),
+            "{told}"
+        );
+        assert!(
+            said("LIVELOCK_DURATON")
+                .unwrap()
+                .contains("`LIVELOCK_DURATION`")
+        );
+        // Of the tests, and of somebody else.
+        assert_eq!(said("LIVELOCK_NO_LIVE"), None);
+        assert_eq!(said("LIVELOCK_LAB_KERNEL_LOG"), None);
+        assert_eq!(said("DURATON"), None);
     }
 }

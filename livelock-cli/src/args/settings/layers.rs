@@ -20,7 +20,7 @@ use crate::declared::Declaration;
 pub(super) const DEFAULT_PATH: &str = "/etc/livelock/config.toml";
 
 /// Names the file, if `--config` does not.
-const PATH_VARIABLE: &str = "LIVELOCK_CONFIG";
+pub(super) const PATH_VARIABLE: &str = "LIVELOCK_CONFIG";
 
 /// The command that takes the same options as others for what was recorded.
 const REPLAY: &str = "replay";

@@ -14,6 +14,7 @@ mod listing_tests;
 #[cfg(test)]
 mod tests;
 
+pub use environment::misspelt;
 pub use error::{Place, SettingsError};
 pub use file::FileSettings;
 pub(super) use layers::Layers;
