@@ -134,4 +134,7 @@ pub struct CpuCounters {
     pub slice_mask: Option<u64>,
     /// Estimated time inside our programs.
     pub self_ns: u64,
+    /// Of it in those of lockdep's tracepoints, which rarer stacks and records make no cheaper.
+    #[serde(default)]
+    pub lockdep_self_ns: u64,
 }

@@ -74,12 +74,13 @@ pub enum HoldBound {
     Upper,
 }
 
-/// How long a lock is held by those who had to wait for it, on kernels with lockdep by all, in nanoseconds.
+/// How long a lock is held by those who had to wait for it, on kernels with lockdep by all, in nanoseconds. Exact ones are of holds during
+/// all of which somebody stood in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldTimes {
     /// Median; `None` if it could not be bounded.
     pub p50: Option<u64>,
-    /// 99th percentile; `None` if it could not be bounded.
+    /// 99th percentile; `None` if it could not be bounded, or if too few of the holds were traced from end to end.
     pub p99: Option<u64>,
     /// Longest; `None` if one hold could not be bounded, or was not seen.
     pub max: Option<u64>,

@@ -56,9 +56,9 @@ pub struct HostFacts {
     pub spinlocks: SpinlockFlavour,
     /// Sampler.
     pub sampler: SamplerSource,
-    /// Whether `lock:contended_release` exists.
+    /// Whether `lock:contended_release` exists and is used.
     pub has_contended_release: bool,
-    /// Whether every acquisition and release is told, by the tracepoints of lockdep (`CONFIG_LOCK_STAT`).
+    /// Whether every acquisition and release is told and used, by the tracepoints of lockdep (`CONFIG_LOCK_STAT`).
     #[serde(default)]
     pub has_lockdep: bool,
     /// Whether idle time is kept by clock (tickless) instead of by ticks; `None` if unknown.

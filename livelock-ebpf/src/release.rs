@@ -1,7 +1,7 @@
 //! `lock:contended_release`: when a lock that somebody waits for is let go.
 //!
 //! In: the tracepoint, Linux 7.2 and later, and what `contention_end` noted of the acquisition. Out: holds from end to end.
-//! Refuses: stack walks. Of a mutex it fires after the release but with the lock of its wait list taken and interrupts off, of
+//! Refuses: stack walks. Of a mutex it fires after the release (or before the hand-off) but with the lock of its wait list taken and interrupts off, of
 //! an rwsem after the release, of others before it: each time somebody waits for this CPU to go on.
 //!
 //! Blind: holders that never waited for the lock themselves, and releases while all who wait still spin and none has queued.

@@ -26,7 +26,7 @@ use super::activity::Level1;
 use super::breakpoints::Breakpoints;
 use super::config::{CaptureConfig, KernelOffsets, TaskFilter};
 use super::control::ControlWord;
-use super::drain::Rings;
+use super::drain::{Drained, Rings};
 use super::load::{
     attach_tracepoint, check_abi, kept_map, load_object, load_tracepoint, map, nr_member_words,
     nr_user_rings,
@@ -81,6 +81,7 @@ pub struct Capture {
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
     offsets: KernelOffsets,
+    refused: Vec<String>,
     level1: Level1,
     breakpoints: Breakpoints,
     btf: Btf,
@@ -98,16 +99,16 @@ impl Capture {
     /// Any [`CaptureError`]; nothing stays attached then.
     pub fn start(config: &CaptureConfig) -> Result<Self, CaptureError> {
         let mut offsets = config.offsets;
+        let mut refused = Vec::new();
         loop {
             let error = match Self::start_with(config, offsets) {
-                Ok(capture) => return Ok(capture),
+                Ok(capture) => return Ok(Self { refused, ..capture }),
                 Err(error) => error,
             };
             let Some(rest) = without_refused(&offsets, &error) else {
                 return Err(error);
             };
-            let error = anyhow::Error::from(error);
-            log::warn!("releases of locks are told by less: failed to {error:#}");
+            refused.push(format!("{:#}", anyhow::Error::from(error)));
             offsets = rest;
         }
     }
@@ -185,6 +186,7 @@ impl Capture {
             logger,
             sampler,
             offsets,
+            refused: Vec::new(),
             level1,
             breakpoints: Breakpoints::default(),
             btf,
@@ -207,22 +209,27 @@ impl Capture {
         &self.offsets
     }
 
+    /// Why what tells of releases is less than the kernel has, to be read after "failed to"; empty if it is all.
+    #[must_use]
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
     /// The processes of the tree, if the scope is one. Its forks are followed already.
     #[must_use]
     pub fn members(&self) -> &Members {
         &self.members
     }
 
-    /// Empties the rings into `sink`; gives the number of records in the fullest ring of waits. Call it
-    /// every 20 to 50 ms.
-    pub fn drain(&mut self, sink: &mut Vec<RawRecord>) -> u64 {
+    /// Empties the rings into `sink`; says how full they were. Call it every 20 to 100 ms.
+    pub fn drain(&mut self, sink: &mut Vec<RawRecord>) -> Drained {
         let quiet = self.tracepoint_links.is_empty();
         // Waits first: the stack of a wait that is over is in its ring already.
-        let nr_in_fullest = self
+        let nr_waits = self
             .waits
             .drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
         let first_stack = sink.len();
-        self.stacks.drain(quiet, |cpu, record| {
+        let stacks = self.stacks.drain_share(quiet, |cpu, record| {
             sink.push(RawRecord::Stack {
                 cpu,
                 record: Box::new(record),
@@ -231,22 +238,25 @@ impl Capture {
         });
         self.user_stacks
             .join(quiet, sink.get_mut(first_stack..).unwrap_or_default());
-        self.samples.drain(quiet, |cpu, record| {
+        let samples = self.samples.drain_share(quiet, |cpu, record| {
             sink.push(RawRecord::Sample {
                 cpu,
                 record: Box::new(record),
             });
         });
-        self.releases.drain(quiet, |_, record| {
+        let releases = self.releases.drain_share(quiet, |_, record| {
             sink.push(RawRecord::Release(record));
         });
-        self.calls.drain(quiet, |cpu, record| {
+        let calls = self.calls.drain_share(quiet, |cpu, record| {
             sink.push(RawRecord::Call { cpu, record })
         });
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
-        nr_in_fullest
+        Drained {
+            nr_waits,
+            other_share: stacks.max(samples).max(releases).max(calls),
+        }
     }
 
     /// Closes the window: the tables since the last close, and the state of every CPU now.

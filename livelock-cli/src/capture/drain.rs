@@ -14,6 +14,15 @@ use super::mapping::{MappedArray, copy};
 /// as soon as `head` counts it. Elsewhere a record is read only once a whole drain interval old.
 const STORES_IN_ORDER: bool = cfg!(target_arch = "x86_64");
 
+/// How full the rings were.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drained {
+    /// Records in the fullest ring of waits.
+    pub nr_waits: u64,
+    /// Share of the fullest of all other rings that was full.
+    pub other_share: f64,
+}
+
 /// The rings of one class, one per CPU.
 pub(super) struct Rings<T, const N: usize> {
     map: MappedArray<Ring<T, N>>,
@@ -27,6 +36,11 @@ impl<T: Copy, const N: usize> Rings<T, N> {
             map,
             heads_last_drain,
         }
+    }
+
+    /// As [`Self::drain`]; gives the share of the fullest ring that was full.
+    pub(super) fn drain_share(&mut self, quiet: bool, sink: impl FnMut(u32, T)) -> f64 {
+        self.drain(quiet, sink) as f64 / N as f64
     }
 
     /// Hands every complete record to `sink`, CPU by CPU; gives the number of records in the fullest

@@ -29,6 +29,7 @@ pub use config::{
     WaitFilter,
 };
 pub use declared::{DeclaredProbes, ProbeSite};
+pub use drain::Drained;
 pub use error::CaptureError;
 pub use members::Members;
 pub use probe::{ProgramProbe, probe_programs, probe_sampler};

@@ -5,13 +5,13 @@
 use aya::programs::{BtfTracePoint, Program, ProgramError, RawTracePoint};
 use aya::{Btf, Ebpf};
 
-use livelock_core::host::SamplerSource;
+use livelock_core::host::{HostFacts, SamplerSource};
 use livelock_core::probes::{Probe, ProbeGroup};
 
 use super::CaptureError;
 use super::config::{KernelOffsets, TaskFilter, WaitFilter};
 use super::load::{check_abi, load_object, perf_event};
-use super::releases::release_programs;
+use super::releases::{family, possible_programs};
 use super::sampler::{attach_sampler, load_sampler};
 
 /// What the kernel said to one program.
@@ -23,6 +23,17 @@ pub struct ProgramProbe {
     pub hook: &'static str,
     /// Instructions that the verifier walked (`None` where the kernel does not say), or its refusal.
     pub result: Result<Option<u32>, String>,
+}
+
+impl ProgramProbe {
+    /// Leaves out of `facts` the sources of releases of which this one was refused.
+    pub fn correct(&self, facts: &mut HostFacts) {
+        if self.result.is_err() {
+            let (is_lockdep, is_contended) = family(self.program);
+            facts.has_lockdep &= !is_lockdep;
+            facts.has_contended_release &= !is_contended;
+        }
+    }
 }
 
 /// Programs of perf events, with their hooks.
@@ -51,7 +62,7 @@ pub fn probe_programs(
             "tp_btf sched:sched_process_fork, for --pid",
         ),
     ];
-    for (program, hook) in always.iter().chain(release_programs(offsets)).copied() {
+    for (program, hook) in always.into_iter().chain(possible_programs(offsets)) {
         let tracepoint: &mut BtfTracePoint = ebpf
             .program_mut(program)
             .and_then(|p| p.try_into().ok())

@@ -29,6 +29,22 @@ pub(super) const fn release_programs(
     }
 }
 
+/// All of them that this kernel has, also those that give way to others.
+pub(super) fn possible_programs(
+    offsets: &KernelOffsets,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lockdep = offsets.lockdep.is_some().then_some(LOCKDEP);
+    let contended = offsets.has_contended_release.then_some(CONTENDED);
+    let lockdep = lockdep.into_iter().flatten();
+    lockdep.chain(contended.into_iter().flatten())
+}
+
+/// Whether `program` is one of lockdep's, whether it is that of `lock:contended_release`.
+pub(super) fn family(program: &str) -> (bool, bool) {
+    let is_one_of = |all: &[(&str, &str)]| all.iter().any(|(name, _)| *name == program);
+    (is_one_of(&LOCKDEP), is_one_of(&CONTENDED))
+}
+
 /// The same kernel without what `error` says was refused: lockdep's tracepoints give way to `lock:contended_release`, where there is
 /// one, and this to none. `None` if the error is another.
 pub(super) fn without_refused(
@@ -38,14 +54,11 @@ pub(super) fn without_refused(
     let (CaptureError::Load { program, .. } | CaptureError::Attach { program, .. }) = error else {
         return None;
     };
-    let is_one_of = |all: &[(&str, &str)]| all.iter().any(|(name, _)| name == program);
     let mut rest = *offsets;
-    if is_one_of(&LOCKDEP) {
-        rest.lockdep = None;
-    } else if is_one_of(&CONTENDED) {
-        rest.has_contended_release = false;
-    } else {
-        return None;
+    match family(program) {
+        (true, _) => rest.lockdep = None,
+        (_, true) => rest.has_contended_release = false,
+        _ => return None,
     }
     Some(rest)
 }

@@ -154,14 +154,15 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
         .timed_self_ns
         .checked_div(state.nr_timed)
         .unwrap_or(UNTIMED_RUN_NS);
-    let release_ns = match state.lockdep.nr_runs {
-        0 => state.nr_releases.saturating_mul(run_ns),
-        // With lockdep a release is a run of these programs, most of which find that nobody asks for the lock.
-        nr_runs => {
-            let timed_ns = state.lockdep.timed_ns.checked_div(state.lockdep.nr_timed);
-            nr_runs.saturating_mul(timed_ns.unwrap_or(UNTIMED_RUN_NS))
-        }
+    // With lockdep a release is a run of its programs, most of which find that nobody asks for the lock.
+    let nr_lockdep = state.lockdep.nr_runs;
+    let nr_releases = if nr_lockdep == 0 {
+        state.nr_releases
+    } else {
+        0
     };
+    let lockdep_run_ns = state.lockdep.timed_ns.checked_div(state.lockdep.nr_timed);
+    let lockdep_self_ns = nr_lockdep.saturating_mul(lockdep_run_ns.unwrap_or(UNTIMED_RUN_NS));
     CpuCounters {
         nr_begun: state.nr_begun.saturating_add(nr_nested),
         nr_completed: state.nr_completed,
@@ -177,9 +178,11 @@ fn counters(snapshot: &Snapshot<'_>) -> CpuCounters {
         nr_waits_left_out: Some(snapshot.dropped.nr_waits_left_out),
         nr_releases_left_out: Some(snapshot.dropped.nr_releases_left_out),
         slice_mask: Some(snapshot.dropped.slice_mask),
+        lockdep_self_ns,
         self_ns: nr_runs
+            .saturating_add(nr_releases)
             .saturating_mul(run_ns)
-            .saturating_add(release_ns)
+            .saturating_add(lockdep_self_ns)
             .saturating_add(state.stacked_self_ns)
             .saturating_add(state.sampler_self_ns),
     }

@@ -77,7 +77,7 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
     if !facts.has_contended_release && !facts.has_lockdep {
         spots.push(spot(
             "no-contended-release",
-            "the release of a lock is not traced: hold times are upper bounds, and holders of spinlocks are told from who acquired last",
+            "the release of a lock is not traced, or the kernel refused to: hold times are upper bounds, and holders of spinlocks are told from who acquired last",
             "right on a saturated lock, and hold times are never told too short; kernels from 7.2 on trace it",
         ));
     }

@@ -9,6 +9,13 @@ use std::time::{Duration, Instant};
 
 use livelock_core::thresholds::{NR_MIN_WINDOWS, NR_RULE_WINDOWS};
 
+/// How many times the asked time an observation takes at most: what is asked for is a wish for an answer by then.
+const MOST_TIMES: u32 = 2;
+
+/// The same while there are too few windows for any answer: on emulated hosts with six of eight CPUs missing a window takes up to 7 s
+/// (docs/testing.md, results), and half an answer helps nobody.
+const MOST_TIMES_WITHOUT: u32 = 4;
+
 /// The closes of one observation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closes {
@@ -46,9 +53,9 @@ impl Closes {
             let nr_asked = usize::try_from(nr_asked).unwrap_or(usize::MAX);
             End {
                 asked: started + duration,
-                latest: started + 2 * duration,
+                latest: started + MOST_TIMES * duration,
                 nr_needed: nr_asked.min(NR_RULE_WINDOWS),
-                latest_without: started + 4 * duration,
+                latest_without: started + MOST_TIMES_WITHOUT * duration,
                 nr_least: nr_asked.min(NR_MIN_WINDOWS),
             }
         });

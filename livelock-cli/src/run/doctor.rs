@@ -25,15 +25,22 @@ pub(super) fn run(format: ReportFormat, color: ColorWhen) -> anyhow::Result<Exit
         .map(|btf| btf.skeleton(&TRACEPOINT_TYPES))
         .unwrap_or_default();
     let sampler = probe_sampler(&types).unwrap_or(SamplerSource::None);
-    let found = survey(btf.as_ref(), symbols.as_ref(), sampler);
-    let checks = requirements(&found);
+    let mut found = survey(btf.as_ref(), symbols.as_ref(), sampler);
     let programs = match &btf {
-        Ok(btf) if fatal(&checks).is_empty() => match probe_programs(&offsets(btf), &types) {
-            Ok(probes) => probes.into_iter().map(check).collect(),
-            Err(error) => vec![whole_object(&anyhow::Error::from(error))],
-        },
+        Ok(btf) if fatal(&requirements(&found)).is_empty() => {
+            match probe_programs(&offsets(btf), &types) {
+                Ok(probes) => {
+                    probes
+                        .iter()
+                        .for_each(|probe| probe.correct(&mut found.facts));
+                    probes.into_iter().map(check).collect()
+                }
+                Err(error) => vec![whole_object(&anyhow::Error::from(error))],
+            }
+        }
         _ => Vec::new(),
     };
+    let checks = requirements(&found);
     let probes = Probes {
         has_function_names: symbols.is_ok(),
         level: 0,

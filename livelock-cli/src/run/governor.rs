@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use livelock_core::thresholds::{PLACE_SHARE, SELF_BUDGET_PCT as BUDGET_PCT};
 
+use crate::capture::Drained;
+
 /// Records of one ring between two drains above which fewer slices are streamed: half of the ring, so
 /// that a doubling of the rate until the next drain still fits.
 const CROWDED: u64 = livelock_common::WAIT_RING as u64 / 2;
@@ -29,8 +31,12 @@ pub(super) const DRAIN_EVERY: Duration = Duration::from_millis(25);
 pub(super) const DRAIN_SELDOM: Duration = Duration::from_millis(50);
 
 /// The same after a quiet window that was too dear, where most of a wake-up is fetching into the caches what the load has thrown
-/// out of them.
+/// out of them: half of what the process costs beside a web server on two CPUs (docs/testing.md, cost).
 const DRAIN_RARELY: Duration = Duration::from_millis(100);
+
+/// Share of any other ring that may fill until the next drain, for that to come as late as [`DRAIN_RARELY`]. Half of what fits where
+/// records are read one drain late.
+const MOST_FILLED: f64 = 0.25;
 
 /// Records of one ring between two drains below which drains become seldom.
 const SPARSE: u64 = livelock_common::WAIT_RING as u64 / 16;
@@ -85,10 +91,12 @@ impl Governor {
         }
     }
 
-    /// After a drain that found at most `nr_in_fullest` records in one ring. Says whether the mask
-    /// changed.
-    pub(super) fn drained(&mut self, nr_in_fullest: u64) -> bool {
+    /// After a drain. Says whether the mask changed.
+    pub(super) fn drained(&mut self, drained: Drained) -> bool {
         let before = self.slice_mask;
+        let nr_in_fullest = drained.nr_waits;
+        let times_longer = DRAIN_RARELY.as_secs_f64() / self.drain_after.as_secs_f64();
+        let has_room = drained.other_share * times_longer < MOST_FILLED;
         let crowded = if self.is_thinned {
             CROWDED_TAPE
         } else {
@@ -102,7 +110,7 @@ impl Governor {
         }
         self.drain_after = if nr_in_fullest >= SPARSE {
             DRAIN_EVERY
-        } else if self.is_thinned {
+        } else if self.is_thinned && has_room {
             DRAIN_RARELY
         } else if self.slice_mask == 0 {
             // Once all waits are streamed: until then each drain learns something.
@@ -163,19 +171,26 @@ pub(super) struct Cost {
 mod tests {
     use super::*;
 
+    fn waits_of(nr_waits: u64) -> Drained {
+        Drained {
+            nr_waits,
+            other_share: 0.0,
+        }
+    }
+
     #[test]
     fn crowded_rings_thin_the_stream_and_sparse_ones_widen_it() {
         let mut governor = Governor::default();
-        assert!(governor.drained(CROWDED));
+        assert!(governor.drained(waits_of(CROWDED)));
         assert_eq!(governor.slice_mask, MAX_SLICE_MASK);
         for _ in 0..5 {
-            governor.drained(CROWDED);
+            governor.drained(waits_of(CROWDED));
         }
         assert_eq!(governor.slice_mask, MAX_SLICE_MASK);
-        assert!(!governor.drained(CROWDED));
-        assert!(!governor.drained(CROWDED - 1));
+        assert!(!governor.drained(waits_of(CROWDED)));
+        assert!(!governor.drained(waits_of(CROWDED - 1)));
         for _ in 0..6 {
-            assert!(governor.drained(0));
+            assert!(governor.drained(waits_of(0)));
             assert_eq!(
                 (governor.slice_mask + 1) & governor.slice_mask,
                 0,
@@ -190,12 +205,12 @@ mod tests {
         let mut governor = Governor::default();
         let mut nr_drains = 0;
         while governor.drain_after == DRAIN_EVERY {
-            governor.drained(SPARSE - 1);
+            governor.drained(waits_of(SPARSE - 1));
             nr_drains += 1;
         }
         assert_eq!((nr_drains, governor.slice_mask), (4, 0));
         assert_eq!(governor.drain_after, DRAIN_SELDOM);
-        governor.drained(SPARSE);
+        governor.drained(waits_of(SPARSE));
         assert_eq!(governor.drain_after, DRAIN_EVERY);
     }
 
@@ -252,9 +267,12 @@ mod tests {
         }
         assert_eq!(governor.min_stack_period, 4000);
         governor.slice_mask = 0;
-        assert!(governor.drained(CROWDED_TAPE), "half a ring is too much");
+        assert!(
+            governor.drained(waits_of(CROWDED_TAPE)),
+            "half a ring is too much"
+        );
         assert_eq!(governor.drain_after, DRAIN_EVERY);
-        governor.drained(SPARSE - 1);
+        governor.drained(waits_of(SPARSE - 1));
         assert_eq!(
             (governor.drain_after, governor.slice_mask),
             (DRAIN_RARELY, 3)
@@ -262,8 +280,8 @@ mod tests {
         governor.closed_window(dear, waits(PLACE_SHARE));
         assert_eq!(governor.min_stack_period, 1000);
         governor.slice_mask = 0;
-        assert!(!governor.drained(CROWDED_TAPE));
-        governor.drained(0);
+        assert!(!governor.drained(waits_of(CROWDED_TAPE)));
+        governor.drained(waits_of(0));
         assert_eq!(governor.drain_after, DRAIN_SELDOM);
     }
 }

@@ -132,6 +132,9 @@ pub(super) async fn observe(
         }
         Err(error) => return Err(error),
     };
+    for why in pipeline.refused() {
+        eprintln!("livelock: less is known of who holds locks: the kernel refused to {why}");
+    }
     let first = sources.read();
     let (started, began_unix_ms) = (Instant::now(), unix_ms());
     let begin = Begin {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use livelock_core::activity::StarvedTask;
 use livelock_core::attempts::Suspect;
-use livelock_core::event::Event;
+use livelock_core::event::{CpuCounters, Event};
 use livelock_core::host::HostFacts;
 use livelock_core::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use livelock_core::probes::{GroupSet, ProbeGroup};
@@ -125,6 +125,11 @@ impl Pipeline {
         self.capture.sampler()
     }
 
+    /// Why what tells of releases is less than the kernel has, to be read after "failed to".
+    pub(super) fn refused(&self) -> &[String] {
+        self.capture.refused()
+    }
+
     /// Leaves out of `facts` what the kernel has and did not let us use.
     pub(super) fn correct(&self, facts: &mut HostFacts) {
         let used = self.capture.offsets();
@@ -144,9 +149,9 @@ impl Pipeline {
 
     /// Empties the rings into the present window; gives the time to the next drain.
     pub(super) fn drain(&mut self) -> Duration {
-        let nr_in_fullest = self.capture.drain(&mut self.raw);
+        let drained = self.capture.drain(&mut self.raw);
         self.fold(now());
-        if self.governor.drained(nr_in_fullest) {
+        if self.governor.drained(drained) {
             self.capture.set_slice_mask(self.governor.slice_mask);
         }
         self.governor.drain_after
@@ -322,18 +327,16 @@ impl Pipeline {
 /// What the tool cost in `window`, and its waits.
 fn cost(window: &Window, is_steady: bool) -> (Cost, Waits) {
     let counters = window.cpu_counters.values();
-    let (self_ns, nr_begun) = counters.fold((0u64, 0u64), |(self_ns, nr_begun), counters| {
-        (
-            self_ns.saturating_add(counters.self_ns),
-            nr_begun.saturating_add(counters.nr_begun),
-        )
-    });
+    let sum = |of: fn(&CpuCounters) -> u64| counters.clone().map(of).fold(0, u64::saturating_add);
+    let (self_ns, lockdep_ns) = (sum(|cpu| cpu.self_ns), sum(|cpu| cpu.lockdep_self_ns));
+    let nr_begun = sum(|cpu| cpu.nr_begun);
     let capacity_ns = window.capacity_ns().max(1);
     let pct = |ns: u64| ns as f64 / capacity_ns as f64 * 100.0;
     let own_ns = window.own_cpu_ns().filter(|_| is_steady);
     let level1_ns = window.programs_cpu_ns().saturating_sub(self_ns);
     let cost = Cost {
-        programs_pct: pct(self_ns),
+        // What the governor can make no cheaper would only cost detail.
+        programs_pct: pct(self_ns.saturating_sub(lockdep_ns)),
         rest_pct: pct(level1_ns.saturating_add(own_ns.unwrap_or(0))),
     };
     // Who sleeps for a lock may have spun before, where no tracepoint sees it.

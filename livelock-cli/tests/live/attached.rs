@@ -49,6 +49,11 @@ fn a_kernel_that_refuses_what_tells_of_releases_loses_them_alone() {
     // Where there is lockdep its programs are used, and nobody asks for the other.
     has.1 |= has.0;
     let mut capture = Capture::start(&config).expect("attached without them");
+    // Each of the two that is not there was refused once.
+    assert_eq!(
+        capture.refused().len(),
+        2 - usize::from(has.0) * 2 - usize::from(!has.0 && has.1)
+    );
     let used = capture.offsets();
     assert_eq!((used.lockdep.is_some(), used.has_contended_release), has);
     let mut raw = Vec::new();

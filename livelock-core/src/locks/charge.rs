@@ -59,8 +59,9 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
         .filter_map(|(lock, _)| lock)
         .take(NR_LOCKS_FOLLOWED)
         .collect();
-    let releases = no_later_than_known(&window.releases, waits.iter().copied());
     let all = waits.iter().copied().chain(&recent.early);
+    let releases = no_later_than_known(&window.releases, all.clone());
+    record_releases(tally, window, &releases, all.clone());
     let mut signs =
         Signs::new(all, &window.in_flight, &window.samples, &heaviest).with_releases(&releases);
     for last in recent.last_acquirers.values() {
@@ -76,7 +77,6 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
     for &wait in waits {
         by_lock.entry(wait.lock).or_default().push(wait);
     }
-    record_releases(tally, window, &releases, &by_lock);
     let mut spans = Spans::new();
     let mut unseen = Unseen::new();
     for (lock, mine) in &mut tally.by_lock {
@@ -120,24 +120,37 @@ pub(super) fn charge_holders(tally: &mut LocksTally, window: &Window, recent: &m
     tried_inside::link_tries(tally, window);
 }
 
-/// Books the holds of the streamed moments, however long they had lasted, and the acquisitions that they are a part of.
-fn record_releases(
+/// Books the holds of the streamed moments, however long they had lasted, and the acquisitions that they are a part of. `releases` are those
+/// of the window, no later than known; `waits` by end, and what ended after the close behind them.
+fn record_releases<'a>(
     tally: &mut LocksTally,
     window: &Window,
     releases: &[ReleaseEvent],
-    by_lock: &BTreeMap<LockAddr, Vec<&WaitEvent>>,
+    waits: impl Iterator<Item = &'a WaitEvent>,
 ) {
+    let mut by_lock: BTreeMap<LockAddr, Vec<&WaitEvent>> = BTreeMap::new();
+    for wait in waits {
+        by_lock.entry(wait.lock).or_default().push(wait);
+    }
     let has_all = window.has_all_waits() == Some(true) && window.has_all_releases();
     let closed = window.slice_mask().unwrap_or(0);
     let is_told = |at: MonotonicNs| has_all || slice(at) & closed == 0;
-    for (&lock, waits) in by_lock {
-        let acquired = waits.iter().filter(|wait| wait.acquired);
-        if let Some(mine) = tally.by_lock.get_mut(&Some(lock)) {
-            mine.nr_acquired += acquired.filter(|wait| is_told(wait.end)).count() as u64;
-        }
+    for (lock, waits) in &by_lock {
+        let Some(mine) = tally.by_lock.get_mut(&Some(*lock)) else {
+            continue;
+        };
+        let acquired = waits.iter().filter(|wait| {
+            let has_ended = window.has_all_waits().is_none() || wait.end <= window.end;
+            wait.acquired && has_ended && is_told(wait.end)
+        });
+        mine.nr_acquired += match window.has_lost_waits_or_releases() {
+            // Of which moments is not told: as if none of the rest were known.
+            true => mine.nr_waits,
+            false => acquired.count() as u64,
+        };
     }
     let mut lines: BTreeMap<LockAddr, Queued> = BTreeMap::new();
-    for release in releases {
+    for (release, traced) in releases.iter().zip(&window.releases) {
         let lock = release.lock;
         let Some(mine) = tally.by_lock.get_mut(&Some(lock)) else {
             continue;
@@ -153,7 +166,7 @@ fn record_releases(
             let open = window.in_flight.iter().filter(|wait| wait.lock == lock);
             Queued::new(waits, open)
         });
-        if is_told(release.released) && line.is_fair(release) {
+        if is_told(traced.released) && line.is_fair(release) {
             mine.holds.record(held_ns);
         }
     }

@@ -3,8 +3,8 @@
 use super::super::digest;
 use super::*;
 use crate::event::{
-    CpuCounters, Event, LockKind, LockTotals, SampleEvent, SampleMode, StackEvent, TaskRef,
-    UnfoldedWait,
+    CpuCounters, DetailLossCause, Event, LockKind, LockTotals, SampleEvent, SampleMode, StackEvent,
+    TaskRef, UnfoldedWait,
 };
 use crate::hist::WaitHistogram;
 use crate::ids::{CgroupId, CodeAddr, CpuId, StackId, Tgid};
@@ -298,4 +298,76 @@ fn a_traced_release_is_a_hold_unless_somebody_had_the_lock_meanwhile() {
         lock.nr_acquired, 2,
         "of the two acquisitions one is told whole"
     );
+}
+
+/// What is told of a mutex in a window of four slices, of which every other is closed: 9 stands in line from the begin into the last one,
+/// 1 and 2 have it meanwhile, in the first and the second.
+fn told(counters: CpuCounters) -> (u64, u64) {
+    const SLICE: u64 = 1 << crate::thresholds::SLICE_SHIFT;
+    let mutex = |pid, end_ns| {
+        Event::Wait(WaitEvent {
+            kind: LockKind::Mutex,
+            spin_ns: 0,
+            ..wait(pid, 0, end_ns)
+        })
+    };
+    let baseline = CpuCounters {
+        nr_waits_left_out: Some(0),
+        nr_releases_left_out: counters.nr_releases_left_out.map(|_| 0),
+        ..CpuCounters::default()
+    };
+    let mut builder = WindowBuilder::new(1);
+    let cpu = CpuId(0);
+    let fold = |builder: &mut WindowBuilder, counters| builder.fold(Event::Cpu { cpu, counters });
+    fold(&mut builder, baseline);
+    builder.baseline(MonotonicNs(0));
+    for event in [
+        totals(7),
+        mutex(9, 3 * SLICE + 500),
+        mutex(1, 500),
+        release(1, 500, 600, None),
+        mutex(2, SLICE + 500),
+        release(2, SLICE + 500, SLICE + 600, None),
+    ] {
+        builder.fold(event);
+    }
+    let slice_mask = Some(1);
+    fold(
+        &mut builder,
+        CpuCounters {
+            slice_mask,
+            ..counters
+        },
+    );
+    let window = builder.close(MonotonicNs(0), MonotonicNs(4 * SLICE));
+    let mut locks = digest(&window, &mut RecentStacks::default(), None);
+    let lock = locks.by_lock.remove(&Some(LOCK)).unwrap();
+    assert_eq!(lock.nr_released, 2);
+    (lock.holds.count(), lock.nr_acquired)
+}
+
+#[test]
+fn holds_are_a_sample_of_the_moments_that_are_told_whole() {
+    let left_out = |nr_waits, nr_releases| CpuCounters {
+        nr_waits_left_out: Some(nr_waits),
+        nr_releases_left_out: nr_releases,
+        ..CpuCounters::default()
+    };
+    assert_eq!(told(left_out(0, Some(0))), (2, 3), "nothing was left out");
+    assert_eq!(told(left_out(0, Some(1))), (1, 1));
+    assert_eq!(told(left_out(1, Some(0))), (1, 1));
+    assert_eq!(told(left_out(0, None)), (1, 1), "nobody says");
+    let full = |cause| CpuCounters {
+        detail_lost: BTreeMap::from([(cause, 1)]),
+        ..left_out(0, Some(0))
+    };
+    for cause in [
+        DetailLossCause::WaitRingFull,
+        DetailLossCause::ReleaseRingFull,
+        DetailLossCause::FoldBacklog,
+    ] {
+        assert_eq!(told(full(cause)), (1, 7), "of {cause:?} nobody knows when");
+    }
+    // One of samples says nothing of holds.
+    assert_eq!(told(full(DetailLossCause::SampleRingFull)), (2, 3));
 }

@@ -16,7 +16,8 @@ pub(super) struct Queued {
     open: Option<MonotonicNs>,
 }
 
-/// Since when a wait of this kind is known to stand in line: it spins before it does where locks are slept for (mutex and rwsem,
+/// Since when a wait of this kind is known to stand in line, unless a phase of spinning was not booked (a task that was switched out in the
+/// middle of it; docs/limitations.md): it spins before it does where locks are slept for (mutex and rwsem,
 /// kernel/locking/mutex.c and rwsem.c, v6.1 to v7.3), and maybe again as the first in line.
 fn in_line(
     kind: LockKind,

@@ -1,20 +1,22 @@
-//! When a lock was let go, as its traced release tells it.
+//! When a mutex was let go, as its traced release tells it.
 //!
 //! In: releases, and the waits of the same time. Out: the releases, no later than known. Refuses: to move any of which no wait of the
 //! releaser shows that it came late, and those that lockdep tells, which come before the release.
 //!
-//! `lock:contended_release` of a mutex comes when it has no owner any more, but after the lock of its wait list was taken
-//! (`__mutex_unlock_slowpath`, kernel/locking/mutex.c, v7.2). Whoever has to wait for that one has let go of the mutex already.
+//! `lock:contended_release` of a mutex comes after the lock of its wait list was taken (`__mutex_unlock_slowpath`, kernel/locking/mutex.c,
+//! v7.2). Whoever has to wait for that one has called `mutex_unlock`, and its critical section is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::event::{LockKind, ReleaseEvent, WaitEvent};
 use crate::ids::{LockAddr, MonotonicNs, Pid};
 
-/// Bytes of a mutex in which the lock of its wait list is (`struct mutex`, include/linux/mutex_types.h, v7.2: 32 without debugging).
-const INNER_BYTES: u64 = 32;
+/// Bytes from a mutex to the lock of its wait list (`struct mutex` begins with `owner` and `wait_lock`, include/linux/mutex_types.h, v7.2 and
+/// v7.3; RT kernels have another one, whose lock comes first).
+const WAIT_LOCK_BYTES: u64 = 8;
 
-/// Longest time from the end of the wait for that lock to the trace, which follows it: some instructions, and programs on tracepoints.
+/// Longest time in nanoseconds from the end of the wait for that lock to the trace, which follows it: some instructions, and
+/// programs on tracepoints. An emulated CPU takes some microseconds.
 const JUST_NOW_NS: u64 = 50_000;
 
 /// `releases`, each at the moment at which its holder began to wait for the lock of the wait list, if it did.
@@ -22,34 +24,42 @@ pub(super) fn no_later_than_known<'a>(
     releases: &[ReleaseEvent],
     waits: impl Iterator<Item = &'a WaitEvent>,
 ) -> Vec<ReleaseEvent> {
-    let traced = releases.iter().filter(|release| release.taken_at.is_none());
-    let locks: BTreeSet<LockAddr> = traced.map(|release| release.lock).collect();
-    let mut inner: BTreeMap<(LockAddr, Pid, MonotonicNs), MonotonicNs> = BTreeMap::new();
+    let is_traced = |release: &&ReleaseEvent| release.taken_at.is_none();
+    let mut by_wait_lock: BTreeMap<(LockAddr, Pid), Vec<(MonotonicNs, MonotonicNs)>> = releases
+        .iter()
+        .filter(is_traced)
+        .map(|release| (wait_lock(release), Vec::new()))
+        .collect();
     for wait in waits.filter(|wait| wait.kind == LockKind::Spinlock) {
-        let around = locks.range(..wait.lock).next_back();
-        let around = around.filter(|around| wait.lock.0 - around.0 < INNER_BYTES);
-        if let Some(&lock) = around {
-            inner.insert((lock, wait.pid, wait.end), wait.begin);
+        if let Some(mine) = by_wait_lock.get_mut(&(wait.lock, wait.pid)) {
+            mine.push((wait.end, wait.begin));
         }
     }
+    by_wait_lock
+        .values_mut()
+        .for_each(|mine| mine.sort_unstable());
     let moved = |release: &ReleaseEvent| {
-        if release.taken_at.is_some() {
-            return None;
-        }
-        let key = |at| (release.lock, release.pid, at);
-        let (&(.., end), &begin) = inner
-            .range(key(release.acquired)..=key(release.released))
-            .next_back()?;
+        let mine = by_wait_lock.get(&wait_lock(release))?;
+        let before = mine.partition_point(|(end, _)| *end <= release.released);
+        let &(end, begin) = mine.get(before.checked_sub(1)?)?;
         let is_late = begin > release.acquired && release.released.since(end) <= JUST_NOW_NS;
         is_late.then_some(begin)
     };
     releases
         .iter()
-        .map(|release| ReleaseEvent {
-            released: moved(release).unwrap_or(release.released),
-            ..release.clone()
+        .map(|release| {
+            let moved = Some(release).filter(is_traced).and_then(moved);
+            ReleaseEvent {
+                released: moved.unwrap_or(release.released),
+                ..release.clone()
+            }
         })
         .collect()
+}
+
+fn wait_lock(release: &ReleaseEvent) -> (LockAddr, Pid) {
+    let addr = release.lock.0.wrapping_add(WAIT_LOCK_BYTES);
+    (LockAddr(addr), release.pid)
 }
 
 #[cfg(test)]
@@ -59,13 +69,13 @@ mod tests {
 
     const LOCK: LockAddr = LockAddr(0x1000);
 
-    fn wait(lock: u64, pid: u32, begin_ns: u64, end_ns: u64) -> WaitEvent {
+    fn wait(lock: u64, pid: u32, begin_us: u64, end_us: u64) -> WaitEvent {
         WaitEvent {
             lock: LockAddr(lock),
             kind: LockKind::Spinlock,
-            begin: MonotonicNs(begin_ns),
-            end: MonotonicNs(end_ns),
-            spin_ns: end_ns - begin_ns,
+            begin: MonotonicNs(1000 * begin_us),
+            end: MonotonicNs(1000 * end_us),
+            spin_ns: 1000 * (end_us - begin_us),
             pid: Pid(pid),
             tgid: Tgid(pid),
             cpu: CpuId(1),
@@ -74,42 +84,49 @@ mod tests {
         }
     }
 
-    /// When thread 1, which has had the lock since 100 us, let go of it if that was traced after 900 us.
-    fn released_us(waits: &[WaitEvent]) -> u64 {
-        released(waits, None)
-    }
-
-    fn released(waits: &[WaitEvent], taken_at: Option<CodeAddr>) -> u64 {
-        let release = ReleaseEvent {
+    /// The release of thread 1, which has had the lock since 100 us, traced after `released_us`.
+    fn release(released_us: u64) -> ReleaseEvent {
+        ReleaseEvent {
             lock: LOCK,
             acquired: MonotonicNs(100_000),
-            released: MonotonicNs(900_000),
+            released: MonotonicNs(1000 * released_us),
             pid: Pid(1),
             tgid: Tgid(1),
             cpu: CpuId(0),
             stack: None,
-            taken_at,
-        };
+            taken_at: None,
+        }
+    }
+
+    fn known_us(release: ReleaseEvent, waits: &[WaitEvent]) -> u64 {
         let known = no_later_than_known(&[release], waits.iter());
         known[0].released.0 / 1000
     }
 
     #[test]
     fn who_waits_for_the_wait_list_has_let_go() {
-        let us = |lock, pid, begin: u64, end: u64| wait(lock, pid, 1000 * begin, 1000 * end);
+        let released_us = |waits: &[WaitEvent]| known_us(release(900), waits);
         assert_eq!(released_us(&[]), 900);
-        assert_eq!(released_us(&[us(0x1008, 1, 300, 890)]), 300);
-        // Lockdep tells it before.
-        let told = released(&[us(0x1008, 1, 300, 890)], Some(CodeAddr(0xa)));
-        assert_eq!(told, 900);
-        // Somebody else; another lock, the mutex itself; on the way to the mutex; long before the release.
-        assert_eq!(released_us(&[us(0x1008, 2, 300, 890)]), 900);
-        assert_eq!(released_us(&[us(0x1020, 1, 300, 890)]), 900);
-        assert_eq!(released_us(&[us(0x1000, 1, 300, 890)]), 900);
-        assert_eq!(released_us(&[us(0x1008, 1, 50, 890)]), 900);
-        assert_eq!(released_us(&[us(0x1008, 1, 300, 840)]), 900);
+        assert_eq!(released_us(&[wait(0x1008, 1, 300, 890)]), 300);
+        // Somebody else; neighbours, such as what follows a mutex; the mutex itself; on the way to it; long before the release.
+        assert_eq!(released_us(&[wait(0x1008, 2, 300, 890)]), 900);
+        assert_eq!(released_us(&[wait(0x1018, 1, 300, 890)]), 900);
+        assert_eq!(released_us(&[wait(0x1000, 1, 300, 890)]), 900);
+        assert_eq!(released_us(&[wait(0x1008, 1, 50, 890)]), 900);
+        assert_eq!(released_us(&[wait(0x1008, 1, 300, 840)]), 900);
         // The last of them.
-        let all = [us(0x1008, 1, 300, 400), us(0x1008, 1, 850, 895)];
+        let all = [wait(0x1008, 1, 850, 895), wait(0x1008, 1, 300, 400)];
         assert_eq!(released_us(&all), 850);
+        // Lockdep tells it before.
+        let told = ReleaseEvent {
+            taken_at: Some(CodeAddr(0xa)),
+            ..release(900)
+        };
+        assert_eq!(known_us(told, &[wait(0x1008, 1, 300, 890)]), 900);
+    }
+
+    #[test]
+    fn a_release_before_its_acquisition_stays_where_it_is() {
+        assert_eq!(known_us(release(50), &[wait(0x1008, 1, 20, 49)]), 50);
     }
 }

@@ -172,8 +172,10 @@ fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
         .find(|(holds, ..)| holds.count() >= NR_MIN_GAPS)?;
     let percentile = |percent| holds.percentile_with_ns(percent, nr_unbounded);
     // Holds that nobody stood in line for are of calmer times: what few others tell of the longest is not so of all.
-    let traced = share(tally.holds.count(), tally.nr_acquired).unwrap_or(0.0);
-    let tells_longest = bound == HoldBound::Upper || traced >= TAIL_TRACED_SHARE;
+    let traced = share(tally.holds.count(), tally.nr_acquired);
+    // With lockdep holds are told for which nobody waited, and there may be no others.
+    let tells_longest =
+        bound == HoldBound::Upper || traced.is_none_or(|share| share >= TAIL_TRACED_SHARE);
     Some(HoldTimes {
         p50: percentile(50.0),
         p99: percentile(99.0).filter(|_| tells_longest),

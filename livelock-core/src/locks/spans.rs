@@ -41,7 +41,10 @@ pub fn hold_spans(window: &Window) -> BTreeMap<LockAddr, Vec<HoldSpan<'_>>> {
         &window.samples,
         &locks,
     )
-    .with_releases(&no_later_than_known(&window.releases, window.waits.iter()));
+    .with_releases(&no_later_than_known(
+        &window.releases,
+        window.waits.iter().chain(&window.ended),
+    ));
     let open_slices = open_slices(window.waits.iter(), window);
     let has_all = window.has_all_waits();
     by_lock

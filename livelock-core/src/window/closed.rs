@@ -164,7 +164,22 @@ impl Window {
         (!self.cpu_counters.is_empty()).then_some(nr_absent == 0)
     }
 
-    /// Whether every release of this window that a tracepoint told is in `releases`.
+    /// Whether waits or releases found no room, in moments that are not told.
+    #[must_use]
+    pub fn has_lost_waits_or_releases(&self) -> bool {
+        let lost = [
+            DetailLossCause::WaitRingFull,
+            DetailLossCause::FoldBacklog,
+            DetailLossCause::ReleaseRingFull,
+        ];
+        let mut counters = self.cpu_counters.values();
+        counters.any(|counters| {
+            let nr_lost = |cause| counters.detail_lost.get(cause).copied().unwrap_or(0);
+            lost.iter().any(|cause| nr_lost(cause) > 0)
+        })
+    }
+
+    /// Whether every release of this window that a tracepoint told and whose acquisition was found is in `releases`.
     #[must_use]
     pub fn has_all_releases(&self) -> bool {
         let is_whole = |counters: &CpuCounters| {

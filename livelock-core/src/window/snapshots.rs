@@ -90,6 +90,7 @@ fn zip_counters(a: &CpuCounters, b: &CpuCounters, f: impl Fn(u64, u64) -> u64) -
             .map(|(a, b)| f(a, b)),
         slice_mask: a.slice_mask,
         self_ns: f(a.self_ns, b.self_ns),
+        lockdep_self_ns: f(a.lockdep_self_ns, b.lockdep_self_ns),
     }
 }
 

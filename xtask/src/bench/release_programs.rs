@@ -40,6 +40,8 @@ pub(super) struct Releases {
     /// Releases, and those of which no acquisition was found.
     pub(super) nr_releases: u64,
     pub(super) nr_unmatched: u64,
+    /// Those that found no room for their record.
+    pub(super) nr_dropped: u64,
 }
 
 /// The programs; dropping it detaches them.
@@ -101,6 +103,7 @@ impl Programs {
             release: self.stats_of("contended_release")?,
             nr_releases: 0,
             nr_unmatched: 0,
+            nr_dropped: self.releases.nr_dropped(),
         };
         for state in states.iter() {
             let Element(state): Element = state.context("failed to read CPU_STATE")?;
@@ -170,6 +173,14 @@ impl<T, const N: usize> Rings<T, N> {
             std::io::Error::last_os_error()
         );
         Ok(Self { at: at.cast(), nr })
+    }
+
+    fn nr_dropped(&self) -> u64 {
+        let of_cpu = |cpu| {
+            // SAFETY: an element of the mapping; the kernel side writes whole words.
+            unsafe { read_volatile(&raw const (*self.at.add(cpu)).nr_dropped) }
+        };
+        (0..self.nr).map(of_cpu).sum()
     }
 
     fn empty(&self) {

@@ -93,8 +93,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         print!("{}", table::render(&all));
     }
-    for why in &missing {
-        eprintln!("negatives: {why}");
+    if !missing.is_empty() {
+        eprintln!("negatives: {} not watched, see above", missing.len());
     }
     let is_accused = |seen: &Seen| seen.nr_livelock_windows > 0;
     Ok(if !missing.is_empty() || all.iter().any(is_accused) {

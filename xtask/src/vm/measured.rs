@@ -229,6 +229,7 @@ mod tests {
                 "wait": {"total_ns": wait.0, "open_ns": wait.1},
                 "hold": {"total_ns": holds[0] + holds[1], "open_ns": 0},
                 "hold_fine_histogram": [[63, count], [1023, 2 * count], [2047, 10]],
+                "waited_hold_fine_histogram": [[63, count]],
             }],
             "paths": [
                 {"function": "truth_holder_path", "hold_ns": holds[0], "hold_open_ns": 0},
@@ -256,6 +257,8 @@ mod tests {
             max_ns: 1023,
         };
         assert_eq!(lock.hold_percentiles, Some(holds));
+        let waited = lock.waited_hold_percentiles.as_ref().unwrap();
+        assert_eq!((waited.p50_ns, waited.max_ns), (63, 63));
         assert_eq!(measured.hold_share_pct("truth_waiter_path"), Some(25.0));
         assert_eq!(measured.hold_share_pct("truth_hot_path"), Some(0.0));
         let holder = measured.longest_holder.unwrap();
