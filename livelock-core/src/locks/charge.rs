@@ -135,7 +135,9 @@ fn record_releases<'a>(
     let has_all = window.has_all_waits() == Some(true) && window.has_all_releases();
     let closed = window.slice_mask().unwrap_or(0);
     let is_told = |at: MonotonicNs| has_all || slice(at) & closed == 0;
-    for (lock, waits) in &by_lock {
+    // Lockdep tells of all holds, and what its ring has no room for is lost whatever its length.
+    let has_lockdep = releases.iter().any(|release| release.taken_at.is_some());
+    for (lock, waits) in by_lock.iter().filter(|_| !has_lockdep) {
         let Some(mine) = tally.by_lock.get_mut(&Some(*lock)) else {
             continue;
         };

@@ -303,6 +303,11 @@ fn a_traced_release_is_a_hold_unless_somebody_had_the_lock_meanwhile() {
 /// What is told of a mutex in a window of four slices, of which every other is closed: 9 stands in line from the begin into the last one,
 /// 1 and 2 have it meanwhile, in the first and the second.
 fn told(counters: CpuCounters) -> (u64, u64) {
+    told_by(counters, None)
+}
+
+/// Likewise, with the code that lockdep says took it.
+fn told_by(counters: CpuCounters, taken_at: Option<u64>) -> (u64, u64) {
     const SLICE: u64 = 1 << crate::thresholds::SLICE_SHIFT;
     let mutex = |pid, end_ns| {
         Event::Wait(WaitEvent {
@@ -325,9 +330,9 @@ fn told(counters: CpuCounters) -> (u64, u64) {
         totals(7),
         mutex(9, 3 * SLICE + 500),
         mutex(1, 500),
-        release(1, 500, 600, None),
+        release(1, 500, 600, taken_at),
         mutex(2, SLICE + 500),
-        release(2, SLICE + 500, SLICE + 600, None),
+        release(2, SLICE + 500, SLICE + 600, taken_at),
     ] {
         builder.fold(event);
     }
@@ -368,6 +373,9 @@ fn holds_are_a_sample_of_the_moments_that_are_told_whole() {
     ] {
         assert_eq!(told(full(cause)), (1, 7), "of {cause:?} nobody knows when");
     }
+    // With lockdep all holds are told, and any may be lost.
+    let lost = full(DetailLossCause::ReleaseRingFull);
+    assert_eq!(told_by(lost, Some(0xa)), (1, 0));
     // One of samples says nothing of holds.
     assert_eq!(told(full(DetailLossCause::SampleRingFull)), (2, 3));
 }
