@@ -24,11 +24,11 @@ use super::release_programs::{Programs, Releases};
 use super::round::{First, MEASURE, MIN_RUNS, SETTLE};
 use super::storm::Storm;
 
-/// Scenario of the lab: all threads want the mutex of one epoll set.
-const SCENARIO: &str = "epoll-ctl";
+/// Scenario of the lab: all threads want one mutex, seldom enough for all records to have room.
+const SCENARIO: &str = "membarrier";
 
 /// Between two emptyings of the rings. The tool does it every 25 ms and streams fewer where they fill; here all are, and have to fit.
-const EMPTY_EVERY: Duration = Duration::from_millis(5);
+const EMPTY_EVERY: Duration = Duration::from_millis(2);
 
 /// Least share of releases of which the acquisition was found and the record had room.
 const MIN_FOUND_SHARE: f64 = 0.9;
