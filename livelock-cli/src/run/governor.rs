@@ -31,7 +31,7 @@ pub(super) const DRAIN_EVERY: Duration = Duration::from_millis(25);
 pub(super) const DRAIN_SELDOM: Duration = Duration::from_millis(50);
 
 /// The same after a quiet window that was too dear, where most of a wake-up is fetching into the caches what the load has thrown
-/// out of them: half of what the process costs beside a web server on two CPUs (docs/testing.md, cost).
+/// out of them. The process costs half a percent of two CPUs beside a web server; wake-ups are a part of that.
 const DRAIN_RARELY: Duration = Duration::from_millis(100);
 
 /// Share of any other ring that may fill until the next drain, for that to come as late as [`DRAIN_RARELY`]. Half of what fits where
