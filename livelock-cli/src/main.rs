@@ -24,7 +24,9 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let names: Vec<_> = std::env::vars_os()
+    let set =
+        std::env::vars_os().filter(|(_, value)| config.job.reads_settings() && !value.is_empty());
+    let names: Vec<_> = set
         .filter_map(|(name, _)| name.into_string().ok())
         .collect();
     for line in args::misspelt(names.iter().map(String::as_str)) {

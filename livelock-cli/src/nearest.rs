@@ -6,7 +6,7 @@
 /// Suggestions in a message.
 const MAX_SUGGESTIONS: usize = 3;
 /// Likeness from which a name may have been meant; clap uses 0.7 for its few options, and a libc has thousands.
-const MIN_LIKENESS: f64 = 0.85;
+pub(crate) const MIN_LIKENESS: f64 = 0.85;
 
 /// The names most like `wanted`, best first.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {

@@ -74,8 +74,8 @@ pub enum HoldBound {
     Upper,
 }
 
-/// How long a lock is held by those who had to wait for it, on kernels with lockdep by all, in nanoseconds. Exact ones are of holds during
-/// all of which somebody stood in line.
+/// How long a lock is held by those who had to wait for it, on kernels with lockdep by all, in nanoseconds. Without
+/// lockdep exact ones are of holds during all of which somebody stood in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldTimes {
     /// Median; `None` if it could not be bounded.

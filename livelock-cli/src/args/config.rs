@@ -43,6 +43,17 @@ pub struct Config {
     pub verbosity: u8,
 }
 
+impl Job {
+    /// Whether the environment and the file have a say in it.
+    #[must_use]
+    pub const fn reads_settings(&self) -> bool {
+        !matches!(
+            self,
+            Self::Schema | Self::Completions { .. } | Self::Manual { .. }
+        )
+    }
+}
+
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Job {

@@ -88,7 +88,8 @@ pub struct OwnerOffsets {
 
 impl KernelOffsets {
     /// Whether releases are told by `lock:contended_release`: lockdep tells more of them.
-    pub(super) const fn releases_contended(&self) -> bool {
+    #[must_use]
+    pub const fn releases_contended(&self) -> bool {
         self.has_contended_release && self.lockdep.is_none()
     }
 

@@ -329,7 +329,7 @@ fn contended_release(survey: &Survey) -> Check {
     } else if has {
         "in BTF, told of sleeping locks"
     } else {
-        "not in this kernel"
+        "not in this kernel, or refused by it (see the programs)"
     };
     let state = ok_or(has, CheckState::Degraded);
     Check::new(

@@ -91,12 +91,13 @@ impl Governor {
         }
     }
 
-    /// After a drain. Says whether the mask changed.
-    pub(super) fn drained(&mut self, drained: Drained) -> bool {
+    /// After a drain, so long after the one before. Says whether the mask changed.
+    pub(super) fn drained(&mut self, drained: Drained, after: Duration) -> bool {
         let before = self.slice_mask;
         let nr_in_fullest = drained.nr_waits;
-        let times_longer = DRAIN_RARELY.as_secs_f64() / self.drain_after.as_secs_f64();
-        let has_room = drained.other_share * times_longer < MOST_FILLED;
+        // A drain at a close comes early: what it finds is of a shorter time.
+        let filled = drained.other_share * DRAIN_RARELY.as_secs_f64();
+        let has_room = filled < MOST_FILLED * after.as_secs_f64();
         let crowded = if self.is_thinned {
             CROWDED_TAPE
         } else {
@@ -181,16 +182,16 @@ mod tests {
     #[test]
     fn crowded_rings_thin_the_stream_and_sparse_ones_widen_it() {
         let mut governor = Governor::default();
-        assert!(governor.drained(waits_of(CROWDED)));
+        assert!(governor.drained(waits_of(CROWDED), DRAIN_EVERY));
         assert_eq!(governor.slice_mask, MAX_SLICE_MASK);
         for _ in 0..5 {
-            governor.drained(waits_of(CROWDED));
+            governor.drained(waits_of(CROWDED), DRAIN_EVERY);
         }
         assert_eq!(governor.slice_mask, MAX_SLICE_MASK);
-        assert!(!governor.drained(waits_of(CROWDED)));
-        assert!(!governor.drained(waits_of(CROWDED - 1)));
+        assert!(!governor.drained(waits_of(CROWDED), DRAIN_EVERY));
+        assert!(!governor.drained(waits_of(CROWDED - 1), DRAIN_EVERY));
         for _ in 0..6 {
-            assert!(governor.drained(waits_of(0)));
+            assert!(governor.drained(waits_of(0), DRAIN_EVERY));
             assert_eq!(
                 (governor.slice_mask + 1) & governor.slice_mask,
                 0,
@@ -205,12 +206,12 @@ mod tests {
         let mut governor = Governor::default();
         let mut nr_drains = 0;
         while governor.drain_after == DRAIN_EVERY {
-            governor.drained(waits_of(SPARSE - 1));
+            governor.drained(waits_of(SPARSE - 1), DRAIN_EVERY);
             nr_drains += 1;
         }
         assert_eq!((nr_drains, governor.slice_mask), (4, 0));
         assert_eq!(governor.drain_after, DRAIN_SELDOM);
-        governor.drained(waits_of(SPARSE));
+        governor.drained(waits_of(SPARSE), DRAIN_EVERY);
         assert_eq!(governor.drain_after, DRAIN_EVERY);
     }
 
@@ -268,20 +269,38 @@ mod tests {
         assert_eq!(governor.min_stack_period, 4000);
         governor.slice_mask = 0;
         assert!(
-            governor.drained(waits_of(CROWDED_TAPE)),
+            governor.drained(waits_of(CROWDED_TAPE), DRAIN_EVERY),
             "half a ring is too much"
         );
         assert_eq!(governor.drain_after, DRAIN_EVERY);
-        governor.drained(waits_of(SPARSE - 1));
+        governor.drained(waits_of(SPARSE - 1), DRAIN_EVERY);
         assert_eq!(
             (governor.drain_after, governor.slice_mask),
             (DRAIN_RARELY, 3)
         );
+        // Unless another ring would run full: half a percent in a millisecond is half of it in 100.
+        for (other_share, ms, wanted) in [
+            (0.06, 25, DRAIN_RARELY),
+            (0.07, 25, DRAIN_EVERY),
+            (0.24, 100, DRAIN_RARELY),
+            (0.26, 100, DRAIN_EVERY),
+            (0.005, 1, DRAIN_EVERY),
+            (0.0, 0, DRAIN_EVERY),
+        ] {
+            let nr_waits = SPARSE - 1;
+            let drained = Drained {
+                nr_waits,
+                other_share,
+            };
+            governor.slice_mask = 3;
+            governor.drained(drained, Duration::from_millis(ms));
+            assert_eq!(governor.drain_after, wanted, "{other_share} in {ms} ms");
+        }
         governor.closed_window(dear, waits(PLACE_SHARE));
         assert_eq!(governor.min_stack_period, 1000);
         governor.slice_mask = 0;
-        assert!(!governor.drained(waits_of(CROWDED_TAPE)));
-        governor.drained(waits_of(0));
+        assert!(!governor.drained(waits_of(CROWDED_TAPE), DRAIN_EVERY));
+        governor.drained(waits_of(0), DRAIN_EVERY);
         assert_eq!(governor.drain_after, DRAIN_SELDOM);
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Pipeline {
     events: Vec<Event>,
     nr_undecodable: u64,
     window_begin: MonotonicNs,
+    /// When the rings were emptied last.
+    drained_at: MonotonicNs,
     /// When all was ready to judge; what the process cost before is its start-up.
     prepared: Option<MonotonicNs>,
     /// What was folded since the last close, if the session is recorded.
@@ -89,6 +91,7 @@ impl Pipeline {
             events: Vec::new(),
             nr_undecodable: 0,
             window_begin: now(),
+            drained_at: now(),
             prepared: None,
             folded: is_recorded.then(Vec::new),
         };
@@ -134,7 +137,7 @@ impl Pipeline {
     pub(super) fn correct(&self, facts: &mut HostFacts) {
         let used = self.capture.offsets();
         facts.has_lockdep &= used.lockdep.is_some();
-        facts.has_contended_release &= used.has_contended_release;
+        facts.has_contended_release &= used.releases_contended();
     }
 
     /// Where the run queues of CPUs are, of those found so far.
@@ -150,8 +153,13 @@ impl Pipeline {
     /// Empties the rings into the present window; gives the time to the next drain.
     pub(super) fn drain(&mut self) -> Duration {
         let drained = self.capture.drain(&mut self.raw);
-        self.fold(now());
-        if self.governor.drained(drained) {
+        let at = now();
+        let before = std::mem::replace(&mut self.drained_at, at);
+        self.fold(at);
+        if self
+            .governor
+            .drained(drained, Duration::from_nanos(at.since(before)))
+        {
             self.capture.set_slice_mask(self.governor.slice_mask);
         }
         self.governor.drain_after

@@ -137,15 +137,16 @@ fn record_releases<'a>(
     let is_told = |at: MonotonicNs| has_all || slice(at) & closed == 0;
     // Lockdep tells of all holds, and what its ring has no room for is lost whatever its length.
     let has_lockdep = releases.iter().any(|release| release.taken_at.is_some());
-    for (lock, waits) in by_lock.iter().filter(|_| !has_lockdep) {
-        let Some(mine) = tally.by_lock.get_mut(&Some(*lock)) else {
-            continue;
-        };
-        let acquired = waits.iter().filter(|wait| {
+    let is_lossy = window.has_lost_waits_or_releases();
+    for (lock, mine) in &mut tally.by_lock {
+        mine.has_all_released &= window.has_all_releases();
+        let waits = lock.and_then(|lock| by_lock.get(&lock));
+        let acquired = waits.into_iter().flatten().filter(|wait| {
             let has_ended = window.has_all_waits().is_none() || wait.end <= window.end;
             wait.acquired && has_ended && is_told(wait.end)
         });
-        mine.nr_acquired += match window.has_lost_waits_or_releases() {
+        mine.nr_acquired += match is_lossy {
+            _ if has_lockdep => 0,
             // Of which moments is not told: as if none of the rest were known.
             true => mine.nr_waits,
             false => acquired.count() as u64,

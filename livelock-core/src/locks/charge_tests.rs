@@ -316,7 +316,24 @@ fn told_by(counters: CpuCounters, taken_at: Option<u64>) -> (u64, u64) {
             ..wait(pid, 0, end_ns)
         })
     };
-    let baseline = CpuCounters {
+    let lock = lock_in(
+        counters,
+        vec![
+            totals(7),
+            mutex(9, 3 * SLICE + 500),
+            mutex(1, 500),
+            release(1, 500, 600, taken_at),
+            mutex(2, SLICE + 500),
+            release(2, SLICE + 500, SLICE + 600, taken_at),
+        ],
+    );
+    assert_eq!(lock.nr_released, 2);
+    (lock.holds.count(), lock.nr_acquired)
+}
+
+/// The lock in a window of which one CPU says this.
+fn lock_in(counters: CpuCounters, events: Vec<Event>) -> LockTally {
+    let before = CpuCounters {
         nr_waits_left_out: Some(0),
         nr_releases_left_out: counters.nr_releases_left_out.map(|_| 0),
         ..CpuCounters::default()
@@ -324,31 +341,13 @@ fn told_by(counters: CpuCounters, taken_at: Option<u64>) -> (u64, u64) {
     let mut builder = WindowBuilder::new(1);
     let cpu = CpuId(0);
     let fold = |builder: &mut WindowBuilder, counters| builder.fold(Event::Cpu { cpu, counters });
-    fold(&mut builder, baseline);
+    fold(&mut builder, before);
     builder.baseline(MonotonicNs(0));
-    for event in [
-        totals(7),
-        mutex(9, 3 * SLICE + 500),
-        mutex(1, 500),
-        release(1, 500, 600, taken_at),
-        mutex(2, SLICE + 500),
-        release(2, SLICE + 500, SLICE + 600, taken_at),
-    ] {
-        builder.fold(event);
-    }
-    let slice_mask = Some(1);
-    fold(
-        &mut builder,
-        CpuCounters {
-            slice_mask,
-            ..counters
-        },
-    );
-    let window = builder.close(MonotonicNs(0), MonotonicNs(4 * SLICE));
+    events.into_iter().for_each(|event| builder.fold(event));
+    fold(&mut builder, counters);
+    let window = builder.close(MonotonicNs(0), MonotonicNs(1 << 22));
     let mut locks = digest(&window, &mut RecentStacks::default(), None);
-    let lock = locks.by_lock.remove(&Some(LOCK)).unwrap();
-    assert_eq!(lock.nr_released, 2);
-    (lock.holds.count(), lock.nr_acquired)
+    locks.by_lock.remove(&Some(LOCK)).unwrap()
 }
 
 #[test]
@@ -356,6 +355,7 @@ fn holds_are_a_sample_of_the_moments_that_are_told_whole() {
     let left_out = |nr_waits, nr_releases| CpuCounters {
         nr_waits_left_out: Some(nr_waits),
         nr_releases_left_out: nr_releases,
+        slice_mask: Some(1),
         ..CpuCounters::default()
     };
     assert_eq!(told(left_out(0, Some(0))), (2, 3), "nothing was left out");
@@ -376,6 +376,9 @@ fn holds_are_a_sample_of_the_moments_that_are_told_whole() {
     // With lockdep all holds are told, and any may be lost.
     let lost = full(DetailLossCause::ReleaseRingFull);
     assert_eq!(told_by(lost, Some(0xa)), (1, 0));
+    // Nor of a lock of which no wait was told.
+    let unseen = lock_in(full(DetailLossCause::WaitRingFull), vec![totals(7)]);
+    assert_eq!((unseen.nr_acquired, unseen.has_all_released), (7, true));
     // One of samples says nothing of holds.
     assert_eq!(told(full(DetailLossCause::SampleRingFull)), (2, 3));
 }

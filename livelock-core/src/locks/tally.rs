@@ -46,6 +46,8 @@ pub struct LockTally {
     pub(super) holds: HoldHistogram,
     /// Acquisitions of these moments, after a wait.
     pub(super) nr_acquired: u64,
+    /// Whether no release was left out or lost.
+    pub(super) has_all_released: bool,
     /// All whose release was.
     pub(super) nr_released: u64,
     pub(super) longest_released_ns: u64,
@@ -90,6 +92,7 @@ impl LockTally {
             gaps: WaitHistogram::default(),
             holds: HoldHistogram::default(),
             nr_acquired: 0,
+            has_all_released: true,
             nr_released: 0,
             longest_released_ns: 0,
             word_owners: WordOwners::default(),
@@ -205,6 +208,7 @@ impl LockTally {
         self.gaps.merge(&later.gaps);
         self.holds.merge(&later.holds);
         self.nr_acquired += later.nr_acquired;
+        self.has_all_released &= later.has_all_released;
         self.nr_released += later.nr_released;
         self.longest_released_ns = self.longest_released_ns.max(later.longest_released_ns);
         self.word_owners.merge(&later.word_owners);

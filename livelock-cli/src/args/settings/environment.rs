@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use super::error::SettingsError;
 use super::keys::{Form, KEYS, Key, TABLES};
 use super::layers::PATH_VARIABLE;
-use crate::nearest::{nearest, suggestion};
+use crate::nearest::MIN_LIKENESS;
 
 /// What all of them begin with.
 const PREFIX: &str = "LIVELOCK_";
@@ -46,18 +46,23 @@ pub fn misspelt<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     };
     let mut known: Vec<String> = tables().flat_map(of_table).collect();
     known.push(PATH_VARIABLE.to_owned());
+    let like = |name: &str| {
+        // What all have in common says nothing of likeness.
+        let word = name.strip_prefix(PREFIX)?;
+        let likeness = |known: &str| {
+            let known = known.strip_prefix(PREFIX).unwrap_or(known);
+            strsim::jaro_winkler(word, known)
+        };
+        let all = known.iter().map(|known| (likeness(known), known));
+        let best = all.max_by(|(a, _), (b, _)| a.total_cmp(b));
+        best.filter(|(likeness, _)| (MIN_LIKENESS..1.0).contains(likeness))
+    };
     names
-        .filter(|name| !known.iter().any(|known| known == name))
         .filter_map(|name| {
-            // What all have in common says nothing of likeness.
-            let word = name.strip_prefix(PREFIX)?;
-            let words = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
-            let meant: Vec<String> = nearest(word, words)
-                .into_iter()
-                .map(|word| format!("{PREFIX}{word}"))
-                .collect();
-            let meant = suggestion(Some(meant.as_slice()).filter(|all| !all.is_empty())?);
-            Some(format!("the variable {name} sets nothing{meant}"))
+            let (_, meant) = like(name)?;
+            Some(format!(
+                "the variable {name} sets nothing; did you mean {meant}?"
+            ))
         })
         .collect()
 }
@@ -76,18 +81,18 @@ mod tests {
         assert_eq!(said("LIVELOCK_WATCH_MAX_LEVEL"), None);
         assert_eq!(said("LIVELOCK_CONFIG"), None);
         let told = said("LIVELOCK_MAXLEVEL").unwrap();
-        assert!(
-            told.starts_with(
-                "the variable LIVELOCK_MAXLEVEL sets nothing; did you mean `LIVELOCK_MAX_LEVEL`"
-            ),
-            "{told}"
+        assert_eq!(
+            told,
+            "the variable LIVELOCK_MAXLEVEL sets nothing; did you mean LIVELOCK_MAX_LEVEL?"
         );
         assert!(
             said("LIVELOCK_DURATON")
                 .unwrap()
-                .contains("`LIVELOCK_DURATION`")
+                .contains(" LIVELOCK_DURATION?")
         );
-        // Of the tests, and of somebody else.
+        // Of the tests, of a cluster that has a service of this name, and of somebody else.
+        assert_eq!(said("LIVELOCK_PORT"), None);
+        assert_eq!(said("LIVELOCK_SERVICE_HOST"), None);
         assert_eq!(said("LIVELOCK_NO_LIVE"), None);
         assert_eq!(said("LIVELOCK_LAB_KERNEL_LOG"), None);
         assert_eq!(said("DURATON"), None);
