@@ -3,10 +3,9 @@
 //! In: the kernel's tracepoints. Out: how often its programs ran, and for how long. Refuses: half an attachment.
 
 use anyhow::Context as _;
-use aya::programs::BtfTracePoint;
 use aya::{Btf, Ebpf, EbpfLoader};
 
-use super::programs::{Pair, RunStats};
+use super::programs::{Pair, RunStats, of_program, program_mut};
 
 /// Built by `cargo xtask ebpf` from `livelock-ebpf/src/floor.rs`, and committed.
 static OBJECT: &[u8] =
@@ -50,28 +49,8 @@ impl Floor {
     /// What both programs have cost since they were attached.
     pub(crate) fn stats(&self) -> anyhow::Result<Pair<RunStats>> {
         Ok(Pair {
-            begin: self.stats_of("floor_begin")?,
-            end: self.stats_of("floor_end")?,
+            begin: of_program(&self.0, "floor_begin")?,
+            end: of_program(&self.0, "floor_end")?,
         })
     }
-
-    fn stats_of(&self, program: &str) -> anyhow::Result<RunStats> {
-        let info = self
-            .0
-            .program(program)
-            .with_context(|| format!("the object of the clock floor has no {program}"))?
-            .info()
-            .with_context(|| format!("failed to ask the kernel about {program}"))?;
-        Ok(RunStats::of(&info))
-    }
-}
-
-fn program_mut<'ebpf>(
-    ebpf: &'ebpf mut Ebpf,
-    program: &str,
-) -> anyhow::Result<&'ebpf mut BtfTracePoint> {
-    Ok(ebpf
-        .program_mut(program)
-        .with_context(|| format!("the object of the clock floor has no {program}"))?
-        .try_into()?)
 }

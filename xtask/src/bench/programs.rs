@@ -1,13 +1,15 @@
 //! Programs that a process has loaded, and what the kernel says they cost.
 //!
-//! In: a process id. Out: its programs on the contention tracepoints, runs and time in them. Refuses:
+//! In: a process id, or a loaded object. Out: its programs on the contention tracepoints, runs and time in them. Refuses:
 //! programs of other processes, whatever their names.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Sub;
 
-use aya::programs::{ProgramInfo, loaded_programs};
+use anyhow::Context as _;
+use aya::Ebpf;
+use aya::programs::{BtfTracePoint, ProgramInfo, loaded_programs};
 
 /// What a program is called in the kernel: 15 characters of its name.
 const BEGIN: &str = "contention_begi";
@@ -62,6 +64,27 @@ impl Sub for Pair<RunStats> {
             end: self.end - before.end,
         }
     }
+}
+
+/// A program of `ebpf` on a tracepoint.
+pub(super) fn program_mut<'ebpf>(
+    ebpf: &'ebpf mut Ebpf,
+    program: &str,
+) -> anyhow::Result<&'ebpf mut BtfTracePoint> {
+    Ok(ebpf
+        .program_mut(program)
+        .with_context(|| format!("the object has no {program}"))?
+        .try_into()?)
+}
+
+/// What a program of `ebpf` has cost.
+pub(super) fn of_program(ebpf: &Ebpf, program: &str) -> anyhow::Result<RunStats> {
+    let info = ebpf
+        .program(program)
+        .with_context(|| format!("the object has no {program}"))?
+        .info()
+        .with_context(|| format!("failed to ask the kernel about {program}"))?;
+    Ok(RunStats::of(&info))
 }
 
 /// The contention programs of process `pid`; `None` while it has not loaded both.

@@ -7,14 +7,13 @@ use std::ptr::{read_volatile, write_volatile};
 
 use anyhow::{Context as _, ensure};
 use aya::maps::{Array, Map};
-use aya::programs::BtfTracePoint;
 use aya::util::nr_cpus;
 use aya::{Btf, Ebpf, EbpfLoader};
 use livelock_common::{
     CpuState, HOLD_SLOTS, RELEASE_RING, ReleaseRecord, Ring, WAIT_RING, WaitRecord,
 };
 
-use super::programs::RunStats;
+use super::programs::{RunStats, of_program, program_mut};
 use super::stack_time::Element;
 
 /// What users run.
@@ -99,8 +98,8 @@ impl Programs {
             .context("the object has no CPU_STATE")?;
         let states = Array::<_, Element>::try_from(map)?;
         let mut sums = Releases {
-            end: self.stats_of("contention_end")?,
-            release: self.stats_of("contended_release")?,
+            end: of_program(&self.ebpf, "contention_end")?,
+            release: of_program(&self.ebpf, "contended_release")?,
             nr_releases: 0,
             nr_unmatched: 0,
             nr_dropped: self.releases.nr_dropped(),
@@ -123,26 +122,6 @@ impl Programs {
         self.waits.empty();
         self.releases.empty();
     }
-
-    fn stats_of(&self, program: &str) -> anyhow::Result<RunStats> {
-        let info = self
-            .ebpf
-            .program(program)
-            .with_context(|| format!("the object has no {program}"))?
-            .info()
-            .with_context(|| format!("failed to ask the kernel about {program}"))?;
-        Ok(RunStats::of(&info))
-    }
-}
-
-fn program_mut<'ebpf>(
-    ebpf: &'ebpf mut Ebpf,
-    program: &str,
-) -> anyhow::Result<&'ebpf mut BtfTracePoint> {
-    Ok(ebpf
-        .program_mut(program)
-        .with_context(|| format!("the object has no {program}"))?
-        .try_into()?)
 }
 
 /// Rings of all CPUs, mapped.
