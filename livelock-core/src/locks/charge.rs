@@ -128,29 +128,37 @@ fn record_releases<'a>(
     releases: &[ReleaseEvent],
     waits: impl Iterator<Item = &'a WaitEvent>,
 ) {
-    let mut by_lock: BTreeMap<LockAddr, Vec<&WaitEvent>> = BTreeMap::new();
-    for wait in waits {
-        by_lock.entry(wait.lock).or_default().push(wait);
-    }
     let has_all = window.has_all_waits() == Some(true) && window.has_all_releases();
     let closed = window.slice_mask().unwrap_or(0);
     let is_told = |at: MonotonicNs| has_all || slice(at) & closed == 0;
     // Lockdep tells of all holds, and what its ring has no room for is lost whatever its length.
     let has_lockdep = releases.iter().any(|release| release.taken_at.is_some());
     let is_lossy = window.has_lost_waits_or_releases();
-    for (lock, mine) in &mut tally.by_lock {
-        mine.has_all_released &= window.has_all_releases();
-        let waits = lock.and_then(|lock| by_lock.get(&lock));
-        let acquired = waits.into_iter().flatten().filter(|wait| {
-            let has_ended = window.has_all_waits().is_none() || wait.end <= window.end;
-            wait.acquired && has_ended && is_told(wait.end)
-        });
-        mine.nr_acquired += match is_lossy {
-            _ if has_lockdep => 0,
+    let (has_all_released, tells_ends) =
+        (window.has_all_releases(), window.has_all_waits().is_some());
+    for mine in tally.by_lock.values_mut() {
+        mine.has_all_released &= has_all_released;
+        if is_lossy && !has_lockdep {
             // Of which moments is not told: as if none of the rest were known.
-            true => mine.nr_waits,
-            false => acquired.count() as u64,
-        };
+            mine.nr_acquired += mine.nr_waits;
+        }
+    }
+    // Lines are asked for where something was released, on most kernels nowhere.
+    let mut by_lock: BTreeMap<LockAddr, Vec<&WaitEvent>> = BTreeMap::new();
+    by_lock.extend(releases.iter().map(|release| (release.lock, Vec::new())));
+    for wait in waits {
+        let has_ended = !tells_ends || wait.end <= window.end;
+        let is_one = wait.acquired && has_ended && is_told(wait.end);
+        if is_one
+            && !is_lossy
+            && !has_lockdep
+            && let Some(mine) = tally.by_lock.get_mut(&Some(wait.lock))
+        {
+            mine.nr_acquired += 1;
+        }
+        if let Some(line) = by_lock.get_mut(&wait.lock) {
+            line.push(wait);
+        }
     }
     let mut lines: BTreeMap<LockAddr, Queued> = BTreeMap::new();
     for (release, traced) in releases.iter().zip(&window.releases) {

@@ -24,6 +24,9 @@ pub(super) fn no_later_than_known<'a>(
     releases: &[ReleaseEvent],
     waits: impl Iterator<Item = &'a WaitEvent>,
 ) -> Vec<ReleaseEvent> {
+    if releases.is_empty() {
+        return Vec::new();
+    }
     let is_traced = |release: &&ReleaseEvent| release.taken_at.is_none();
     let mut by_wait_lock: BTreeMap<(LockAddr, Pid), Vec<(MonotonicNs, MonotonicNs)>> = releases
         .iter()
