@@ -51,19 +51,19 @@ static void truth_show_sum(struct seq_file *out, const char *name, const struct 
 	seq_puts(out, "]}");
 }
 
-/* Buckets that are not empty, as pairs of the longest time in it and how many there are. */
-static void truth_show_fine_holds(struct seq_file *out, unsigned int index, bool of_waiters)
+/* Buckets that are not empty, as pairs of the longest time in it and how many there are; of the histogram at `offset` of a side. */
+static void truth_show_fine_holds(struct seq_file *out, unsigned int index, const char *of, size_t offset)
 {
 	bool is_first = true;
 	unsigned int bucket, i;
 
-	seq_printf(out, ",\"%shold_fine_histogram\":[", of_waiters ? "waited_" : "");
+	seq_printf(out, ",\"%shold_fine_histogram\":[", of);
 	for (bucket = 0; bucket < TRUTH_NR_FINE_BUCKETS; bucket++) {
 		u64 nr = 0;
 
 		for (i = 0; i < truth_nr_threads; i++) {
-			const struct truth_side *side = &truth_threads[i].sides[index];
-			const u64 *fine = of_waiters ? side->waited_hold_fine : side->hold_fine;
+			const void *side = &truth_threads[i].sides[index];
+			const u64 *fine = side + offset;
 
 			nr += READ_ONCE(fine[bucket]);
 		}
@@ -99,8 +99,9 @@ static void truth_show_lock(struct seq_file *out, unsigned int index, u64 now_ns
 	truth_show_sum(out, "wait", &wait);
 	seq_putc(out, ',');
 	truth_show_sum(out, "hold", &hold);
-	truth_show_fine_holds(out, index, false);
-	truth_show_fine_holds(out, index, true);
+	truth_show_fine_holds(out, index, "", offsetof(struct truth_side, hold_fine));
+	truth_show_fine_holds(out, index, "waited_", offsetof(struct truth_side, waited_hold_fine));
+	truth_show_fine_holds(out, index, "in_line_", offsetof(struct truth_side, in_line_hold_fine));
 	seq_putc(out, '}');
 }
 

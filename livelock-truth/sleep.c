@@ -51,6 +51,20 @@ static noinline void truth_rwlock_reader_path(struct truth_thread *thread)
 	barrier();
 }
 
+/*
+ * Does somebody stand in line, asleep or about to be? Bit 0 of a mutex's owner word (MUTEX_FLAG_WAITERS,
+ * kernel/locking/mutex.c) and bit 1 of a rwsem's count (RWSEM_FLAG_WAITERS, kernel/locking/rwsem.c), v6.1 to v7.3.
+ */
+static __always_inline bool truth_mutex_has_line(struct mutex *lock)
+{
+	return atomic_long_read(&lock->owner) & BIT(0);
+}
+
+static __always_inline bool truth_rwsem_has_line(struct rw_semaphore *sem)
+{
+	return atomic_long_read(&sem->count) & BIT(1);
+}
+
 static noinline void truth_mutex_path(struct truth_thread *thread)
 {
 	struct truth_side *side = &thread->sides[0];
@@ -61,7 +75,9 @@ static noinline void truth_mutex_path(struct truth_thread *thread)
 	visit.has_waited = mutex_is_locked(&truth_spin_mutex);
 	mutex_lock(&truth_spin_mutex);
 	truth_got(thread, side, &visit, &truth_mutex_guarded);
+	visit.got_in_line = truth_mutex_has_line(&truth_spin_mutex);
 	truth_burn_holding(truth_hold_ns);
+	visit.left_in_line = truth_mutex_has_line(&truth_spin_mutex);
 	truth_leave(side, &visit);
 	mutex_unlock(&truth_spin_mutex);
 	truth_record(side, &visit);
@@ -79,7 +95,9 @@ static noinline void truth_rwsem_writer_path(struct truth_thread *thread)
 	visit.has_waited = rwsem_is_locked(&truth_spin_rwsem);
 	down_write(&truth_spin_rwsem);
 	truth_got(thread, side, &visit, &truth_rwsem_guarded);
+	visit.got_in_line = truth_rwsem_has_line(&truth_spin_rwsem);
 	truth_burn_holding(truth_hold_ns);
+	visit.left_in_line = truth_rwsem_has_line(&truth_spin_rwsem);
 	truth_leave(side, &visit);
 	up_write(&truth_spin_rwsem);
 	truth_record(side, &visit);

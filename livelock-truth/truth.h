@@ -63,6 +63,8 @@ struct truth_side {
 	u64 hold_fine[TRUTH_NR_FINE_BUCKETS];
 	/* Of those who did not get it at once; of sleeping locks alone. */
 	u64 waited_hold_fine[TRUTH_NR_FINE_BUCKETS];
+	/* Holds that began and ended with somebody in line; of sleeping locks alone. */
+	u64 in_line_hold_fine[TRUTH_NR_FINE_BUCKETS];
 };
 
 struct truth_role;
@@ -193,6 +195,9 @@ struct truth_visit {
 	u64 left_ns;
 	bool is_handoff;
 	bool has_waited;
+	/* Somebody stood in line when it was got, and when it was left. */
+	bool got_in_line;
+	bool left_in_line;
 };
 
 /* Before the lock is asked for. */
@@ -200,6 +205,8 @@ static __always_inline void truth_ask(struct truth_side *side, struct truth_visi
 {
 	visit->asked_ns = truth_now();
 	visit->has_waited = false;
+	visit->got_in_line = false;
+	visit->left_in_line = false;
 	WRITE_ONCE(side->wait.open_since_ns, visit->asked_ns);
 }
 
@@ -235,6 +242,7 @@ static __always_inline void truth_record(struct truth_side *side, const struct t
 	unsigned int bucket = truth_fine_bucket(held_ns);
 	u64 *fine = &side->hold_fine[bucket];
 	u64 *waited_fine = &side->waited_hold_fine[bucket];
+	u64 *in_line_fine = &side->in_line_hold_fine[bucket];
 
 	WRITE_ONCE(side->nr_acquired, side->nr_acquired + 1);
 	WRITE_ONCE(side->nr_handoffs, side->nr_handoffs + visit->is_handoff);
@@ -243,6 +251,8 @@ static __always_inline void truth_record(struct truth_side *side, const struct t
 	WRITE_ONCE(*fine, *fine + 1);
 	if (visit->has_waited)
 		WRITE_ONCE(*waited_fine, *waited_fine + 1);
+	if (visit->got_in_line && visit->left_in_line)
+		WRITE_ONCE(*in_line_fine, *in_line_fine + 1);
 }
 
 static __always_inline void truth_op_done(struct truth_thread *thread)

@@ -29,7 +29,7 @@ pub use table::{LockAgg, LockBank};
 
 /// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
 /// refuses an object that announces another one.
-pub const ABI_VERSION: u32 = 9;
+pub const ABI_VERSION: u32 = 10;
 
 /// Deepest nesting of traced spin waits on one CPU: task, softirq, hardirq and NMI, each at most
 /// twice, because a `qrwlock` slow path waits for its inner spinlock.
@@ -149,6 +149,30 @@ pub mod lcb {
     pub const MUTEX: u32 = 32;
 }
 
+/// Since when a sleeping wait has stood in the lock's line, in [`TaskSlot::phase`] and [`WaitRecord::line_units`]. Who spins for a mutex
+/// does not stand there yet.
+pub mod line {
+    /// Bits of a phase below the units.
+    pub const SHIFT: u32 = 8;
+    /// Nanoseconds of a unit.
+    pub const UNIT_NS: u64 = 1024;
+    /// Most units: 17 s.
+    pub const MOST_UNITS: u64 = (1 << (32 - SHIFT)) - 1;
+
+    /// Units from the begin of a wait to the end of the one in which it has come to stand in line; never 0. `None` if that
+    /// cannot be told any more.
+    #[must_use]
+    #[inline(always)]
+    pub const fn units(after_ns: u64) -> Option<u32> {
+        let units = after_ns / UNIT_NS + 1;
+        if units > MOST_UNITS {
+            None
+        } else {
+            Some(units as u32)
+        }
+    }
+}
+
 /// Which structure of the waiting task a lock sits in, in [`StackRecord::object`].
 pub mod object {
     /// None of those looked at, or not looked at.
@@ -254,6 +278,17 @@ mod tests {
         }
         assert_eq!(bucket_of(0), 0);
         assert_eq!(bucket_of(u64::MAX), HIST_BUCKETS - 1);
+    }
+
+    #[test]
+    fn a_wait_in_line_has_units() {
+        assert_eq!(line::units(0), Some(1));
+        assert_eq!(line::units(1023), Some(1));
+        assert_eq!(line::units(1024), Some(2));
+        let most_ns = line::MOST_UNITS * line::UNIT_NS;
+        assert_eq!(line::units(most_ns - 1), Some(line::MOST_UNITS as u32));
+        assert_eq!(line::units(most_ns), None);
+        assert_eq!(line::units(u64::MAX), None);
     }
 
     #[test]

@@ -55,8 +55,8 @@ pub struct WaitRecord {
     pub cpu: u32,
     /// `ret` of `contention_end`: 0 acquired, negative gave up.
     pub ret: i32,
-    /// Keeps the size at one cache line.
-    pub pad: u32,
+    /// Units of [`line`](crate::line) from the begin after which it stood in line; 0 if it never did, or spun from end to end.
+    pub line_units: u32,
 }
 
 /// The release of a lock: by somebody who had waited for it, or of kernels with lockdep by anybody.

@@ -158,8 +158,9 @@ pub struct HoldSlot {
 pub struct TaskSlot {
     /// Thread id that owns the slot; 0 is free.
     pub pid: u32,
-    /// Flags of the present phase.
-    pub flags: u32,
+    /// Flags of the present phase, and above them, from [`line::SHIFT`](crate::line::SHIFT) on, the units after which the wait stood in
+    /// line; 0 if it does not.
+    pub phase: u32,
     /// Address of the lock; 0 if no wait is open.
     pub lock_addr: u64,
     /// `CLOCK_MONOTONIC` at the first begin.

@@ -75,8 +75,8 @@ pub struct CodeFacts {
 pub trait Code {
     /// Facts about the instruction at `addr`; `None` if its code could not be seen or made sense of.
     fn facts(&self, space: CodeSpace, addr: CodeAddr) -> Option<CodeFacts>;
-    /// Attempts in the kernel function that starts at `function`; none if its code could not be seen.
-    fn attempts(&self, function: CodeAddr) -> Vec<FoundSite>;
+    /// Attempts in the kernel functions that start at `functions`; none of one whose code could not be seen.
+    fn attempts(&self, functions: &[CodeAddr]) -> Vec<FoundSite>;
 }
 
 /// For a host whose code cannot be read. A recording brings its facts along.
@@ -88,7 +88,7 @@ impl Code for NoCode {
         None
     }
 
-    fn attempts(&self, _function: CodeAddr) -> Vec<FoundSite> {
+    fn attempts(&self, _functions: &[CodeAddr]) -> Vec<FoundSite> {
         Vec::new()
     }
 }

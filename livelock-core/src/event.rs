@@ -15,6 +15,7 @@ use crate::hist::WaitHistogram;
 pub use crate::hold_event::{LockOwner, OwnerTask, ReleaseEvent};
 use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 pub use crate::lock_call::LockCallEvent;
+pub use crate::loss::{DetailLossCause, LossCause};
 use crate::tasks::TaskCounters;
 
 /// The family of a lock, from the flags of its first `contention_begin`.
@@ -100,6 +101,10 @@ pub struct WaitEvent {
     pub kind: LockKind,
     /// Begin of the wait.
     pub begin: MonotonicNs,
+    /// Of a lock that is spun for before it is slept for: time from the begin after which it stood in the lock's line, at the latest. `None`: it
+    /// did not, or nobody knows (also of recordings from before this was told).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_line_after_ns: Option<u64>,
     /// Acquisition.
     pub end: MonotonicNs,
     /// Part that burned a CPU.
@@ -256,6 +261,9 @@ pub struct InFlightWait {
     pub kind: LockKind,
     /// Begin.
     pub begin: MonotonicNs,
+    /// As in [`WaitEvent::in_line_after_ns`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_line_after_ns: Option<u64>,
     /// Part of its age so far that burned a CPU, each nanosecond once.
     pub spin_ns: u64,
     /// Part of `spin_ns` that is not yet in [`CpuCounters::spin_ns`] (an open mutex wait has its closed
@@ -288,55 +296,6 @@ pub struct UnfoldedWait {
     /// The wait as it will be streamed; `None` in recordings that do not tell.
     #[serde(default)]
     pub wait: Option<WaitEvent>,
-}
-
-/// Why a begun wait has no end in the books, or a record did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LossCause {
-    /// Begun while another of our programs ran on that CPU.
-    Nested,
-    /// Spin waits nested deeper than there are slots.
-    TooDeep,
-    /// The end never reached us.
-    EndMissed,
-    /// No slot for the sleeping task.
-    TaskSlotsFull,
-    /// A second sleeping wait of one task.
-    NestedSleep,
-    /// The kernel skipped the program because it was already running on that CPU (counted by the
-    /// kernel, `recursion_misses`).
-    RecursionMiss,
-}
-
-/// What was not streamed or not attributed although it is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DetailLossCause {
-    /// The ring of completed waits was full.
-    WaitRingFull,
-    /// The ring of stacks was full.
-    StackRingFull,
-    /// The ring of samples was full.
-    SampleRingFull,
-    /// The ring of releases was full, or another of our programs ran on that CPU.
-    ReleaseRingFull,
-    /// The ring of watched calls was full.
-    CallRingFull,
-    /// A stack walk failed.
-    StackFailed,
-    /// More locks in one window on one CPU than the table holds.
-    LockTableFull,
-    /// Completed sleeping waits that found no place to be folded from.
-    FoldBacklog,
-    /// A CPU's state could not be read without it changing meanwhile.
-    TornSnapshot,
-    /// Records that were read but made no sense.
-    Undecodable,
-    /// The kernel skipped the program, for a wait of the scope or of somebody else: nobody can tell.
-    UnattributedMiss,
-    /// The ring of the user sides of stacks was full.
-    UserStackRingFull,
 }
 
 /// A decoded fact.

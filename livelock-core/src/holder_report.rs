@@ -75,17 +75,20 @@ pub enum HoldBound {
 }
 
 /// How long a lock is held by those who had to wait for it, on kernels with lockdep by all, in nanoseconds. Without
-/// lockdep exact ones are of holds during all of which somebody stood in line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// lockdep exact ones are of holds during all of which somebody stood in line, and of no others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldTimes {
     /// Median; `None` if it could not be bounded.
     pub p50: Option<u64>,
-    /// 99th percentile; `None` if it could not be bounded, or if too few of the holds were traced from end to end.
+    /// 99th percentile; `None` if it could not be bounded.
     pub p99: Option<u64>,
     /// Longest; `None` if one hold could not be bounded, or was not seen.
     pub max: Option<u64>,
     /// What the times are.
     pub bound: HoldBound,
+    /// Share of the acquisitions after a wait whose holds these are; `None` if they are upper bounds, which are of all, and on
+    /// kernels with lockdep, where nobody had to wait.
+    pub traced_pct: Option<f64>,
 }
 
 /// A task in a chain.

@@ -34,6 +34,7 @@ pub mod lock_call;
 pub mod lock_dictionary;
 mod lock_report;
 pub mod locks;
+mod loss;
 mod name_source;
 pub mod names;
 pub mod probes;

@@ -78,6 +78,10 @@ pub struct KernelObject {
 pub trait Names {
     /// The kernel function that contains `addr`.
     fn function(&self, addr: CodeAddr) -> Option<FunctionName>;
+    /// Says that the functions at `addrs` will be asked for, so that who has to ask somebody else does it once.
+    fn expect_functions(&self, addrs: &[CodeAddr]) {
+        let _ = addrs;
+    }
     /// What stands at `addr` in the memory of a process; `None` also from whoever does not look at processes.
     fn user_function(&self, process: Tgid, addr: CodeAddr) -> Option<UserFunction> {
         let _ = (process, addr);

@@ -321,7 +321,7 @@ unsafe fn stream_slot(cpu: u32, slot: *const WaitSlot, spin_ns: u64) {
             (*to).stack_cpu = cpu;
             (*to).cpu = cpu;
             (*to).ret = 0;
-            (*to).pad = 0;
+            (*to).line_units = 0;
             commit(ring);
         }
     }

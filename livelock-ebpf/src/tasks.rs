@@ -8,7 +8,9 @@ use core::ffi::c_void;
 use core::ptr::null_mut;
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
-use livelock_common::{ABSENT, CpuState, MAX_DONE, TASK_PROBES, TASK_SLOTS, TaskSlot, lcb, lost};
+use livelock_common::{
+    ABSENT, CpuState, MAX_DONE, TASK_PROBES, TASK_SLOTS, TaskSlot, lcb, line, lost,
+};
 
 use crate::fold::done;
 use crate::globals;
@@ -20,6 +22,9 @@ const TASK_MASK: u32 = TASK_SLOTS as u32 - 1;
 
 /// 2^32 divided by the golden ratio.
 const GOLDEN: u32 = 0x9E37_79B9;
+
+/// Bits of a phase that are flags of the tracepoint.
+const FLAGS: u32 = (1 << line::SHIFT) - 1;
 
 #[inline(always)]
 const fn home(pid: u32) -> u32 {
@@ -85,7 +90,7 @@ fn nr_switches() -> Option<u32> {
 unsafe fn close_phase(state: *mut CpuState, slot: *mut TaskSlot, cpu: u32, now_ns: u64) {
     // SAFETY: the caller is inside on `state` and owns `slot`.
     unsafe {
-        if (*slot).flags & lcb::SPIN == 0 || u32::from((*slot).phase_cpu) != cpu {
+        if (*slot).phase & lcb::SPIN == 0 || u32::from((*slot).phase_cpu) != cpu {
             return;
         }
         // Unknown is not booked: time on the runqueue must not be taken for time that burned.
@@ -103,7 +108,12 @@ unsafe fn close_phase(state: *mut CpuState, slot: *mut TaskSlot, cpu: u32, now_n
 unsafe fn open_phase(state: *mut CpuState, slot: *mut TaskSlot, b: &Begin, now_ns: u64) {
     // SAFETY: as `close_phase`.
     unsafe {
-        (*slot).flags = b.flags;
+        let mut line_units = (*slot).phase >> line::SHIFT;
+        // Once in line it stays there, also while it spins as the first of it.
+        if line_units == 0 && b.flags & lcb::SPIN == 0 {
+            line_units = line::units(now_ns.wrapping_sub((*slot).begin_ns)).unwrap_or(0);
+        }
+        (*slot).phase = b.flags & FLAGS | line_units << line::SHIFT;
         (*slot).phase_ns = now_ns;
         (*slot).phase_cpu = b.cpu as u16;
         (*slot).spin_before_ns = (*state).spin_ns;
@@ -155,7 +165,7 @@ pub unsafe fn begin(
                 (*state).lost[lost::TASK_SLOTS_FULL] += 1;
                 return;
             }
-        } else if (*slot).flags & lcb::PERCPU != 0 {
+        } else if (*slot).phase & lcb::PERCPU != 0 {
             // A per-CPU rwsem waits for other sleeping locks inside its own wait.
             (*state).lost[lost::NESTED_SLEEP] += 1;
             return;
@@ -164,6 +174,7 @@ pub unsafe fn begin(
             (*state).lost[lost::END_MISSED] += 1;
         }
         (*slot).begin_ns = now_ns;
+        (*slot).phase = 0;
         (*slot).spin_ns = 0;
         (*slot).tgid = b.tgid;
         (*slot).stack_id = stack_id;
@@ -203,14 +214,14 @@ pub unsafe fn end(
             (*record).begin_ns = (*slot).begin_ns;
             (*record).end_ns = now_ns;
             (*record).spin_ns = (*slot).spin_ns;
-            (*record).flags = (*slot).flags;
+            (*record).flags = (*slot).phase & FLAGS;
             (*record).pid = pid;
             (*record).tgid = (*slot).tgid;
             (*record).stack_id = (*slot).stack_id;
             (*record).stack_cpu = u32::from((*slot).stack_cpu);
             (*record).cpu = cpu;
             (*record).ret = ret;
-            (*record).pad = 0;
+            (*record).line_units = (*slot).phase >> line::SHIFT;
             (*state).nr_done = nr_done + 1;
         } else {
             (*state).nr_unattributed += 1;
@@ -232,7 +243,7 @@ pub fn spins(pid: u32) -> u32 {
         return 0;
     }
     // SAFETY: an element of the map, of the current task.
-    unsafe { u32::from((*slot).lock_addr != 0 && (*slot).flags & lcb::SPIN != 0) }
+    unsafe { u32::from((*slot).lock_addr != 0 && (*slot).phase & lcb::SPIN != 0) }
 }
 
 /// Frees a slot.

@@ -47,7 +47,7 @@ pub(super) struct Cli {
     #[arg(long, global = true, value_name = "FILE", display_order = LAST + 2)]
     pub(super) config: Option<PathBuf>,
 
-    /// Say more about what is going on; twice for still more
+    /// Say more about what is going on; twice for still more, three times for what libraries say
     #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = LAST + 1)]
     pub(super) verbose: u8,
 }
@@ -101,7 +101,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct DiagnoseArgs {
-    /// How long to observe; up to twice as long while the last window had no progress and it is too early for a verdict, four times while the host is too slow for three windows
+    /// How long to observe; up to twice as long while the last window had no progress and it is too early for a verdict, four times while the host is too slow for three windows, or for six that tell what is counted on demand
     #[arg(short, long, value_name = "TIME", default_value = "5s", value_parser = parse_span)]
     pub(super) duration: Duration,
 

@@ -4,6 +4,7 @@
 //! tracepoint that this kernel lacks; what it would have shown is then absent.
 
 use std::collections::BTreeSet;
+use std::thread;
 
 use aya::maps::MapData;
 use aya::programs::raw_trace_point::RawTracePointLink;
@@ -115,9 +116,19 @@ impl Level1 {
         }
     }
 
-    pub(super) fn detach_all(&mut self) {
-        while self.links.pop().is_some() {}
+    /// Detaches everything and reads no counter again. On a host whose CPUs answer late each link takes a while, and the report
+    /// needs none of it: nobody waits.
+    pub(super) fn leave(&mut self) {
         self.groups = GroupSet::EMPTY;
+        let mut links = std::mem::take(&mut self.links);
+        let detach = move || while links.pop().is_some() {};
+        // Without the thread they go when its closure does, here.
+        if let Err(error) = thread::Builder::new()
+            .name("detach".to_owned())
+            .spawn(detach)
+        {
+            log::info!("cannot detach on a thread of its own: {error}");
+        }
     }
 
     /// What was counted since the first attach, and who waits to run.

@@ -349,6 +349,12 @@ impl Capture {
         self.breakpoints.counted()
     }
 
+    /// Whether attempts were counted; `None` if they were not to be, or nothing came of it.
+    #[must_use]
+    pub const fn first_count(&self) -> Option<bool> {
+        self.breakpoints.first_count()
+    }
+
     /// The present groups.
     #[must_use]
     pub fn groups(&self) -> GroupSet {
@@ -365,17 +371,19 @@ impl Capture {
         self.control.set_min_stack_period(period);
     }
 
-    /// Detaches all probes; what they counted stays readable.
+    /// Detaches all probes; what they counted stays readable. Those of level 1 go behind the caller's back.
     ///
     /// `contention_begin` goes first and the rest a moment later, so that the waits in between find
     /// their ends.
     pub fn detach(&mut self) {
-        self.level1.detach_all();
         self.breakpoints.stop();
         self.tracepoint_links.pop();
         std::thread::sleep(DETACH_GRACE);
         self.tracepoint_links.clear();
+        log::debug!("detached from lock tracepoints");
         self.sampler_links.clear();
+        log::debug!("stopped sampling");
+        self.level1.leave();
     }
 
     fn recursion_misses(&self) -> Option<u64> {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use livelock_core::attempts::{AttemptSite, CpuAttempts, SiteAttempts, Suspect};
 use livelock_core::ids::CpuId;
 
-use super::hits::{arm_at, let_hit};
+use super::hits::{ArmingTime, NR_CPUS_AT_LEAST, arm_at, let_hit};
 use super::watched_calls::CallPrograms;
 
 /// Hits of an instruction on one CPU after which it is let alone until the next window. With two sites, two
@@ -54,6 +54,8 @@ pub(super) struct Breakpoints {
     is_counting: bool,
     /// The thread could not be started.
     is_refused: bool,
+    /// Whether the first count told something; `None` before.
+    has_told: Option<bool>,
     last: Vec<SiteAttempts>,
     nr_windows_held: u32,
 }
@@ -96,6 +98,7 @@ impl Breakpoints {
             .and_then(|c| c.counted.try_recv().ok());
         if let Some(fresh) = fresh {
             self.is_counting = false;
+            self.has_told = Some(self.has_told == Some(true) || !fresh.is_empty());
             self.last = fresh;
             self.nr_windows_held = 0;
         }
@@ -104,6 +107,15 @@ impl Breakpoints {
             self.last.clear();
         }
         self.last.clone()
+    }
+
+    /// Whether attempts were counted; `None` if they were not to be, or nothing came of it.
+    pub(super) const fn first_count(&self) -> Option<bool> {
+        match self.has_told {
+            None if self.is_counting => Some(false),
+            None | Some(false) => None,
+            Some(true) => Some(true),
+        }
     }
 
     /// Counts nothing any more, once the thread has come round to it.
@@ -122,6 +134,11 @@ impl Counter {
             let mut programs = None;
             while let Ok(suspects) = inbox.recv() {
                 let counted = serve(&suspects, &mut has_said);
+                log::debug!(
+                    "counted attempts at {} of {} places and CPUs",
+                    counted.iter().map(|seen| seen.cpus.len()).sum::<usize>(),
+                    suspects.iter().map(|it| it.cpus.len()).sum::<usize>()
+                );
                 let failing = failing(&suspects, &counted);
                 if outbox.send(counted).is_err() {
                     return;
@@ -150,19 +167,34 @@ impl Counter {
     }
 }
 
+/// CPUs of sites, in the order in which they are to count: each site has its first ones before one has more.
+fn in_order(suspects: &[Suspect]) -> Vec<(AttemptSite, CpuId)> {
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    for Suspect { found, cpus } in suspects {
+        let pairs: Vec<_> = cpus.iter().map(|&cpu| (found.site, cpu)).collect();
+        let (mine, rest) = pairs.split_at(pairs.len().min(NR_CPUS_AT_LEAST));
+        first.extend_from_slice(mine);
+        others.extend_from_slice(rest);
+    }
+    first.append(&mut others);
+    first
+}
+
 /// Counts for [`COUNT_FOR`]; nothing where the kernel does not let us.
 fn serve(suspects: &[Suspect], has_said: &mut bool) -> Vec<SiteAttempts> {
+    let time = ArmingTime::begin();
     let mut all = Vec::new();
-    for Suspect { found, cpus } in suspects {
-        for &cpu in cpus {
-            match arm(found.site, cpu) {
-                Ok(armed) => all.push(armed),
-                Err(error) if !*has_said => {
-                    *has_said = true;
-                    log::info!("cannot count attempts: {error}");
-                }
-                Err(_) => {}
+    for (site, cpu) in in_order(suspects) {
+        if time.is_over(all.len(), suspects.len()) {
+            break;
+        }
+        match arm(site, cpu) {
+            Ok(armed) => all.push(armed),
+            Err(error) if !*has_said => {
+                *has_said = true;
+                log::info!("cannot count attempts: {error}");
             }
+            Err(_) => {}
         }
     }
     thread::sleep(COUNT_FOR);
@@ -228,4 +260,36 @@ fn hits(mut event: &File) -> Option<(u64, u64)> {
         u64::from_ne_bytes(nr.try_into().ok()?),
         u64::from_ne_bytes(ns.try_into().ok()?),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use livelock_core::attempts::{AttemptKind, FoundSite};
+    use livelock_core::ids::CodeAddr;
+
+    use super::*;
+
+    fn suspect(at: u64, cpus: &[u32]) -> Suspect {
+        let site = AttemptSite {
+            kind: AttemptKind::Trylock,
+            tried_at: CodeAddr(at),
+            succeeded_at: CodeAddr(at + 1),
+            begin: CodeAddr(at),
+            end: CodeAddr(at + 2),
+        };
+        let calls = Vec::new();
+        Suspect {
+            found: FoundSite { site, calls },
+            cpus: cpus.iter().map(|&cpu| CpuId(cpu)).collect(),
+        }
+    }
+
+    #[test]
+    fn every_site_has_two_cpus_before_one_has_more() {
+        let suspects = [suspect(0x10, &[3, 1, 2]), suspect(0x20, &[5])];
+        let pairs = in_order(&suspects).into_iter();
+        let order: Vec<_> = pairs.map(|(site, cpu)| (site.begin.0, cpu.0)).collect();
+        assert_eq!(order, [(0x10, 3), (0x10, 1), (0x20, 5), (0x10, 2)]);
+        assert_eq!(in_order(&[]), []);
+    }
 }

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::time::{Duration, Instant};
 
 use aya_obj::generated::{perf_event_attr, perf_type_id};
 use livelock_core::ids::{CodeAddr, CpuId};
@@ -20,6 +21,28 @@ const WITH_TIME: u64 = 1;
 const CLOSE_ON_EXEC: libc::c_ulong = 8;
 const REFRESH: libc::c_ulong = 0x2402;
 const SET_BPF: libc::c_ulong = 0x4004_2408;
+
+/// How long it may take until all CPUs are armed. One answers within microseconds; in a storm, or emulated, it may take a
+/// tenth of a second for each breakpoint, and all of them together several windows.
+const ARM_FOR: Duration = Duration::from_millis(100);
+
+/// CPUs that are armed for each place however long they take: two, since it takes two to be in each other's way.
+pub(super) const NR_CPUS_AT_LEAST: usize = 2;
+
+/// How long arming has taken.
+#[derive(Debug)]
+pub(super) struct ArmingTime(Instant);
+
+impl ArmingTime {
+    pub(super) fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Whether those that are armed for `nr_places` have to do.
+    pub(super) fn is_over(&self, nr_armed: usize, nr_places: usize) -> bool {
+        nr_armed >= NR_CPUS_AT_LEAST * nr_places && self.0.elapsed() > ARM_FOR
+    }
+}
 
 /// An event for each time that `cpu` comes by `addr`. It waits for [`let_hit`], and for that of the `leader` of its group if
 /// it has one: then all of them begin at the same moment, and end with the leader.

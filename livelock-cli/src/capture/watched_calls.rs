@@ -17,7 +17,7 @@ use livelock_core::lock_call::{LockCallKind, LockCallSite};
 use livelock_core::thresholds::{NR_CALLS_WATCHED, NR_SITES_COUNTED};
 
 use super::CaptureError;
-use super::hits::{arm_at, let_hit, run_at};
+use super::hits::{ArmingTime, arm_at, let_hit, run_at};
 use super::load::perf_event;
 
 /// Hits of a call on one CPU after which it is let alone. Those of all sites fill the ring, which is emptied in between.
@@ -51,12 +51,13 @@ impl CallPrograms {
         }
     }
 
-    /// Records the calls of `suspect` for [`WATCH_FOR`], on the CPUs on which it was seen.
+    /// Records the calls of `suspect` for [`WATCH_FOR`], on the CPUs on which it was seen, or as many as answer in time.
     pub(super) fn watch(&self, suspect: &Suspect) {
-        let armed: io::Result<Vec<Vec<File>>> = suspect
-            .cpus
-            .iter()
-            .map(|&cpu| self.arm(&suspect.found.calls, cpu))
+        let time = ArmingTime::begin();
+        let cpus = suspect.cpus.iter().enumerate();
+        let armed: io::Result<Vec<Vec<File>>> = cpus
+            .take_while(|(nr_armed, _)| !time.is_over(*nr_armed, 1))
+            .map(|(_, &cpu)| self.arm(&suspect.found.calls, cpu))
             .collect();
         let begun = armed.and_then(|groups| {
             for events in &groups {
@@ -65,7 +66,10 @@ impl CallPrograms {
             Ok(groups)
         });
         match begun {
-            Ok(_armed) => thread::sleep(WATCH_FOR),
+            Ok(_armed) => {
+                thread::sleep(WATCH_FOR);
+                log::debug!("watched the calls around {}", suspect.found.site.tried_at);
+            }
             // Somebody else has the registers, or a CPU is gone.
             Err(error) => log::debug!("cannot watch calls: {error}"),
         }

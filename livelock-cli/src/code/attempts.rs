@@ -60,6 +60,15 @@ pub(super) fn attempts(
     found.take(MAX_SITES).collect()
 }
 
+/// Where the calls of a piece of code go.
+pub(super) fn call_targets(code: &Bytes<'_>, (start_addr, end_addr): (u64, u64)) -> Vec<u64> {
+    if code.isa != Isa::X86_64 {
+        return Vec::new();
+    }
+    let steps = decode(code, start_addr, end_addr);
+    steps.iter().filter_map(target).collect()
+}
+
 /// All instructions: the kernel keeps no data between them.
 fn decode(code: &Bytes<'_>, start_addr: u64, end_addr: u64) -> Vec<Instruction> {
     let at = |addr: u64| usize::try_from(addr.checked_sub(code.base_addr)?).ok();

@@ -10,10 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use livelock_core::attempts::FoundSite;
 use livelock_core::code::{Code, CodeFacts, CodeSpace};
 use livelock_core::ids::CodeAddr;
+use livelock_core::lock_call::LockCallKind;
 use livelock_core::names::Names;
 use livelock_core::spin_functions::lock_call;
 
-use super::attempts::attempts;
+use super::attempts::{attempts, call_targets};
 use super::error::CodeSource;
 use super::facts::{Bytes, facts_at};
 use super::flow::MAX_REACH_BYTES;
@@ -102,28 +103,14 @@ impl LiveCode {
             .ok_or(CodeSource::Undecodable { addr: addr.0 })
     }
 
-    /// Attempts in the kernel function that starts at `function`, or why there are none. Reads and decodes anew each
-    /// time.
-    pub fn search(
-        &self,
-        function: CodeAddr,
-        names: &dyn Names,
-    ) -> Result<Vec<FoundSite>, CodeSource> {
-        let question = Question {
+    /// As much code as is searched.
+    fn begin_of(&self, function: CodeAddr) -> Result<Seen, CodeSource> {
+        self.ask(Question {
             space: CodeSpace::Kernel,
             addr: function.0,
             start_addr: Some(function.0),
             nr_bytes: MAX_SEARCHED_BYTES,
-        };
-        let seen = self.ask(question)?;
-        let code = seen.code();
-        let end_addr = end_of(function.0, code.base_addr + code.bytes.len() as u64, names);
-        let kind_of = |addr: u64| {
-            let callee = names.function(CodeAddr(addr))?;
-            let is_start = callee.offset_bytes == 0;
-            is_start.then(|| lock_call(&callee.name)).flatten()
-        };
-        Ok(attempts(&code, (function.0, end_addr), &kind_of))
+        })
     }
 
     fn ask(&self, question: Question) -> Result<Seen, CodeSource> {
@@ -135,27 +122,55 @@ impl LiveCode {
     }
 }
 
-/// Where the function that starts at `start_addr` ends; `limit_addr` if it goes on to there.
-fn end_of(start_addr: u64, limit_addr: u64, names: &dyn Names) -> u64 {
-    let is_of_it = |addr: u64| {
-        names
-            .function(CodeAddr(addr))
-            .and_then(|function| addr.checked_sub(function.offset_bytes))
-            == Some(start_addr)
-    };
-    let mut inside = 0;
-    let mut outside = limit_addr
-        .saturating_sub(start_addr)
-        .div_ceil(FUNCTION_ALIGNMENT_BYTES);
-    while outside - inside > 1 {
-        let middle = inside + (outside - inside) / 2;
-        if is_of_it(start_addr + middle * FUNCTION_ALIGNMENT_BYTES) {
-            inside = middle;
-        } else {
-            outside = middle;
+/// Where functions end that begin at these addresses and whose code was seen up to the other ones. All are bisected at the same time: on a
+/// host without time for two threads each question takes a moment.
+fn ends_of(seen: &[(u64, u64)], names: &dyn Names) -> Vec<u64> {
+    let mut bounds: Vec<(u64, u64)> = seen
+        .iter()
+        .map(|(start, limit)| {
+            (
+                0,
+                limit
+                    .saturating_sub(*start)
+                    .div_ceil(FUNCTION_ALIGNMENT_BYTES),
+            )
+        })
+        .collect();
+    let middle = |(inside, outside): (u64, u64)| inside + (outside - inside) / 2;
+    let addr = |start: u64, bounds| start + middle(bounds) * FUNCTION_ALIGNMENT_BYTES;
+    let is_open = |&(inside, outside): &(u64, u64)| outside - inside > 1;
+    while bounds.iter().any(is_open) {
+        let open = || {
+            seen.iter()
+                .zip(&bounds)
+                .filter(|(_, bounds)| is_open(bounds))
+        };
+        let asked: Vec<CodeAddr> = open()
+            .map(|(&(start, _), &bounds)| CodeAddr(addr(start, bounds)))
+            .collect();
+        names.expect_functions(&asked);
+        for (&(start, _), bounds) in seen.iter().zip(&mut bounds).filter(|(_, it)| is_open(it)) {
+            let addr = addr(start, *bounds);
+            let function = names.function(CodeAddr(addr));
+            let begins_at = function.and_then(|function| addr.checked_sub(function.offset_bytes));
+            if begins_at == Some(start) {
+                bounds.0 = middle(*bounds);
+            } else {
+                bounds.1 = middle(*bounds);
+            }
         }
     }
-    limit_addr.min(start_addr + outside * FUNCTION_ALIGNMENT_BYTES)
+    let end = |(&(start, limit), (_, outside)): (&(u64, u64), (u64, u64))| {
+        limit.min(start + outside * FUNCTION_ALIGNMENT_BYTES)
+    };
+    seen.iter().zip(bounds).map(end).collect()
+}
+
+/// What the function that starts at `addr` does to locks.
+fn kind_of(addr: u64, names: &dyn Names) -> Option<LockCallKind> {
+    let callee = names.function(CodeAddr(addr))?;
+    let is_start = callee.offset_bytes == 0;
+    is_start.then(|| lock_call(&callee.name)).flatten()
 }
 
 /// Decodes a pause loop: the decoder for x86 builds its tables when first used, the one for Arm has none.
@@ -195,22 +210,49 @@ impl Code for NamedCode<'_> {
         facts
     }
 
-    fn attempts(&self, function: CodeAddr) -> Vec<FoundSite> {
-        if let Some(known) = held(&self.code.attempts).get(&function) {
-            return known.clone();
+    fn attempts(&self, functions: &[CodeAddr]) -> Vec<FoundSite> {
+        let mut found: HashMap<CodeAddr, Vec<FoundSite>> = HashMap::new();
+        let mut seen: Vec<(CodeAddr, Seen)> = Vec::new();
+        for &function in functions {
+            if let Some(known) = held(&self.code.attempts).get(&function) {
+                found.insert(function, known.clone());
+                continue;
+            }
+            match self.code.begin_of(function) {
+                Ok(code) => seen.push((function, code)),
+                // Worth another try.
+                Err(CodeSource::Slow) => {}
+                Err(_) => drop(found.insert(function, Vec::new())),
+            }
         }
-        let found = match self.code.search(function, self.names) {
-            Ok(found) => found,
-            // Worth another try.
-            Err(CodeSource::Slow) => return Vec::new(),
-            Err(_) => Vec::new(),
-        };
-        let mut attempts = held(&self.code.attempts);
-        if attempts.len() >= MAX_ANSWERS {
-            attempts.clear();
+        let limit = |code: &Bytes<'_>| code.base_addr + code.bytes.len() as u64;
+        let spans = seen
+            .iter()
+            .map(|(start, seen)| (start.0, limit(&seen.code())));
+        let spans: Vec<(u64, u64)> = spans.collect();
+        let ends = ends_of(&spans, self.names);
+        let searched = || seen.iter().zip(ends.iter().copied());
+        let calls =
+            searched().flat_map(|((start, seen), end)| call_targets(&seen.code(), (start.0, end)));
+        let calls: Vec<CodeAddr> = calls.map(CodeAddr).collect();
+        self.names.expect_functions(&calls);
+        let kind_of = |addr| kind_of(addr, self.names);
+        found.extend(searched().map(|((start, seen), end)| {
+            (*start, attempts(&seen.code(), (start.0, end), &kind_of))
+        }));
+        let mut known = held(&self.code.attempts);
+        if known.len() + found.len() > MAX_ANSWERS {
+            known.clear();
         }
-        attempts.insert(function, found.clone());
-        found
+        known.extend(
+            found
+                .iter()
+                .map(|(function, sites)| (*function, sites.clone())),
+        );
+        let in_order = functions
+            .iter()
+            .filter_map(|function| found.remove(function));
+        in_order.flatten().collect()
     }
 }
 

@@ -15,7 +15,7 @@ use livelock_core::ids::{CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 pub use error::DecodeError;
 
 use crate::raw::RawRecord;
-use livelock_common::{LockAgg, TaskSlot, lcb};
+use livelock_common::{LockAgg, TaskSlot, lcb, line};
 
 /// Decodes one record into `sink`. `at` is the moment of the snapshot that it belongs to; open waits
 /// are as old as that.
@@ -101,6 +101,11 @@ pub const fn kind(flags: u32) -> LockKind {
     }
 }
 
+/// When a sleeping wait had come to stand in line, at the latest.
+fn in_line_after_ns(line_units: u32) -> Option<u64> {
+    (line_units != 0).then(|| u64::from(line_units) * line::UNIT_NS)
+}
+
 fn stack_id(cpu: u32, number: u32) -> Option<StackId> {
     (number != 0).then_some(StackId {
         cpu: CpuId(cpu),
@@ -134,7 +139,11 @@ const OPEN_SPIN_PHASE_NS: u64 = 4_000_000;
 
 /// A sleeping wait that is open; its spin phase, if it is in one, burns until now.
 fn open_task(slot: &TaskSlot, at: MonotonicNs) -> InFlightWait {
-    let spinning = slot.flags & lcb::SPIN != 0;
+    let (flags, line_units) = (
+        slot.phase & ((1 << line::SHIFT) - 1),
+        slot.phase >> line::SHIFT,
+    );
+    let spinning = flags & lcb::SPIN != 0;
     let phase_ns = if spinning {
         at.since(MonotonicNs(slot.phase_ns)).min(OPEN_SPIN_PHASE_NS)
     } else {
@@ -142,8 +151,9 @@ fn open_task(slot: &TaskSlot, at: MonotonicNs) -> InFlightWait {
     };
     InFlightWait {
         lock: LockAddr(slot.lock_addr),
-        kind: kind(slot.flags),
+        kind: kind(flags),
         begin: MonotonicNs(slot.begin_ns),
+        in_line_after_ns: in_line_after_ns(line_units),
         spin_ns: slot.spin_ns.saturating_add(phase_ns),
         unbooked_spin_ns: phase_ns,
         spinning,

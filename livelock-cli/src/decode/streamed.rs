@@ -13,7 +13,7 @@ use livelock_core::event::{
 use livelock_core::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Pid, StackId, Tgid};
 use livelock_core::lock_call::LockCallKind;
 
-use super::{DecodeError, kind, stack_id};
+use super::{DecodeError, in_line_after_ns, kind, stack_id};
 
 /// Where code of a process can be: above the first page, in the lower half (47 bits on x86-64, 48 on arm64 by default).
 const USER_CODE: std::ops::Range<u64> = 0x1000..1 << 48;
@@ -32,6 +32,7 @@ pub(super) fn wait(record: &WaitRecord) -> Result<WaitEvent, DecodeError> {
         kind: kind(record.flags),
         begin: MonotonicNs(record.begin_ns),
         end: MonotonicNs(record.end_ns),
+        in_line_after_ns: in_line_after_ns(record.line_units),
         spin_ns: record.spin_ns,
         pid: Pid(record.pid),
         tgid: Tgid(record.tgid),

@@ -180,6 +180,12 @@ impl Names for LiveNames {
         Some(FunctionName { name, offset_bytes })
     }
 
+    fn expect_functions(&self, addrs: &[CodeAddr]) {
+        if let Some(symbols) = &self.symbols {
+            symbols.learn(addrs.iter().map(|addr| addr.0));
+        }
+    }
+
     fn user_function(&self, process: Tgid, addr: CodeAddr) -> Option<UserFunction> {
         self.user_code.as_ref()?.function(process, addr)
     }

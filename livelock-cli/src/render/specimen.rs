@@ -91,6 +91,7 @@ fn lock() -> LockReport {
             p99: Some(9_800_000),
             max: None,
             bound: HoldBound::Upper,
+            traced_pct: None,
         }),
         handover_pct: Some(71.0),
         unknown_holder_pct: Some(12.4),

@@ -3,7 +3,7 @@
 //! In: how long to look, how long a window is, how many closed, whether the answer is open. Out: the next close, and whether it is
 //! the last. Refuses: to end before there are as many windows as the rule looks at, if there would have been on a host that runs this
 //! process in time, or before an open question is answered; but twice the asked time is the end, four times if there is no verdict without
-//! more windows.
+//! more windows, or without more of them that tell what is being counted for the first time.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,20 @@ use livelock_core::thresholds::{NR_MIN_WINDOWS, NR_RULE_WINDOWS};
 /// How many times the asked time an observation takes at most: what is asked for is a wish for an answer by then.
 const MOST_TIMES: u32 = 2;
 
-/// The same while there are too few windows for any answer: on emulated hosts with six of eight CPUs missing a window takes up to 7 s
+/// The same while there are too few windows for any answer, or too few that tell what was counted on demand: on emulated hosts with six of eight CPUs missing a window takes up to 7 s
 /// (docs/testing.md, results), and half an answer helps nobody.
 const MOST_TIMES_WITHOUT: u32 = 4;
+
+/// What is known of what is counted on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstCount {
+    /// Nothing is to be counted, or it gave nothing.
+    None,
+    /// It is under way.
+    UnderWay,
+    /// Windows tell it.
+    Told,
+}
 
 /// The closes of one observation.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +33,9 @@ pub(super) struct Closes {
     window: Duration,
     next: Instant,
     nr_closed: usize,
+    /// Until when something was counted for the first time, and nothing told of it.
+    nr_without_counts: usize,
+    counts: FirstCount,
     end: Option<End>,
 }
 
@@ -30,14 +44,14 @@ struct End {
     asked: Instant,
     latest: Instant,
     nr_needed: usize,
-    /// The end where there are too few windows to tell anything.
+    /// The end where there are too few windows.
     latest_without: Instant,
     nr_least: usize,
 }
 
 impl End {
-    const fn latest(&self, nr_closed: usize) -> Instant {
-        if nr_closed < self.nr_least {
+    const fn latest(&self, lacks_windows: bool) -> Instant {
+        if lacks_windows {
             self.latest_without
         } else {
             self.latest
@@ -63,6 +77,8 @@ impl Closes {
             window,
             next: started,
             nr_closed: 0,
+            nr_without_counts: 0,
+            counts: FirstCount::None,
             end,
         };
         closes.next = closes.after(started, end.map(|end| end.asked));
@@ -74,24 +90,47 @@ impl Closes {
         self.next
     }
 
+    /// Windows that were closed.
+    pub(super) const fn nr_closed(&self) -> usize {
+        self.nr_closed
+    }
+
     /// The present window was closed, and the next one begins at `now`.
-    pub(super) fn closed(&mut self, now: Instant) {
+    pub(super) fn closed(&mut self, now: Instant, counts: FirstCount) {
         self.nr_closed += 1;
+        match (self.counts, counts) {
+            (_, FirstCount::UnderWay) => self.nr_without_counts = self.nr_closed,
+            // It came within the window in which it was asked for.
+            (FirstCount::None, FirstCount::Told) => self.nr_without_counts = self.nr_closed - 1,
+            _ => {}
+        }
+        self.counts = counts;
         let limit = self.end.map(|end| {
             if now < end.asked {
                 end.asked
             } else {
-                end.latest(self.nr_closed)
+                end.latest(self.lacks_windows(&end))
             }
         });
         self.next = self.after(now, limit);
+    }
+
+    /// Whether what is counted on demand is not yet told by as many windows as the rule looks at: those before speak against it.
+    pub(super) fn lacks_counts(&self) -> bool {
+        let nr_telling = self.nr_closed - self.nr_without_counts;
+        let is_few = self.end.is_some_and(|end| nr_telling < end.nr_needed);
+        self.nr_without_counts > 0 && self.counts != FirstCount::None && is_few
+    }
+
+    fn lacks_windows(&self, end: &End) -> bool {
+        self.nr_closed < end.nr_least || self.lacks_counts()
     }
 
     /// Whether the window closed at `now` was the last. When the asked time is over, `is_open` says whether the question is open.
     pub(super) fn is_over(&self, now: Instant, is_open: impl FnOnce() -> bool) -> bool {
         self.end.is_some_and(|end| {
             let is_due = now >= end.asked && self.nr_closed >= end.nr_needed;
-            now >= end.latest(self.nr_closed) || (is_due && !is_open())
+            now >= end.latest(self.lacks_windows(&end)) || (is_due && !is_open())
         })
     }
 
@@ -119,9 +158,15 @@ mod tests {
     }
 
     /// Likewise, if the window that ended after so many milliseconds left the question open.
-    fn ends_of(
+    fn ends_of(times_ms: (u64, u64, u64), is_open: impl Fn(u128) -> bool) -> Vec<u128> {
+        ends_with(times_ms, is_open, |_| FirstCount::None)
+    }
+
+    /// Likewise, with what is known of counts after so many windows.
+    fn ends_with(
         (window_ms, duration_ms, late_ms): (u64, u64, u64),
         is_open: impl Fn(u128) -> bool,
+        counts: impl Fn(usize) -> FirstCount,
     ) -> Vec<u128> {
         let started = Instant::now();
         let mut closes = Closes::begin(started, ms(window_ms), Some(ms(duration_ms)));
@@ -130,12 +175,12 @@ mod tests {
             let now = closes.next() + ms(late_ms);
             let end_ms = (now - started).as_millis();
             ends.push(end_ms);
-            closes.closed(now);
+            closes.closed(now, counts(ends.len()));
             let is_open = || {
                 assert!(end_ms >= u128::from(duration_ms), "asked in the asked time");
                 is_open(end_ms)
             };
-            if closes.is_over(now, is_open) {
+            if closes.is_over(now, || closes.lacks_counts() | is_open()) {
                 return ends;
             }
             assert!(ends.len() < 100, "{ends:?}");
@@ -181,6 +226,35 @@ mod tests {
     }
 
     #[test]
+    fn windows_without_what_is_being_counted_do_not_suffice() {
+        let counts = |under_way: std::ops::RangeInclusive<usize>, after| {
+            move |nr: usize| match nr {
+                nr if nr < *under_way.start() => FirstCount::None,
+                nr if nr <= *under_way.end() => FirstCount::UnderWay,
+                _ => after,
+            }
+        };
+        let ends = |late_ms, under_way, after| {
+            let ends = ends_with((300, 5000, late_ms), |_| false, counts(under_way, after));
+            (ends.len(), ends.last().copied())
+        };
+        let told = FirstCount::Told;
+        // A host with time has counted long before.
+        assert_eq!(ends(0, 2..=3, told), (17, Some(5000)));
+        // Then it takes as many as the rule looks at, of those that tell it, or four times the asked time.
+        assert_eq!(ends(700, 2..=2, told), (8, Some(8000)));
+        assert_eq!(ends(3000, 2..=2, told), (7, Some(23_000)));
+        assert_eq!(ends(3000, 1..=9, told), (7, Some(23_000)));
+        // It came at once.
+        let at_once = |nr: usize| if nr < 4 { FirstCount::None } else { told };
+        let ends_at_once = ends_with((300, 5000, 700), |_| false, at_once);
+        assert_eq!(ends_at_once.last(), Some(&9000));
+        // It gave nothing.
+        assert_eq!(ends(700, 2..=2, FirstCount::None), (6, Some(6000)));
+        assert_eq!(ends(3000, 2..=2, FirstCount::None), (4, Some(13_000)));
+    }
+
+    #[test]
     fn who_asks_for_few_windows_gets_them() {
         assert_eq!(ends(300, 600, 1000), [1300, 2600]);
         assert_eq!(ends(300, 300, 250), [550]);
@@ -192,7 +266,7 @@ mod tests {
         let mut closes = Closes::begin(started, ms(300), None);
         for _ in 0..50 {
             let now = closes.next();
-            closes.closed(now);
+            closes.closed(now, FirstCount::None);
             assert!(!closes.is_over(now, || false));
             assert_eq!(closes.next() - now, ms(300));
         }

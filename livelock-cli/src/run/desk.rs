@@ -195,11 +195,13 @@ impl Desk {
             self.names.learn_runqueue(cpu, addr);
         }
         self.names.learn(&closed.window, self.tape.is_some());
+        log::debug!("learned the names of a window");
         explain_hot(
             &mut closed.window,
             &self.code.with_names(&self.names),
             &self.names,
         );
+        log::debug!("read the code that was hot");
         let new_names = match &mut self.tape {
             Some(tape) => tape.names.resolve(&closed.events, &self.names),
             None => NewNames::default(),
@@ -216,7 +218,9 @@ impl Desk {
         let written =
             self.bench
                 .tell(&closed.window, &seen, closed.ended_unix_ms, names, listener)?;
+        log::debug!("judged it");
         self.choose_suspects(&closed.window, &seen);
+        log::debug!("looked for attempts");
         // Code changes rarely (processes end, static keys flip), and reading it is not free.
         if self.bench.nr_windows().is_multiple_of(FORGET_CODE_EVERY) {
             self.code.forget();
@@ -243,9 +247,7 @@ impl Desk {
         let mut found = Vec::new();
         if is_busy_with_kernel(seen) {
             let code = self.code.with_names(&self.names);
-            for function in functions_to_search(window, &self.names) {
-                found.extend(code.attempts(function));
-            }
+            found = code.attempts(&functions_to_search(window, &self.names));
         }
         self.suspects = choice.next(window, seen, &found);
         for suspect in &self.suspects {

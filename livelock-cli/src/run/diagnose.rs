@@ -42,8 +42,8 @@ impl Listener for Watcher {
         Ok(Written::Yes)
     }
 
-    fn looks_on(&mut self, judge: Option<&Judge>) -> bool {
-        let why = open_question(judge);
+    fn looks_on(&mut self, judge: Option<&Judge>, lacks_counts: bool) -> bool {
+        let why = open_question(judge, lacks_counts);
         if let Some(why) = why {
             log::info!("looks on: {why}");
             self.progress.say(format!("{why}: looks on for a moment"));
@@ -53,8 +53,9 @@ impl Listener for Watcher {
 }
 
 /// Why the asked time is not enough for a verdict, if so: one that a few more windows may turn over is not yet one.
-pub(super) fn open_question(judge: Option<&Judge>) -> Option<&'static str> {
+pub(super) fn open_question(judge: Option<&Judge>, lacks_counts: bool) -> Option<&'static str> {
     match judge {
+        Some(_) if lacks_counts => Some("what the kernel tries is still being counted"),
         None => Some("names of functions are not ready yet"),
         Some(judge) if judge.is_open() => Some("no progress just now, too early for a verdict"),
         Some(_) => None,

@@ -13,11 +13,12 @@ use livelock_core::declared::DeclaredReading;
 use livelock_core::filter::LockFilter;
 use livelock_core::recording::{EndedBy, Opening};
 use livelock_core::scope::Scope;
+use livelock_core::verdict::Status;
 use livelock_core::window::WindowBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::deadline::Closes;
+use super::deadline::{Closes, FirstCount};
 use super::desk::{Closed, Desk, Tape};
 use super::filter::wait_filter;
 use super::governor::Governor;
@@ -163,6 +164,7 @@ pub(super) async fn observe(
             _ = terminate.recv() => break EndedBy::Terminate,
             () = sleep_until(closes.next().into()) => {
                 let (window, events) = pipeline.close_window()?;
+                log::debug!("closed a window");
                 waiting.push_back(Closed {
                     window,
                     events,
@@ -171,18 +173,25 @@ pub(super) async fn observe(
                     ended_unix_ms: unix_ms(),
                 });
                 let now = Instant::now();
-                closes.closed(now);
+                if let Some(desk) = &mut desk
+                    && desk.judge_all(&mut waiting, listener)? == Written::PipeClosed
+                {
+                    break EndedBy::ClosedPipe;
+                }
+                // A live lock that is seen needs no more of it.
+                let is_told = desk.as_ref().is_some_and(|desk| desk.judge_so_far().status() == Status::Livelock);
+                closes.closed(now, if is_told { FirstCount::None } else { pipeline.first_count() });
+                // Before anything is attached for a window that will not be.
+                let is_open = || listener.looks_on(desk.as_ref().map(Desk::judge_so_far), closes.lacks_counts());
+                if closes.is_over(now, is_open) {
+                    break EndedBy::Duration;
+                }
+                log::debug!("window {} is done with", closes.nr_closed());
                 if let Some(desk) = &mut desk {
-                    if desk.judge_all(&mut waiting, listener)? == Written::PipeClosed {
-                        break EndedBy::ClosedPipe;
-                    }
                     pipeline.look_beside(desk.rt_hog());
                     // First what another thread does meanwhile.
                     pipeline.count_attempts(desk.suspects());
                     pipeline.set_groups(desk.groups().up_to_level(session.max_level));
-                }
-                if closes.is_over(now, || listener.looks_on(desk.as_ref().map(Desk::judge_so_far))) {
-                    break EndedBy::Duration;
                 }
             }
             prepared = preparing.wait(), if desk.is_none() => {
@@ -214,6 +223,7 @@ pub(super) async fn observe(
     };
     desk.judge_all(&mut waiting, listener)?;
     let (rest, events) = pipeline.finish()?;
+    log::debug!("detached, and took the books");
     let rest = Closed {
         window: rest,
         events,

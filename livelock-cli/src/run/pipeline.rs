@@ -15,6 +15,7 @@ use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder, is_of_one_moment};
 
+use super::deadline::FirstCount;
 use super::governor::{Cost, Governor, Waits};
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
@@ -190,6 +191,15 @@ impl Pipeline {
     /// Looks at each close for threads that `hog`, a real-time task, keeps from its CPU.
     pub(super) fn look_beside(&mut self, hog: Option<Pid>) {
         self.kept_out.beside(hog);
+    }
+
+    /// What is known of attempts, which are counted on demand.
+    pub(super) const fn first_count(&self) -> FirstCount {
+        match self.capture.first_count() {
+            None => FirstCount::None,
+            Some(false) => FirstCount::UnderWay,
+            Some(true) => FirstCount::Told,
+        }
     }
 
     /// Counts attempts of these from now on.

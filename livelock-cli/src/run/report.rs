@@ -62,8 +62,8 @@ impl Listener for Gatherer {
     }
 
     /// As `diagnose` does: the page has its verdict.
-    fn looks_on(&mut self, judge: Option<&Judge>) -> bool {
-        let why = open_question(judge);
+    fn looks_on(&mut self, judge: Option<&Judge>, lacks_counts: bool) -> bool {
+        let why = open_question(judge, lacks_counts);
         if let Some(why) = why {
             self.progress.say(format!("{why}: looks on for a moment"));
         }

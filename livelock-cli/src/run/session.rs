@@ -37,7 +37,7 @@ pub(super) trait Listener {
     /// Every window.
     fn window(&mut self, seen: &Seen<'_>) -> anyhow::Result<Written>;
     /// Whether it is worth to look on now that the asked time is over; `None`: nothing has been judged yet.
-    fn looks_on(&mut self, _: Option<&Judge>) -> bool {
+    fn looks_on(&mut self, _: Option<&Judge>, _lacks_counts: bool) -> bool {
         false
     }
 }

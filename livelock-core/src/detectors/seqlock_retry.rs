@@ -71,7 +71,7 @@ fn counted(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     }
     let (functions, rates) = attempts(facts, AttemptKind::SeqRead);
     let nr = format!(
-        "{:.0} guarded reads a second, of which {:.0} need not start over",
+        "{:.0} guarded reads a second where they were counted, of which {:.0} need not start over",
         rates.tried_per_sec, rates.succeeded_per_sec
     );
     let text = format!("{functions}, in reads that start over");

@@ -87,7 +87,7 @@ fn counted(facts: &Facts<'_>) -> Option<Seen> {
             rates,
             at::TRYLOCKS_FAILED_SHARE,
             format!(
-                "{:.0} trylocks a second in {functions}, of which {:.0} get the lock",
+                "{:.0} trylocks a second in {functions} where they were counted, of which {:.0} get the lock",
                 rates.tried_per_sec, rates.succeeded_per_sec
             ),
         ),
@@ -96,7 +96,7 @@ fn counted(facts: &Facts<'_>) -> Option<Seen> {
         share,
         evidence,
         summary: format!(
-            "{:.1} CPUs retry in {functions}: {:.0} trylocks a second, of which {:.0} get the lock",
+            "{:.1} CPUs retry in {functions}: {:.0} trylocks a second where they were counted, of which {:.0} get the lock",
             facts.cpus(share),
             rates.tried_per_sec,
             rates.succeeded_per_sec

@@ -156,6 +156,7 @@ mod tests {
                     lock,
                     kind: LockKind::Spinlock,
                     begin: MonotonicNs(0),
+                    in_line_after_ns: None,
                     end: MonotonicNs(nr * load.gap_ns),
                     spin_ns: nr * load.gap_ns,
                     pid: Pid(load.pid),

@@ -138,10 +138,8 @@ fn record_releases<'a>(
         (window.has_all_releases(), window.has_all_waits().is_some());
     for mine in tally.by_lock.values_mut() {
         mine.has_all_released &= has_all_released;
-        if is_lossy && !has_lockdep {
-            // Of which moments is not told: as if none of the rest were known.
-            mine.nr_acquired += mine.nr_waits;
-        }
+        // Of which moments something is lost is not told.
+        mine.knows_acquired &= !is_lossy && !has_lockdep;
     }
     // Lines are asked for where something was released, on most kernels nowhere.
     let mut by_lock: BTreeMap<LockAddr, Vec<&WaitEvent>> = BTreeMap::new();
@@ -149,11 +147,7 @@ fn record_releases<'a>(
     for wait in waits {
         let has_ended = !tells_ends || wait.end <= window.end;
         let is_one = wait.acquired && has_ended && is_told(wait.end);
-        if is_one
-            && !is_lossy
-            && !has_lockdep
-            && let Some(mine) = tally.by_lock.get_mut(&Some(wait.lock))
-        {
+        if is_one && let Some(mine) = tally.by_lock.get_mut(&Some(wait.lock)) {
             mine.nr_acquired += 1;
         }
         if let Some(line) = by_lock.get_mut(&wait.lock) {

@@ -28,6 +28,7 @@ fn wait(pid: u32, begin_ns: u64, end_ns: u64) -> WaitEvent {
         lock: LOCK,
         kind: LockKind::Spinlock,
         begin: MonotonicNs(begin_ns),
+        in_line_after_ns: None,
         end: MonotonicNs(end_ns),
         spin_ns: end_ns - begin_ns,
         pid: Pid(pid),
@@ -77,6 +78,7 @@ fn open(pid: u32, begin_ns: u64) -> Event {
         lock: LOCK,
         kind: LockKind::Spinlock,
         begin: MonotonicNs(begin_ns),
+        in_line_after_ns: None,
         spin_ns: 0,
         unbooked_spin_ns: 0,
         spinning: true,
@@ -302,17 +304,18 @@ fn a_traced_release_is_a_hold_unless_somebody_had_the_lock_meanwhile() {
 
 /// What is told of a mutex in a window of four slices, of which every other is closed: 9 stands in line from the begin into the last one,
 /// 1 and 2 have it meanwhile, in the first and the second.
-fn told(counters: CpuCounters) -> (u64, u64) {
+fn told(counters: CpuCounters) -> (u64, Option<u64>) {
     told_by(counters, None)
 }
 
 /// Likewise, with the code that lockdep says took it.
-fn told_by(counters: CpuCounters, taken_at: Option<u64>) -> (u64, u64) {
+fn told_by(counters: CpuCounters, taken_at: Option<u64>) -> (u64, Option<u64>) {
     const SLICE: u64 = 1 << crate::thresholds::SLICE_SHIFT;
     let mutex = |pid, end_ns| {
         Event::Wait(WaitEvent {
             kind: LockKind::Mutex,
             spin_ns: 0,
+            in_line_after_ns: Some(0),
             ..wait(pid, 0, end_ns)
         })
     };
@@ -328,7 +331,8 @@ fn told_by(counters: CpuCounters, taken_at: Option<u64>) -> (u64, u64) {
         ],
     );
     assert_eq!(lock.nr_released, 2);
-    (lock.holds.count(), lock.nr_acquired)
+    let nr_acquired = lock.knows_acquired.then_some(lock.nr_acquired);
+    (lock.holds.count(), nr_acquired)
 }
 
 /// The lock in a window of which one CPU says this.
@@ -358,10 +362,14 @@ fn holds_are_a_sample_of_the_moments_that_are_told_whole() {
         slice_mask: Some(1),
         ..CpuCounters::default()
     };
-    assert_eq!(told(left_out(0, Some(0))), (2, 3), "nothing was left out");
-    assert_eq!(told(left_out(0, Some(1))), (1, 1));
-    assert_eq!(told(left_out(1, Some(0))), (1, 1));
-    assert_eq!(told(left_out(0, None)), (1, 1), "nobody says");
+    assert_eq!(
+        told(left_out(0, Some(0))),
+        (2, Some(3)),
+        "nothing was left out"
+    );
+    assert_eq!(told(left_out(0, Some(1))), (1, Some(1)));
+    assert_eq!(told(left_out(1, Some(0))), (1, Some(1)));
+    assert_eq!(told(left_out(0, None)), (1, Some(1)), "nobody says");
     let full = |cause| CpuCounters {
         detail_lost: BTreeMap::from([(cause, 1)]),
         ..left_out(0, Some(0))
@@ -371,14 +379,21 @@ fn holds_are_a_sample_of_the_moments_that_are_told_whole() {
         DetailLossCause::ReleaseRingFull,
         DetailLossCause::FoldBacklog,
     ] {
-        assert_eq!(told(full(cause)), (1, 7), "of {cause:?} nobody knows when");
+        assert_eq!(
+            told(full(cause)),
+            (1, None),
+            "of {cause:?} nobody knows when"
+        );
     }
     // With lockdep all holds are told, and any may be lost.
     let lost = full(DetailLossCause::ReleaseRingFull);
-    assert_eq!(told_by(lost, Some(0xa)), (1, 0));
+    assert_eq!(told_by(lost, Some(0xa)), (1, None));
     // Nor of a lock of which no wait was told.
     let unseen = lock_in(full(DetailLossCause::WaitRingFull), vec![totals(7)]);
-    assert_eq!((unseen.nr_acquired, unseen.has_all_released), (7, true));
+    assert_eq!(
+        (unseen.knows_acquired, unseen.has_all_released),
+        (false, true)
+    );
     // One of samples says nothing of holds.
-    assert_eq!(told(full(DetailLossCause::SampleRingFull)), (2, 3));
+    assert_eq!(told(full(DetailLossCause::SampleRingFull)), (2, Some(3)));
 }

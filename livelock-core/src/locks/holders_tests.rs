@@ -12,6 +12,7 @@ fn wait(pid: u32, begin_ns: u64, end_ns: u64) -> WaitEvent {
         lock: LockAddr(1),
         kind: LockKind::Spinlock,
         begin: MonotonicNs(begin_ns),
+        in_line_after_ns: None,
         end: MonotonicNs(end_ns),
         spin_ns: end_ns - begin_ns,
         pid: Pid(pid),

@@ -16,21 +16,12 @@ pub(super) struct Queued {
     open: Option<MonotonicNs>,
 }
 
-/// Since when a wait of this kind is known to stand in line, unless a phase of spinning was not booked (a task that was switched out in the
-/// middle of it; docs/limitations.md): it spins before it does where locks are slept for (mutex and rwsem,
-/// kernel/locking/mutex.c and rwsem.c, v6.1 to v7.3), and maybe again as the first in line.
-fn in_line(
-    kind: LockKind,
-    begin: MonotonicNs,
-    spin_ns: u64,
-    end: Option<MonotonicNs>,
-) -> Option<MonotonicNs> {
+/// Since when a wait stands in line: from the begin, but for mutexes, which are spun for first (kernel/locking/mutex.c; rwsem.c, rtmutex.c,
+/// percpu-rwsem.c tell of a wait when it is queued, v6.1 to v7.3).
+fn in_line(kind: LockKind, begin: MonotonicNs, after_ns: Option<u64>) -> Option<MonotonicNs> {
     match kind {
-        LockKind::Spinlock | LockKind::Rwlock => Some(begin),
-        _ => {
-            let at = MonotonicNs(begin.0.saturating_add(spin_ns));
-            end.is_none_or(|end| at < end).then_some(at)
-        }
+        LockKind::Mutex | LockKind::Unknown => Some(MonotonicNs(begin.0.saturating_add(after_ns?))),
+        _ => Some(begin),
     }
 }
 
@@ -43,16 +34,12 @@ impl Queued {
         let mut earliest: Option<MonotonicNs> = None;
         let mut since = Vec::with_capacity(waits.len());
         for wait in waits.iter().rev() {
-            let mine = in_line(wait.kind, wait.begin, wait.spin_ns, Some(wait.end));
+            let mine = in_line(wait.kind, wait.begin, wait.in_line_after_ns);
             earliest = earliest.into_iter().chain(mine).min();
             since.extend(earliest.map(|at| (wait.end, at)));
         }
         since.reverse();
-        let open = open.filter_map(|wait| match wait.kind {
-            // In its first spin it is not in line yet.
-            LockKind::Mutex | LockKind::Rwsem if wait.spinning => None,
-            kind => in_line(kind, wait.begin, wait.spin_ns, None),
-        });
+        let open = open.filter_map(|wait| in_line(wait.kind, wait.begin, wait.in_line_after_ns));
         Self {
             since,
             open: open.min(),
@@ -76,13 +63,14 @@ mod tests {
     use super::*;
     use crate::ids::{CodeAddr, CpuId, LockAddr, Pid, Tgid};
 
-    fn wait(kind: LockKind, begin_ns: u64, end_ns: u64, spin_ns: u64) -> WaitEvent {
+    fn wait(kind: LockKind, begin_ns: u64, end_ns: u64, after_ns: Option<u64>) -> WaitEvent {
         WaitEvent {
             lock: LockAddr(0x10),
             kind,
             begin: MonotonicNs(begin_ns),
+            in_line_after_ns: after_ns,
             end: MonotonicNs(end_ns),
-            spin_ns,
+            spin_ns: 0,
             pid: Pid(1),
             tgid: Tgid(1),
             cpu: CpuId(1),
@@ -91,14 +79,15 @@ mod tests {
         }
     }
 
-    fn open(kind: LockKind, begin_ns: u64, spin_ns: u64, spinning: bool) -> InFlightWait {
+    fn open(kind: LockKind, begin_ns: u64, after_ns: Option<u64>) -> InFlightWait {
         InFlightWait {
             lock: LockAddr(0x10),
             kind,
             begin: MonotonicNs(begin_ns),
-            spin_ns,
+            in_line_after_ns: after_ns,
+            spin_ns: 0,
             unbooked_spin_ns: 0,
-            spinning,
+            spinning: false,
             cpu: CpuId(2),
             pid: Pid(2),
             tgid: Tgid(2),
@@ -125,16 +114,16 @@ mod tests {
 
     #[test]
     fn a_hold_that_somebody_stood_in_line_for_all_along_is_fair() {
-        let mutex = |begin_ns, end_ns, spin_ns| wait(LockKind::Mutex, begin_ns, end_ns, spin_ns);
-        let asleep = mutex(0, 500, 90);
+        let mutex = |begin_ns, end_ns, after_ns| wait(LockKind::Mutex, begin_ns, end_ns, after_ns);
+        let asleep = mutex(0, 500, Some(90));
         assert!(fair(&[&asleep], &[], &hold(100, 450)));
         // He spun until after it was taken, or the whole time; he came too late; he had it before the release.
-        assert!(!fair(&[&mutex(0, 500, 110)], &[], &hold(100, 450)));
-        assert!(!fair(&[&mutex(0, 500, 500)], &[], &hold(100, 450)));
+        assert!(!fair(&[&mutex(0, 500, Some(110))], &[], &hold(100, 450)));
+        assert!(!fair(&[&mutex(0, 500, None)], &[], &hold(100, 450)));
         assert!(!fair(&[&asleep], &[], &hold(80, 450)));
         assert!(!fair(&[&asleep], &[], &hold(100, 501)));
         // One of those who ended later is enough, however the others fared.
-        let all = [&asleep, &mutex(300, 600, 0), &mutex(95, 700, 0)];
+        let all = [&asleep, &mutex(300, 600, Some(1)), &mutex(95, 700, Some(1))];
         assert!(fair(&all, &[], &hold(100, 550)));
         assert!(!fair(&all, &[], &hold(94, 550)));
         assert!(!fair(&[], &[], &hold(100, 450)));
@@ -142,33 +131,25 @@ mod tests {
 
     #[test]
     fn who_spins_for_a_spinlock_is_in_line() {
-        let spinlock = |begin_ns| wait(LockKind::Spinlock, begin_ns, 500, 500 - begin_ns);
+        let spinlock = |begin_ns| wait(LockKind::Spinlock, begin_ns, 500, None);
         assert!(fair(&[&spinlock(90)], &[], &hold(100, 450)));
         assert!(!fair(&[&spinlock(110)], &[], &hold(100, 450)));
     }
 
     #[test]
+    fn so_is_who_sleeps_for_a_semaphore() {
+        let rwsem = |begin_ns| wait(LockKind::Rwsem, begin_ns, 500, None);
+        assert!(fair(&[&rwsem(90)], &[], &hold(100, 450)));
+        assert!(!fair(&[&rwsem(110)], &[], &hold(100, 450)));
+    }
+
+    #[test]
     fn so_is_who_has_not_got_it_yet() {
-        assert!(fair(
-            &[],
-            &[open(LockKind::Mutex, 0, 90, false)],
-            &hold(100, 450)
-        ));
-        assert!(!fair(
-            &[],
-            &[open(LockKind::Mutex, 0, 90, true)],
-            &hold(100, 450)
-        ));
-        assert!(!fair(
-            &[],
-            &[open(LockKind::Mutex, 50, 90, false)],
-            &hold(100, 450)
-        ));
-        assert!(fair(
-            &[],
-            &[open(LockKind::Spinlock, 0, 90, true)],
-            &hold(100, 450)
-        ));
+        let is_fair = |wait| fair(&[], &[wait], &hold(100, 450));
+        assert!(is_fair(open(LockKind::Mutex, 0, Some(90))));
+        assert!(!is_fair(open(LockKind::Mutex, 0, None)));
+        assert!(!is_fair(open(LockKind::Mutex, 50, Some(90))));
+        assert!(is_fair(open(LockKind::Spinlock, 0, None)));
     }
 
     #[test]

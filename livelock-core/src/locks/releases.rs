@@ -77,6 +77,7 @@ mod tests {
             lock: LockAddr(lock),
             kind: LockKind::Spinlock,
             begin: MonotonicNs(1000 * begin_us),
+            in_line_after_ns: None,
             end: MonotonicNs(1000 * end_us),
             spin_ns: 1000 * (end_us - begin_us),
             pid: Pid(pid),

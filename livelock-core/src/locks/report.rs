@@ -13,7 +13,7 @@ use crate::holder_report::{HoldBound, HoldTimes};
 use crate::ids::LockAddr;
 use crate::ledger::time::share;
 use crate::names::Names;
-use crate::thresholds::{NR_LOCKS_NAMED, NR_LOCKS_REPORTED, NR_MIN_GAPS, TAIL_TRACED_SHARE};
+use crate::thresholds::{NR_LOCKS_NAMED, NR_LOCKS_REPORTED, NR_MIN_GAPS};
 use crate::topology::Topology;
 use crate::verdict::{GapTimes, LockReport, NameSource, WaitTimes};
 
@@ -171,16 +171,16 @@ fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
         .into_iter()
         .find(|(holds, ..)| holds.count() >= NR_MIN_GAPS)?;
     let percentile = |percent| holds.percentile_with_ns(percent, nr_unbounded);
-    // Holds that nobody stood in line for are of calmer times: what few others tell of the longest is not so of all.
-    let traced = share(tally.holds.count(), tally.nr_acquired);
-    // With lockdep holds are told for which nobody waited, and there may be no others.
-    let tells_longest =
-        bound == HoldBound::Upper || traced.is_none_or(|share| share >= TAIL_TRACED_SHARE);
+    let traced_pct = share(tally.holds.count(), tally.nr_acquired)
+        .filter(|_| bound == HoldBound::Exact && tally.knows_acquired)
+        // A hold of this window may be of an acquisition before it.
+        .map(|share| 100.0 * share.min(1.0));
     Some(HoldTimes {
         p50: percentile(50.0),
-        p99: percentile(99.0).filter(|_| tells_longest),
+        p99: percentile(99.0),
         max,
         bound,
+        traced_pct,
     })
 }
 
@@ -190,23 +190,24 @@ mod tests {
     use crate::event::LockKind;
 
     #[test]
-    fn few_holds_do_not_tell_the_longest_of_all() {
+    fn exact_holds_say_of_how_many_they_are() {
         let mut tally = LockTally::empty(LockKind::Mutex);
         (1..=70).for_each(|ns| tally.holds.record(ns));
         let mut percentiles = |nr_acquired| {
             tally.nr_acquired = nr_acquired;
             let times = hold_times(&tally).unwrap();
             assert_eq!(times.bound, HoldBound::Exact);
-            (times.p50, times.p99)
+            (times.p50, times.p99, times.traced_pct)
         };
-        assert_eq!(percentiles(77), (Some(35), Some(70)));
-        assert_eq!(percentiles(78), (Some(35), None));
-        // With lockdep nobody asks how many waited.
-        assert_eq!(percentiles(0), (Some(35), Some(70)));
+        assert_eq!(percentiles(140), (Some(35), Some(70), Some(50.0)));
+        assert_eq!(percentiles(0), (Some(35), Some(70), None));
+        tally.knows_acquired = false;
+        assert_eq!(hold_times(&tally).unwrap().traced_pct, None);
         // Nobody knows: bounds of all holds are never too short.
         tally.holds = Default::default();
         (1..=70).for_each(|ns| tally.holds_at_most.record(2 * ns));
         let times = hold_times(&tally).unwrap();
         assert_eq!((times.p99, times.bound), (Some(140), HoldBound::Upper));
+        assert_eq!(times.traced_pct, None);
     }
 }

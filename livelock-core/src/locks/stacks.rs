@@ -129,6 +129,7 @@ mod tests {
             lock: LockAddr(1),
             kind: LockKind::Spinlock,
             begin: MonotonicNs(0),
+            in_line_after_ns: None,
             spin_ns: 0,
             unbooked_spin_ns: 0,
             spinning: true,

@@ -46,6 +46,8 @@ pub struct LockTally {
     pub(super) holds: HoldHistogram,
     /// Acquisitions of these moments, after a wait.
     pub(super) nr_acquired: u64,
+    /// Whether these are all that the holds can be of: not where records were lost, nor where lockdep tells of holds without a wait.
+    pub(super) knows_acquired: bool,
     /// Whether no release was left out or lost.
     pub(super) has_all_released: bool,
     /// All whose release was.
@@ -92,6 +94,7 @@ impl LockTally {
             gaps: WaitHistogram::default(),
             holds: HoldHistogram::default(),
             nr_acquired: 0,
+            knows_acquired: true,
             has_all_released: true,
             nr_released: 0,
             longest_released_ns: 0,
@@ -208,6 +211,7 @@ impl LockTally {
         self.gaps.merge(&later.gaps);
         self.holds.merge(&later.holds);
         self.nr_acquired += later.nr_acquired;
+        self.knows_acquired &= later.knows_acquired;
         self.has_all_released &= later.has_all_released;
         self.nr_released += later.nr_released;
         self.longest_released_ns = self.longest_released_ns.max(later.longest_released_ns);

@@ -90,6 +90,7 @@ mod tests {
             lock: LOCK,
             kind: LockKind::Mutex,
             begin: MonotonicNs(0),
+            in_line_after_ns: None,
             end: MonotonicNs(500),
             spin_ns: 0,
             pid: Pid(2),

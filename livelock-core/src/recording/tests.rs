@@ -46,6 +46,7 @@ fn wait(number: u32) -> Event {
         lock: LockAddr(0xffff_8880_0123_4540 + u64::from(number % 7)),
         kind: LockKind::Spinlock,
         begin: MonotonicNs(u64::from(number) * 1000),
+        in_line_after_ns: None,
         end: MonotonicNs(u64::from(number) * 1000 + 700),
         spin_ns: 700,
         pid: Pid(number),

@@ -12,8 +12,8 @@ pub const NR_MIN_TRIES: u64 = 5;
 /// two who step aside for each other fail 99.6 % of them and more; trylocks of healthy kernels are for the rare case.
 pub const TRYLOCKS_FAILED_SHARE: f64 = 0.9;
 
-/// Trylocks a second and CPU from which the time between them is that of trying, not of work that has a try in it:
-/// one a millisecond. Measured by this project's kernel module: 9,000 to 16,000.
+/// Trylocks a second of the time that a CPU has (less steal and lost ticks), from which the time between them is that of
+/// trying, not of work that has a try in it: one a millisecond. Measured by this project's kernel module: 9,000 to 16,000.
 pub const TRYLOCKS_PER_SEC_AND_CPU: f64 = 1000.0;
 
 /// Share of its samples that a thread must spend where trylocks fail: it does nothing else.
@@ -21,6 +21,9 @@ pub const TRIES_ONLY_SHARE: f64 = 0.9;
 
 /// Share of guarded reads that start over, from which the time of those is waste: more than half.
 pub const READS_FAILED_SHARE: f64 = MAJORITY;
+
+/// Share of a window that a CPU is taken to have had at least: of one of which more is missing nothing was measured.
+pub const LEAST_GRANTED_SHARE: f64 = 0.1;
 
 /// Share of busy samples below a kernel function from which its attempts are worth counting. Twice
 /// [`PLACE_SHARE`], from which they are told: a breakpoint costs more than a name.

@@ -23,12 +23,6 @@ pub const STANDS_OUT_FACTOR: u64 = 3;
 /// one go. A tenth of the interval of the sampler at 99 Hz.
 pub const RAN_BETWEEN_NS: u64 = 1_000_000;
 
-/// Share of the acquisitions after a wait whose holds must be traced for these to tell the 99th percentile of all. Who spins is not
-/// in line, and where nobody is no release is traced; one thread may then take the lock many times before a spinner whose CPU
-/// stands still gets it. Source: docs/testing.md (hold times): with 73 to 78 % traced it was 8 to 40 % too long, with
-/// 37 to 74 % two to seventy times. That nine tenths are enough was not measured.
-pub const TAIL_TRACED_SHARE: f64 = 0.9;
-
 /// Locks of a window whose holders are followed, the heaviest: several times what a verdict lists.
 pub const NR_LOCKS_FOLLOWED: usize = 64;
 

@@ -37,6 +37,7 @@ fn window(scope: Scope) -> Window {
                     lock: LockAddr(0x1000),
                     kind: LockKind::Mutex,
                     begin: MonotonicNs(SECOND_NS / 2),
+                    in_line_after_ns: None,
                     spin_ns: 0,
                     unbooked_spin_ns: 0,
                     spinning: false,

@@ -70,6 +70,7 @@ fn event() -> impl Strategy<Value = Event> {
                 lock: LockAddr(lock),
                 kind,
                 begin: MonotonicNs(begin),
+                in_line_after_ns: None,
                 end: MonotonicNs(end),
                 spin_ns: end,
                 pid: Pid(pid),
@@ -140,6 +141,7 @@ fn event() -> impl Strategy<Value = Event> {
                 lock: LockAddr(lock),
                 kind,
                 begin: MonotonicNs(begin),
+                in_line_after_ns: None,
                 spin_ns,
                 unbooked_spin_ns: spin_ns,
                 spinning,
@@ -286,7 +288,7 @@ proptest! {
                     totals.nr_waits += 1;
                 } else if begin_ns < to_ns && end_ns > to_ns {
                     builder.fold(Event::InFlight(InFlightWait {
-                        lock: LOCK, kind: LockKind::Spinlock, begin: MonotonicNs(begin_ns),
+                        lock: LOCK, kind: LockKind::Spinlock, begin: MonotonicNs(begin_ns), in_line_after_ns: None,
                         spin_ns: to_ns - begin_ns,
                         unbooked_spin_ns: to_ns - begin_ns, spinning: true, cpu, pid: Pid(1), tgid: Tgid(1), stack: None,
                     }));

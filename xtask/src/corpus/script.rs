@@ -10,9 +10,11 @@ use crate::vm::{disk, guest};
 /// What the script does, apart from its numbers.
 const FUNCTIONS: &str = include_str!("guest.sh");
 
-/// Time that a diagnosis may take beyond its duration: attaching to 4 starving emulated CPUs has taken
-/// several seconds.
-const DIAGNOSE_EXTRA_SECS: u64 = 60;
+/// Time that a diagnosis may take beside its windows: attaching to 8 emulated CPUs that starve has taken 27 s, detaching 17 s.
+const ATTACH_SECS: u64 = 75;
+
+/// How many times as long as asked it looks on at most.
+const MOST_TIMES: u64 = 4;
 
 /// How long a load may take to have all its threads, to end after SIGTERM, and once more after SIGKILL.
 const LOAD_END_SECS: u64 = 15;
@@ -41,13 +43,14 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// Longest time that a diagnosis may take.
+    const fn diagnose_limit_secs(&self) -> u64 {
+        MOST_TIMES * self.diagnose_secs + ATTACH_SECS
+    }
+
     /// Longest time that one scenario may take in the guest; sending its results is not in it.
     pub(super) fn scenario_limit_secs(&self) -> u64 {
-        ALONE_LIMIT_SECS
-            + self.delay_secs
-            + self.diagnose_secs
-            + DIAGNOSE_EXTRA_SECS
-            + 3 * LOAD_END_SECS
+        ALONE_LIMIT_SECS + self.delay_secs + self.diagnose_limit_secs() + 3 * LOAD_END_SECS
     }
 }
 
@@ -94,7 +97,7 @@ tool() {{
         end_tries = LOAD_END_SECS * 10,
         // The script ends the lab; this only bounds it.
         lab_secs = 2 * look.scenario_limit_secs(),
-        limit_secs = diagnose_secs + DIAGNOSE_EXTRA_SECS,
+        limit_secs = look.diagnose_limit_secs(),
         args = args.join(" "),
     )
 }
@@ -180,7 +183,7 @@ mod tests {
         );
         assert!(script.starts_with("nr_cpus=4\n"), "{script}");
         assert!(script.contains(
-            "timeout -s KILL 67 livelock diagnose --duration 7s --window 300ms --format json \
+            "timeout -s KILL 103 livelock diagnose --duration 7s --window 300ms --format json \
              --output verdict '--max-level=0' --record recording \"$@\""
         ));
     }

@@ -33,6 +33,9 @@ struct Lock {
     /// Of those who had to wait; empty where nobody knows.
     #[serde(default)]
     waited_hold_fine_histogram: Vec<(u64, u64)>,
+    /// Those that began and ended with somebody in line; empty where nobody knows.
+    #[serde(default)]
+    in_line_hold_fine_histogram: Vec<(u64, u64)>,
 }
 
 /// Closed intervals, and how far the open ones have come.
@@ -92,13 +95,17 @@ pub(crate) struct MeasuredLock {
     pub(crate) retries_per_sec: f64,
     /// Of the holds that ended in the interval; none if none did.
     hold_percentiles: Option<Percentiles>,
-    /// Of the holds of those who had to wait for it, which are those that the tool sees; none of locks that are not slept for.
+    /// Of the holds of those who had to wait for it; none of locks that are not slept for.
     waited_hold_percentiles: Option<Percentiles>,
+    /// Of the holds that began and ended with somebody in line, which are those that the tool tells; none of locks that are not slept for.
+    in_line_hold_percentiles: Option<Percentiles>,
 }
 
 /// Hold times that so many percent do not exceed: tops of buckets, 3 % too long at most.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Percentiles {
+    /// Holds.
+    nr: u64,
     p50_ns: u64,
     p90_ns: u64,
     p99_ns: u64,
@@ -125,6 +132,7 @@ impl Percentiles {
             new.iter().find(reaches).map(|(top_ns, _)| *top_ns)
         };
         Some(Self {
+            nr: total,
             p50_ns: percentile(50)?,
             p90_ns: percentile(90)?,
             p99_ns: percentile(99)?,
@@ -182,6 +190,10 @@ pub(crate) fn between(before: &Value, after: &Value, nr_cpus: u32) -> anyhow::Re
                     &from.waited_hold_fine_histogram,
                     &to.waited_hold_fine_histogram,
                 ),
+                in_line_hold_percentiles: Percentiles::between(
+                    &from.in_line_hold_fine_histogram,
+                    &to.in_line_hold_fine_histogram,
+                ),
             })
             .collect(),
         longest_holder: holders
@@ -230,6 +242,7 @@ mod tests {
                 "hold": {"total_ns": holds[0] + holds[1], "open_ns": 0},
                 "hold_fine_histogram": [[63, count], [1023, 2 * count], [2047, 10]],
                 "waited_hold_fine_histogram": [[63, count]],
+                "in_line_hold_fine_histogram": [[31, count / 2]],
             }],
             "paths": [
                 {"function": "truth_holder_path", "hold_ns": holds[0], "hold_open_ns": 0},
@@ -251,6 +264,7 @@ mod tests {
         assert_eq!(lock.handoffs_per_sec, 100.0);
         // 400 and 800 new ones; the ten others were there before.
         let holds = Percentiles {
+            nr: 1200,
             p50_ns: 1023,
             p90_ns: 1023,
             p99_ns: 1023,
@@ -258,7 +272,9 @@ mod tests {
         };
         assert_eq!(lock.hold_percentiles, Some(holds));
         let waited = lock.waited_hold_percentiles.as_ref().unwrap();
-        assert_eq!((waited.p50_ns, waited.max_ns), (63, 63));
+        assert_eq!((waited.nr, waited.p50_ns, waited.max_ns), (400, 63, 63));
+        let in_line = lock.in_line_hold_percentiles.as_ref().unwrap();
+        assert_eq!((in_line.nr, in_line.p50_ns, in_line.max_ns), (200, 31, 31));
         assert_eq!(measured.hold_share_pct("truth_waiter_path"), Some(25.0));
         assert_eq!(measured.hold_share_pct("truth_hot_path"), Some(0.0));
         let holder = measured.longest_holder.unwrap();
@@ -283,17 +299,18 @@ mod tests {
     fn a_percentile_is_the_top_of_its_bucket() {
         let holds =
             |nrs: [u64; 3]| Percentiles::between(&[], &[(31, nrs[0]), (63, nrs[1]), (99, nrs[2])]);
-        let seen = |p50_ns, p90_ns, p99_ns, max_ns| {
+        let seen = |nr, [p50_ns, p90_ns, p99_ns, max_ns]: [u64; 4]| {
             Some(Percentiles {
+                nr,
                 p50_ns,
                 p90_ns,
                 p99_ns,
                 max_ns,
             })
         };
-        assert_eq!(holds([50, 45, 5]), seen(31, 63, 99, 99));
-        assert_eq!(holds([49, 50, 1]), seen(63, 63, 63, 99));
-        assert_eq!(holds([1, 0, 0]), seen(31, 31, 31, 31));
+        assert_eq!(holds([50, 45, 5]), seen(100, [31, 63, 99, 99]));
+        assert_eq!(holds([49, 50, 1]), seen(100, [63, 63, 63, 99]));
+        assert_eq!(holds([1, 0, 0]), seen(1, [31, 31, 31, 31]));
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub(super) enum Form {
     Switch,
 }
 
-/// Most that a count can be: `-vv`.
-const MAX_COUNT: u8 = 2;
+/// Most that a count can be: `-vvv`.
+const MAX_COUNT: u8 = 3;
 
 /// All keys but `progress`, which is a list.
 pub(in crate::args) const KEYS: [Key; 18] = [
@@ -225,8 +225,8 @@ mod tests {
             check("color", None, "blue"),
             Err("write one of auto, always, never".to_owned())
         );
-        assert_eq!(check("verbose", None, "2"), Ok(()));
-        assert!(check("verbose", None, "3").is_err());
+        assert_eq!(check("verbose", None, "3"), Ok(()));
+        assert!(check("verbose", None, "4").is_err());
         assert!(check("ascii", None, "yes").is_err());
         // Options that other options are required for, or that conflict, are looked at for themselves.
         assert_eq!(check("ring", Some("record"), "10m"), Ok(()));

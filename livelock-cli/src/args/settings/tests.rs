@@ -306,7 +306,7 @@ fn refusals_name_the_place_and_say_what_to_write() {
         "[diagnose]\noutput = \"x\"",
         "max-level = 3",
         "max-level = \"1\"",
-        "verbose = 3",
+        "verbose = 4",
         "ascii = \"yes\"",
         "color = \"blue\"",
         "window = \"1s",

@@ -35,12 +35,24 @@ fn times(hold: &HoldTimes) -> Option<String> {
         HoldBound::Exact => "",
         HoldBound::Upper => "at most ",
     };
-    let known = [("p50", hold.p50), ("p99", hold.p99), ("longest", hold.max)];
-    let told: Vec<String> = known
-        .into_iter()
-        .filter_map(|(word, ns)| Some(format!("{word} {}", duration(ns?))))
-        .collect();
-    (!told.is_empty()).then(|| format!("held for {at_most}{}", told.join(", ")))
+    let told = |known: &[(&str, Option<u64>)]| -> Vec<String> {
+        let told = known
+            .iter()
+            .filter_map(|&(word, ns)| Some(format!("{word} {}", duration(ns?))));
+        told.collect()
+    };
+    let mut parts = vec![told(&[("p50", hold.p50), ("p99", hold.p99)]).join(", ")];
+    if let (Some(pct), Some(part)) = (
+        hold.traced_pct,
+        parts.first_mut().filter(|it| !it.is_empty()),
+    ) {
+        part.push_str(&format!(
+            " ({pct:.0} % of the holds after a wait: those with others in line all along)"
+        ));
+    }
+    parts.extend(told(&[("longest", hold.max)]));
+    parts.retain(|part| !part.is_empty());
+    (!parts.is_empty()).then(|| format!("held for {at_most}{}", parts.join(", ")))
 }
 
 /// How a holder is known beyond its acquisition, what it did and what kept it.
@@ -96,4 +108,41 @@ fn not_running(not: &NotRunning) -> String {
         format!(": {} ran instead", clean(instead))
     });
     format!("{why} in {:.0} % of them{instead}", not.share_pct)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hold_times_say_of_which_holds_they_are() {
+        let hold = HoldTimes {
+            p50: Some(102_000),
+            p99: Some(4_200_000),
+            max: Some(9_000_000),
+            bound: HoldBound::Exact,
+            traced_pct: Some(62.6),
+        };
+        let told = |hold: HoldTimes| times(&hold).unwrap();
+        assert_eq!(
+            told(hold),
+            "held for p50 102 us, p99 4.2 ms (63 % of the holds after a wait: those with others in line all along), longest 9.0 ms"
+        );
+        let all = HoldTimes {
+            traced_pct: None,
+            ..hold
+        };
+        assert_eq!(told(all), "held for p50 102 us, p99 4.2 ms, longest 9.0 ms");
+        let longest = HoldTimes {
+            p50: None,
+            p99: None,
+            ..hold
+        };
+        assert_eq!(told(longest), "held for longest 9.0 ms");
+        let nothing = HoldTimes {
+            max: None,
+            ..longest
+        };
+        assert_eq!(times(&nothing), None);
+    }
 }
