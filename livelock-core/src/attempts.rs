@@ -120,12 +120,6 @@ impl SiteAttempts {
         rates
     }
 
-    /// CPUs on which something was attempted.
-    #[must_use]
-    pub fn nr_cpus_trying(&self) -> usize {
-        self.cpus.iter().filter(|seen| seen.nr_tried > 0).count()
-    }
-
     /// Attempts that were counted.
     #[must_use]
     pub fn nr_tried(&self) -> u64 {

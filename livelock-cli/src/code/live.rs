@@ -260,3 +260,59 @@ impl Code for NamedCode<'_> {
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use livelock_core::event::ObjectPlace;
+    use livelock_core::ids::{CgroupId, LockAddr};
+    use livelock_core::names::FunctionName;
+
+    use super::*;
+
+    /// Functions by start and end, and how often somebody said what will be asked for.
+    struct Table(Vec<(u64, u64)>, Cell<usize>);
+
+    impl Names for Table {
+        fn function(&self, addr: CodeAddr) -> Option<FunctionName> {
+            let (start, _) = self
+                .0
+                .iter()
+                .find(|(start, end)| (*start..*end).contains(&addr.0))?;
+            Some(FunctionName {
+                name: "f".to_owned(),
+                offset_bytes: addr.0 - start,
+            })
+        }
+
+        fn expect_functions(&self, _: &[CodeAddr]) {
+            self.1.set(self.1.get() + 1);
+        }
+
+        fn data_symbol(&self, _: LockAddr) -> Option<String> {
+            None
+        }
+
+        fn member(&self, _: ObjectPlace) -> Option<String> {
+            None
+        }
+
+        fn cgroup_path(&self, _: CgroupId) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn all_ends_are_found_with_as_many_questions_as_one() {
+        let functions = vec![(0x1000, 0x1040), (0x1040, 0x1050), (0x1050, 0x3000)];
+        let names = Table(functions, Cell::new(0));
+        let seen = |start: u64| (start, start + 0x1000);
+        let ends = ends_of(&[seen(0x1000), seen(0x1040), seen(0x1050)], &names);
+        assert_eq!(ends, [0x1040, 0x1050, 0x2050]);
+        // 256 places where each may end.
+        assert_eq!(names.1.get(), 8);
+        assert_eq!(ends_of(&[(0x1000, 0x1008)], &names), [0x1008]);
+        assert!(ends_of(&[], &names).is_empty());
+    }
+}

@@ -1,6 +1,6 @@
 //! Any bytes decode to events or to an error, and sums are those of the wire.
 
-use livelock_common::{CpuActivity, CpuState, lcb, lost};
+use livelock_common::{CpuActivity, CpuState, TaskSlot, WaitRecord, lcb, line, lost};
 use livelock_core::event::LossCause;
 use proptest::prelude::*;
 
@@ -80,6 +80,49 @@ proptest! {
         }).sum();
         prop_assert_eq!(spin_ns, 10_000 - 100);
     }
+}
+
+#[test]
+fn since_when_a_sleeper_stands_in_line_is_told_apart_from_its_flags() {
+    let slot = |phase| TaskSlot {
+        pid: 7,
+        tgid: 7,
+        lock_addr: 0x10,
+        begin_ns: 1_000,
+        phase,
+        ..zeroed!(5, RawRecord::Task(slot) => slot)
+    };
+    let open = |phase| match decoded(RawRecord::Task(slot(phase))).unwrap().remove(0) {
+        Event::InFlight(wait) => (wait.kind, wait.spinning, wait.in_line_after_ns),
+        other => panic!("{other:?}"),
+    };
+    let spins = lcb::MUTEX | lcb::SPIN;
+    assert_eq!(open(spins), (LockKind::Mutex, true, None));
+    assert_eq!(
+        open(lcb::MUTEX | 3 << line::SHIFT),
+        (LockKind::Mutex, false, Some(3 * line::UNIT_NS))
+    );
+    // The first in line spins again.
+    assert_eq!(
+        open(spins | 1 << line::SHIFT),
+        (LockKind::Mutex, true, Some(line::UNIT_NS))
+    );
+    let done = |line_units| {
+        let record = WaitRecord {
+            lock_addr: 0x10,
+            begin_ns: 1_000,
+            end_ns: 9_000,
+            flags: lcb::MUTEX,
+            line_units,
+            ..zeroed!(0, RawRecord::Wait(record) => record)
+        };
+        match decoded(RawRecord::Wait(record)).unwrap().remove(0) {
+            Event::Wait(wait) => wait.in_line_after_ns,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(done(0), None);
+    assert_eq!(done(5), Some(5 * line::UNIT_NS));
 }
 
 #[test]

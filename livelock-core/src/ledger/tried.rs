@@ -27,8 +27,6 @@ pub struct Tried {
     pub nr_tried: u64,
     /// Of those, the ones that succeeded.
     pub nr_succeeded: u64,
-    /// CPUs on which something was attempted, of those on which it was counted.
-    pub nr_cpus_trying: usize,
     /// The time that was looked at.
     pub observed_ns: u64,
     /// Time of the CPUs that counted and on which something was attempted, without what is stolen or missing of their ticks.
@@ -73,7 +71,6 @@ impl Tried {
         self.function = self.function.take().or_else(|| later.function.clone());
         self.nr_tried += later.nr_tried;
         self.nr_succeeded += later.nr_succeeded;
-        self.nr_cpus_trying = self.nr_cpus_trying.max(later.nr_cpus_trying);
         self.observed_ns += later.observed_ns;
         self.granted_cpu_ns += later.granted_cpu_ns;
     }
@@ -155,7 +152,6 @@ impl<'w> Failing<'w> {
                 .sum();
             tried.nr_tried = (rates.tried_per_sec * seconds).round() as u64;
             tried.nr_succeeded = (rates.succeeded_per_sec * seconds).round() as u64;
-            tried.nr_cpus_trying = seen.nr_cpus_trying();
             tried.observed_ns = self.wall_ns;
             tried.granted_cpu_ns = granted_cpu_ns(seen, self.cpu_times, self.wall_ns);
             all.insert(seen.site, tried);
