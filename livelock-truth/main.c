@@ -218,15 +218,20 @@ static int __init truth_init(void)
 		return -ENOMEM;
 	truth_fill_threads();
 	truth_begin_ns = truth_now();
-	err = truth_start_threads();
+	err = truth_start_events();
 	if (err)
 		goto free;
+	err = truth_start_threads();
+	if (err)
+		goto stop_events;
 	if (!proc_create_single(TRUTH_PROC_NAME, 0444, NULL, truth_show)) {
 		truth_stop_threads();
 		err = -ENOMEM;
-		goto free;
+		goto stop_events;
 	}
 	return 0;
+stop_events:
+	truth_stop_events();
 free:
 	vfree(truth_threads);
 	return err;
@@ -236,6 +241,7 @@ static void __exit truth_exit(void)
 {
 	remove_proc_entry(TRUTH_PROC_NAME, NULL);
 	truth_stop_threads();
+	truth_stop_events();
 	vfree(truth_threads);
 }
 

@@ -102,6 +102,8 @@ static void truth_show_lock(struct seq_file *out, unsigned int index, u64 now_ns
 	truth_show_fine_holds(out, index, "", offsetof(struct truth_side, hold_fine));
 	truth_show_fine_holds(out, index, "waited_", offsetof(struct truth_side, waited_hold_fine));
 	truth_show_fine_holds(out, index, "in_line_", offsetof(struct truth_side, in_line_hold_fine));
+	if (!index && truth_has_events())
+		truth_show_fine_holds(out, index, "event_", offsetof(struct truth_side, event_hold_fine));
 	seq_putc(out, '}');
 }
 

@@ -52,16 +52,20 @@ static noinline void truth_rwlock_reader_path(struct truth_thread *thread)
 }
 
 /*
- * Does somebody stand in line, asleep or about to be? Bit 0 of a mutex's owner word (MUTEX_FLAG_WAITERS,
+ * Somebody stands in line: bit 0 of a mutex's owner word (MUTEX_FLAG_WAITERS,
  * kernel/locking/mutex.c) and bit 1 of a rwsem's count (RWSEM_FLAG_WAITERS, kernel/locking/rwsem.c), v6.1 to v7.3.
  */
-static __always_inline bool truth_mutex_has_line(struct mutex *lock)
+static bool truth_mutex_has_line(const void *addr)
 {
+	const struct mutex *lock = addr;
+
 	return atomic_long_read(&lock->owner) & BIT(0);
 }
 
-static __always_inline bool truth_rwsem_has_line(struct rw_semaphore *sem)
+static bool truth_rwsem_has_line(const void *addr)
 {
+	const struct rw_semaphore *sem = addr;
+
 	return atomic_long_read(&sem->count) & BIT(1);
 }
 
@@ -117,13 +121,13 @@ const struct truth_mode truth_sleep_modes[] = {
 	},
 	{
 		.name = "mutex",
-		.locks = { { "truth_spin_mutex", "mutex", &truth_spin_mutex } },
+		.locks = { { "truth_spin_mutex", "mutex", &truth_spin_mutex, truth_mutex_has_line } },
 		.roles = { { "truth_mutex_path", truth_mutex_path } },
 		.hold_ns = 5000,
 	},
 	{
 		.name = "rwsem",
-		.locks = { { "truth_spin_rwsem", "rwsem", &truth_spin_rwsem } },
+		.locks = { { "truth_spin_rwsem", "rwsem", &truth_spin_rwsem, truth_rwsem_has_line } },
 		.roles = { { "truth_rwsem_writer_path", truth_rwsem_writer_path } },
 		.hold_ns = 5000,
 	},

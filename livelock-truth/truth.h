@@ -65,6 +65,9 @@ struct truth_side {
 	u64 waited_hold_fine[TRUTH_NR_FINE_BUCKETS];
 	/* Holds that began and ended with somebody in line; of sleeping locks alone. */
 	u64 in_line_hold_fine[TRUTH_NR_FINE_BUCKETS];
+	/* The same holds as the kernel's events bound them; begin of the one that still runs, 0 if none does. */
+	u64 event_since_ns;
+	u64 event_hold_fine[TRUTH_NR_FINE_BUCKETS];
 };
 
 struct truth_role;
@@ -102,6 +105,8 @@ struct truth_lock {
 	const char *name;
 	const char *kind;
 	const void *addr;
+	/* Does somebody stand in line, asleep or about to be? NULL for locks that do not show it. */
+	bool (*has_line)(const void *addr);
 };
 
 struct truth_mode {
@@ -142,6 +147,10 @@ extern u64 truth_begin_ns;
 extern u64 truth_clock_cost_ns;
 
 bool truth_is_over(void);
+/* Whether the kernel tells of ends of waits and of releases, of a lock that shows its line. */
+bool truth_has_events(void);
+int truth_start_events(void);
+void truth_stop_events(void);
 int truth_show(struct seq_file *out, void *unused);
 
 /* Busy loops under distinct names, so that a profile tells burning inside of a lock from work outside of it. */

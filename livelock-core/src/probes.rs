@@ -238,6 +238,12 @@ impl ProbeSet {
         probes.fold(Self::default(), |set, &probe| set.with(probe))
     }
 
+    /// Those of `groups` that are in it.
+    #[must_use]
+    pub fn within(self, groups: GroupSet) -> Self {
+        Self(self.0 & Self::of(groups).0)
+    }
+
     /// Groups of which at least one is in it.
     #[must_use]
     pub fn groups(self) -> GroupSet {

@@ -27,6 +27,13 @@ pub(crate) fn vm_dir(name: &str) -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
+/// Where `dir` is made before it is complete: beside it, under a name of this process.
+pub(crate) fn unfinished(dir: &Path) -> PathBuf {
+    let mut name = dir.as_os_str().to_owned();
+    name.push(format!(".partial-{}", std::process::id()));
+    PathBuf::from(name)
+}
+
 /// Makes a folder and its parents.
 pub(crate) fn make_dir(dir: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))

@@ -1,142 +1,128 @@
-//! Probe level 1: groups of programs, attached to a suspicious host, detached from a quiet one.
+//! What programs of probe level 1 count, and which of them are attached.
 //!
-//! In: the loaded object, and the groups wanted. Out: what each CPU counted. Refuses: failing the whole for a
-//! tracepoint that this kernel lacks; what it would have shown is then absent.
+//! In: the groups wanted. Out: what each CPU counted, of programs that were attached for a whole window. Refuses: to wait until they
+//! are attached for longer than it is told to, and to count a window in the middle of which they came as one that they saw.
 
-use std::collections::BTreeSet;
-use std::thread;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
-use aya::maps::MapData;
-use aya::programs::raw_trace_point::RawTracePointLink;
-use aya::programs::tp_btf::BtfTracePointLink;
-use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint};
-use aya::{Btf, Ebpf};
 use livelock_common::{CpuActivity, OpenPair, RunnableSlot};
-use livelock_core::probes::{GroupSet, Probe, ProbeGroup, ProbeSet};
+use livelock_core::probes::{GroupSet, ProbeGroup, ProbeSet};
 
-use super::config::TaskFilter;
+use super::loader::Loader;
 use super::mapping::{MappedArray, copy};
+use super::watched_calls::CallPrograms;
 use crate::raw::RawRecord;
 
-/// What keeps a program attached.
-enum Link {
-    Btf { _link: BtfTracePointLink },
-    Raw { _link: RawTracePointLink },
-}
-
-/// The programs of level 1 and their maps.
-pub(super) struct Level1 {
+/// Where programs of level 1 write. Those who attach them clear it before.
+pub(super) struct ActivityMaps {
     activity: MappedArray<CpuActivity>,
     runnable: MappedArray<RunnableSlot>,
-    /// Programs are loaded when first needed, and name their maps by these descriptors.
-    _maps: [MapData; 3],
-    tasks: TaskFilter,
-    /// In the order of [`Probe::ALL`] within a group.
-    links: Vec<(Probe, Link)>,
-    loaded: BTreeSet<Probe>,
-    /// This kernel has no such tracepoint, or refused the program.
-    absent: BTreeSet<Probe>,
-    /// As wanted last; a group all of whose programs are absent is in it.
+}
+
+/// Probe level 1, seen from who reads its counters.
+pub(super) struct Level1 {
+    maps: Arc<ActivityMaps>,
+    /// `None` when all is over, or without a thread.
+    loader: Option<Loader>,
+    /// As ordered last.
     groups: GroupSet,
+    /// The order is not carried out yet.
+    is_pending: bool,
+    /// Attached for as long as the present window lasts, and wanted.
+    probes: ProbeSet,
+    /// What is attached since within the present window.
+    fresh: Option<ProbeSet>,
 }
 
 impl Level1 {
-    pub(super) fn new(
-        activity: MappedArray<CpuActivity>,
-        runnable: MappedArray<RunnableSlot>,
-        maps: [MapData; 3],
-        tasks: TaskFilter,
-    ) -> Self {
+    pub(super) fn new(maps: Arc<ActivityMaps>, loader: Option<Loader>) -> Self {
         Self {
-            activity,
-            runnable,
-            _maps: maps,
-            tasks,
-            links: Vec::new(),
-            loaded: BTreeSet::new(),
-            absent: BTreeSet::new(),
+            maps,
+            loader,
             groups: GroupSet::EMPTY,
+            is_pending: false,
+            probes: ProbeSet::default(),
+            fresh: None,
         }
     }
 
-    pub(super) fn groups(&self) -> GroupSet {
+    pub(super) const fn groups(&self) -> GroupSet {
         self.groups
     }
 
-    /// The programs that are attached.
-    fn probes(&self) -> ProbeSet {
-        let probes = self.links.iter();
-        probes.fold(ProbeSet::default(), |set, (probe, _)| set.with(*probe))
-    }
-
-    /// Attaches what this kernel has of `wanted`, and detaches the rest. Programs are loaded the first time: most
-    /// hosts never need them.
-    pub(super) fn set(&mut self, wanted: GroupSet, ebpf: &mut Ebpf, btf: &Btf) {
-        let before = self.groups;
-        for group in before.iter().filter(|&group| !wanted.has(group)) {
-            self.detach(group);
-        }
-        if self.links.is_empty() {
-            self.clear();
-        }
-        for group in wanted.iter().filter(|&group| !before.has(group)) {
-            // What belongs to no task is of no scope of tasks.
-            if self.tasks == TaskFilter::All || group.is_of_tasks() {
-                self.attach(group, ebpf, btf);
-            }
-        }
-        self.groups = wanted;
-    }
-
-    fn attach(&mut self, group: ProbeGroup, ebpf: &mut Ebpf, btf: &Btf) {
-        self.clear_begun(group);
-        let of_group = Probe::ALL.iter().filter(|probe| probe.group() == group);
-        for &probe in of_group {
-            if self.absent.contains(&probe) {
-                continue;
-            }
-            let is_loaded = self.loaded.contains(&probe);
-            match attach(probe, is_loaded, ebpf, btf) {
-                Ok(link) => {
-                    self.loaded.insert(probe);
-                    self.links.push((probe, link));
-                }
-                Err(error) => {
-                    log::info!("no {} at level 1: {error}", probe.name());
-                    self.absent.insert(probe);
-                }
-            }
+    /// Orders `wanted` at the begin of a window, unless the last order is still being carried out. What is not wanted is not read
+    /// from now on, whenever it leaves.
+    pub(super) fn set(&mut self, wanted: GroupSet) {
+        let Some(loader) = self.loader.as_ref().filter(|_| !self.is_pending) else {
+            return;
+        };
+        if loader.set(wanted) {
+            self.groups = wanted;
+            self.is_pending = true;
+            self.probes = self.probes.within(wanted);
         }
     }
 
-    fn detach(&mut self, group: ProbeGroup) {
-        // In the order of attaching reversed: begins before ends.
-        while let Some(at) = self.links.iter().rposition(|(p, _)| p.group() == group) {
-            drop(self.links.remove(at));
+    /// Waits until the order of this moment is carried out, `limit` at most: then the window that has just begun sees all of it.
+    pub(super) fn wait(&mut self, limit: Duration) -> bool {
+        let attached = self.loader.as_ref().filter(|_| self.is_pending);
+        if let Some(probes) = attached.and_then(|loader| loader.attached(limit)) {
+            self.is_pending = false;
+            self.probes = probes;
+        }
+        !self.is_pending
+    }
+
+    /// A new window begins.
+    pub(super) fn begin_window(&mut self) {
+        if let Some(probes) = self.fresh.take() {
+            self.probes = probes;
         }
     }
 
-    /// Detaches everything and reads no counter again. On a host whose CPUs answer late each link takes a while, and the report
+    /// Has `to` get the programs that record calls; nothing if they cannot be loaded.
+    pub(super) fn load_calls(&self, to: SyncSender<CallPrograms>) {
+        if let Some(loader) = &self.loader {
+            loader.load_calls(to);
+        }
+    }
+
+    /// Detaches everything and reads no counter again. On a host whose CPUs answer late each program takes a while, and the report
     /// needs none of it: nobody waits.
     pub(super) fn leave(&mut self) {
+        self.loader = None;
         self.groups = GroupSet::EMPTY;
-        let mut links = std::mem::take(&mut self.links);
-        let detach = move || while links.pop().is_some() {};
-        // Without the thread they go when its closure does, here.
-        if let Err(error) = thread::Builder::new()
-            .name("detach".to_owned())
-            .spawn(detach)
-        {
-            log::info!("cannot detach on a thread of its own: {error}");
-        }
+        self.probes = ProbeSet::default();
+        self.fresh = None;
     }
 
     /// What was counted since the first attach, and who waits to run.
-    pub(super) fn snapshot(&self, sink: &mut Vec<RawRecord>) {
-        let probes = self.probes();
-        if probes.is_empty() {
-            return;
+    pub(super) fn snapshot(&mut self, sink: &mut Vec<RawRecord>) {
+        let attached = self.loader.as_ref().filter(|_| self.is_pending);
+        if let Some(probes) = attached.and_then(|loader| loader.attached(Duration::ZERO)) {
+            self.is_pending = false;
+            self.fresh = Some(probes);
         }
+        // Where those start who have come meanwhile: the next window is their first.
+        let is_start = self.fresh.is_some_and(|fresh| !fresh.is_empty());
+        if is_start || !self.probes.is_empty() {
+            self.maps.snapshot(self.probes, sink);
+        }
+    }
+}
+
+impl ActivityMaps {
+    pub(super) const fn new(
+        activity: MappedArray<CpuActivity>,
+        runnable: MappedArray<RunnableSlot>,
+    ) -> Self {
+        Self { activity, runnable }
+    }
+
+    /// What was counted, of which that of `probes` means something.
+    fn snapshot(&self, probes: ProbeSet, sink: &mut Vec<RawRecord>) {
         for cpu in 0..self.activity.len() {
             let Some(at) = self.activity.get(cpu) else {
                 continue;
@@ -149,7 +135,7 @@ impl Level1 {
                 activity: Box::new(activity),
             });
         }
-        if !self.groups.has(ProbeGroup::Scheduler) {
+        if !probes.groups().has(ProbeGroup::Scheduler) {
             return;
         }
         for i in 0..self.runnable.len() {
@@ -165,7 +151,7 @@ impl Level1 {
     }
 
     /// Counters start at 0. Nothing is attached now.
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         for cpu in 0..self.activity.len() {
             if let Some(at) = self.activity.get(cpu) {
                 // SAFETY: an element of the mapping; all bytes zero is a value of it.
@@ -176,7 +162,7 @@ impl Level1 {
 
     /// No half of a pair is left from the last time. Nothing of `group` is attached now, and no other group writes
     /// these members.
-    fn clear_begun(&self, group: ProbeGroup) {
+    pub(super) fn clear_begun(&self, group: ProbeGroup) {
         const NONE: OpenPair = OpenPair {
             begin_ns: 0,
             pid: 0,
@@ -213,27 +199,4 @@ impl Level1 {
             }
         }
     }
-}
-
-fn attach(probe: Probe, is_loaded: bool, ebpf: &mut Ebpf, btf: &Btf) -> Result<Link, ProgramError> {
-    let name = probe.name();
-    let program = ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
-    if probe.is_raw() {
-        let program: &mut RawTracePoint = program.try_into()?;
-        if !is_loaded {
-            program.load()?;
-        }
-        let id = program.attach(name)?;
-        return Ok(Link::Raw {
-            _link: program.take_link(id)?,
-        });
-    }
-    let program: &mut BtfTracePoint = program.try_into()?;
-    if !is_loaded {
-        program.load(name, btf)?;
-    }
-    let id = program.attach()?;
-    Ok(Link::Btf {
-        _link: program.take_link(id)?,
-    })
 }

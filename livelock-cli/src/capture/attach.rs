@@ -2,15 +2,14 @@
 //!
 //! In: [`CaptureConfig`]. Out: a [`Capture`] that is attached whole. Refuses: half an attachment.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::read_volatile;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aya::maps::MapData;
-use aya::programs::BtfTracePoint;
 use aya::programs::perf_event::PerfEventLink;
 use aya::programs::tp_btf::BtfTracePointLink;
-use aya::{Btf, Ebpf};
 use aya_log::EbpfLogger;
 use livelock_common::{
     CALL_RING, CallRecord, CpuState, LockBank, RELEASE_RING, RUNNABLE_SLOTS, ReleaseRecord,
@@ -22,21 +21,22 @@ use livelock_core::host::SamplerSource;
 use livelock_core::ids::{CpuId, LockAddr};
 use livelock_core::probes::GroupSet;
 
-use super::activity::Level1;
+use super::activity::{ActivityMaps, Level1};
 use super::breakpoints::Breakpoints;
 use super::config::{CaptureConfig, KernelOffsets, TaskFilter};
 use super::control::ControlWord;
 use super::drain::{Drained, Rings};
+use super::groups::Groups;
 use super::load::{
     attach_tracepoint, check_abi, kept_map, load_object, load_tracepoint, map, nr_member_words,
-    nr_user_rings,
+    nr_user_rings, program_fd,
 };
+use super::loader::Loader;
 use super::mapping::MappedArray;
 use super::members::Members;
 use super::releases::{release_programs, without_refused};
 use super::sampler::{attach_sampler, load_sampler};
 use super::user_stacks::UserStacks;
-use super::watched_calls::CallPrograms;
 use super::{CaptureError, program_info, snapshot};
 use crate::raw::{RawRecord, RingDrops};
 
@@ -62,9 +62,10 @@ struct CpuSums {
     is_torn: bool,
 }
 
-/// Attached probes. Dropping it detaches and frees everything; so does the end of the process.
+/// Attached probes. Dropping it detaches and frees everything, of level 1 a moment later; so does the end of the process.
 pub struct Capture {
-    ebpf: Ebpf,
+    /// `None` if it cannot be had.
+    contention_begin: Option<OwnedFd>,
     control: ControlWord,
     states: MappedArray<CpuState>,
     banks: MappedArray<LockBank>,
@@ -84,7 +85,6 @@ pub struct Capture {
     refused: Vec<String>,
     level1: Level1,
     breakpoints: Breakpoints,
-    btf: Btf,
     members: Members,
     _fork_link: Option<BtfTracePointLink>,
     tracepoint_links: Vec<BtfTracePointLink>,
@@ -150,12 +150,9 @@ impl Capture {
         let (runnable, runnable_map) = kept_map(&mut ebpf, "RUNNABLE", RUNNABLE_SLOTS)?;
         let nr_words = nr_member_words(config.tasks) as usize;
         let (members, members_map) = kept_map(&mut ebpf, "MEMBERS", nr_words)?;
-        let level1 = Level1::new(
-            activity,
-            runnable,
-            [activity_map, runnable_map, members_map],
-            config.tasks,
-        );
+        let maps = Arc::new(ActivityMaps::new(activity, runnable));
+        let fds = [activity_map, runnable_map, members_map];
+        let groups = Groups::new(Arc::clone(&maps), fds, config.tasks);
 
         let (sampler, sampler_links) = attach_sampler(&mut ebpf, config.sample_hz)?;
         let mut fork_link = None;
@@ -170,7 +167,7 @@ impl Capture {
             tracepoint_links.push(attach_tracepoint(&mut ebpf, each)?);
         }
         Ok(Self {
-            ebpf,
+            contention_begin: program_fd(&ebpf, "contention_begin"),
             control,
             states,
             banks,
@@ -187,9 +184,8 @@ impl Capture {
             sampler,
             offsets,
             refused: Vec::new(),
-            level1,
+            level1: Level1::new(maps, Loader::start(ebpf, btf, groups)),
             breakpoints: Breakpoints::default(),
-            btf,
             members: Members::new(members),
             _fork_link: fork_link,
             tracepoint_links,
@@ -326,22 +322,28 @@ impl Capture {
         (0..self.states.len()).filter_map(addr).collect()
     }
 
-    /// Attaches these groups of probe level 1, and detaches the others. Call it after a close.
+    /// Has these groups of probe level 1 attached, and the others detached, unless that is being done for others. Call it after a
+    /// close; [`Self::groups`] says whether it was ordered.
     pub fn set_groups(&mut self, groups: GroupSet) {
-        self.level1.set(groups, &mut self.ebpf, &self.btf);
+        self.level1.set(groups);
+    }
+
+    /// Waits until that is done, `limit` at most; whether it is. Called at once, it makes the present window the first that sees
+    /// them; otherwise the next one after they have come is.
+    pub fn wait_for_groups(&mut self, limit: Duration) -> bool {
+        self.level1.wait(limit)
+    }
+
+    /// A window begins, for all that the last close copied.
+    pub fn begin_window(&mut self) {
+        self.level1.begin_window();
     }
 
     /// Counts attempts of these from now on; see [`Self::take_attempts`].
     pub fn count_attempts(&mut self, suspects: &[Suspect]) {
-        let ebpf = &mut self.ebpf;
-        self.breakpoints.count(suspects, || {
-            CallPrograms::load(ebpf)
-                .map_err(|error| {
-                    let error = anyhow::Error::from(error);
-                    log::warn!("the calls around trylocks stay unseen: failed to {error:#}");
-                })
-                .ok()
-        });
+        let level1 = &self.level1;
+        self.breakpoints
+            .count(suspects, |loaded| level1.load_calls(loaded));
     }
 
     /// What was counted last, if that is not too long ago. Waits for nothing.
@@ -355,7 +357,7 @@ impl Capture {
         self.breakpoints.first_count()
     }
 
-    /// The present groups.
+    /// The groups that were ordered last.
     #[must_use]
     pub fn groups(&self) -> GroupSet {
         self.level1.groups()
@@ -387,7 +389,6 @@ impl Capture {
     }
 
     fn recursion_misses(&self) -> Option<u64> {
-        let program: &BtfTracePoint = self.ebpf.program("contention_begin")?.try_into().ok()?;
-        program_info::recursion_misses(program.fd().ok()?.as_fd())
+        program_info::recursion_misses(self.contention_begin.as_ref()?.as_fd())
     }
 }

@@ -63,11 +63,11 @@ pub(super) struct Breakpoints {
 impl Breakpoints {
     /// Counts these, unless the last order is still being served.
     ///
-    /// `programs` are those that record calls, asked for when somebody is to be counted for the first time.
+    /// `load` has the programs that record calls sent, when somebody is to be counted for the first time.
     pub(super) fn count(
         &mut self,
         suspects: &[Suspect],
-        programs: impl FnOnce() -> Option<CallPrograms>,
+        load: impl FnOnce(SyncSender<CallPrograms>),
     ) {
         if self.is_counting || self.is_refused || suspects.is_empty() {
             return;
@@ -83,10 +83,8 @@ impl Breakpoints {
             self.is_counting = counter.orders.try_send(suspects.to_vec()).is_ok();
         }
         // While it counts; nobody is watched before.
-        if let Some(loaded) = to_load
-            && let Some(programs) = programs()
-        {
-            let _ = loaded.try_send(programs);
+        if let Some(loaded) = to_load {
+            load(loaded);
         }
     }
 

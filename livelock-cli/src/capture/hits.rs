@@ -40,8 +40,12 @@ impl ArmingTime {
 
     /// Whether those that are armed for `nr_places` have to do.
     pub(super) fn is_over(&self, nr_armed: usize, nr_places: usize) -> bool {
-        nr_armed >= NR_CPUS_AT_LEAST * nr_places && self.0.elapsed() > ARM_FOR
+        suffices(self.0.elapsed(), nr_armed, nr_places)
     }
+}
+
+fn suffices(elapsed: Duration, nr_armed: usize, nr_places: usize) -> bool {
+    nr_armed >= NR_CPUS_AT_LEAST * nr_places && elapsed > ARM_FOR
 }
 
 /// An event for each time that `cpu` comes by `addr`. It waits for [`let_hit`], and for that of the `leader` of its group if
@@ -96,4 +100,19 @@ fn control(event: &File, request: libc::c_ulong, argument: libc::c_int) -> io::R
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_cpus_a_place_are_armed_however_late_and_more_while_there_is_time() {
+        let late = ARM_FOR + Duration::from_millis(1);
+        assert!(!suffices(late, 0, 1) && !suffices(late, 1, 1));
+        assert!(suffices(late, 2, 1));
+        assert!(!suffices(late, 3, 2), "one place has one CPU only");
+        assert!(suffices(late, 4, 2));
+        assert!(!suffices(ARM_FOR, 64, 1), "there is time for more");
+    }
 }

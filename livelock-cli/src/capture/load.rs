@@ -3,7 +3,7 @@
 //! In: the object, sizes of this host, which tasks count, of which waits there are details. Out: loaded programs, links, mapped maps. Refuses: an
 //! object of another ABI.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use aya::maps::{Map, MapData};
 use aya::programs::perf_event::PerfEvent;
@@ -166,6 +166,12 @@ pub(super) fn check_abi(ebpf: &mut Ebpf) -> Result<(), CaptureError> {
             needed: ABI_VERSION,
         })
     }
+}
+
+/// Another descriptor of a loaded program.
+pub(super) fn program_fd(ebpf: &Ebpf, tracepoint: &str) -> Option<OwnedFd> {
+    let program: &BtfTracePoint = ebpf.program(tracepoint)?.try_into().ok()?;
+    program.fd().ok()?.as_fd().try_clone_to_owned().ok()
 }
 
 pub(super) fn map<T: Copy>(

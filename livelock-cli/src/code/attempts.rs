@@ -8,6 +8,7 @@
 //! (`read_seqbegin`, `read_seqretry`: include/linux/seqlock.h).
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use iced_x86::{
     ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register,
@@ -18,7 +19,7 @@ use livelock_core::lock_call::LockCallKind;
 
 use super::calls::{LockCalls, target};
 use super::facts::Bytes;
-use super::flow::{Loop, MAX_REACH_BYTES, innermost_loop};
+use super::flow::{Loop, innermost_loop_within};
 use super::isa::Isa;
 
 /// Instructions between a call and the branch on its result, or between a comparison and what it compares.
@@ -53,7 +54,7 @@ pub(super) fn attempts(
                 calls: calls.unwrap_or_default(),
             });
         }
-        let site = guarded_read(code, start_addr, &steps, at)?;
+        let site = guarded_read(code, start_addr..end_addr, &steps, at)?;
         let calls = Vec::new();
         Some(FoundSite { site, calls })
     });
@@ -126,10 +127,11 @@ fn trylock(
     None
 }
 
-/// If the branch at `at` closes a loop of a guarded read.
+/// If the branch at `at` closes a loop of a guarded read. Its rare paths may stand at the end of the `function`: bounds
+/// checks of a large one move them far away.
 fn guarded_read(
     code: &Bytes<'_>,
-    start_addr: u64,
+    function: Range<u64>,
     steps: &[Instruction],
     at: usize,
 ) -> Option<AttemptSite> {
@@ -142,7 +144,7 @@ fn guarded_read(
         return None;
     }
     let (compared_at, loaded_at, word) = compared(steps, at)?;
-    let around = innermost_loop(code, Some(start_addr), branch.ip())?;
+    let around = innermost_loop_within(code, function, branch.ip())?;
     let (taken, next) = (branch.near_branch_target(), branch.next_ip());
     let succeeded_at = match (around.contains(taken), around.contains(next)) {
         (true, false) => next,
@@ -154,12 +156,13 @@ fn guarded_read(
     if holds_if_taken != (succeeded_at == taken) || !begins_read(&around, steps, loaded_at, word) {
         return None;
     }
+    let near = around.near(branch.ip());
     Some(AttemptSite {
         kind: AttemptKind::SeqRead,
         tried_at: CodeAddr(compared_at),
         succeeded_at: CodeAddr(succeeded_at),
-        begin: CodeAddr(around.first()),
-        end: CodeAddr(around.first() + u64::from(around.len_bytes())),
+        begin: CodeAddr(near.start),
+        end: CodeAddr(near.end),
     })
 }
 
@@ -187,7 +190,7 @@ fn compared(steps: &[Instruction], at: usize) -> Option<(u64, u64, Word)> {
 }
 
 /// Whether the loop begins as a guarded read does: loads the word elsewhere as well, asks whether it is odd, and pauses.
-/// The pause may be of a loop of its own, from which the first attempt and all others go on.
+/// The pause may be of a loop of its own, from which the first attempt and all others go on, anywhere in the function.
 fn begins_read(around: &Loop, steps: &[Instruction], loaded_at: u64, word: Word) -> bool {
     let within = || steps.iter().filter(|step| around.contains(step.ip()));
     let loads = within().any(|step| step.ip() != loaded_at && Word::of(step) == Some(word));
@@ -196,10 +199,7 @@ fn begins_read(around: &Loop, steps: &[Instruction], loaded_at: u64, word: Word)
             && matches!(step.op1_kind(), OpKind::Immediate8 | OpKind::Immediate32)
             && step.immediate(1) == 1
     };
-    let near = around.first().saturating_sub(MAX_REACH_BYTES)
-        ..around.first().saturating_add(MAX_REACH_BYTES);
-    let pauses =
-        |step: &Instruction| step.mnemonic() == Mnemonic::Pause && near.contains(&step.ip());
+    let pauses = |step: &Instruction| step.mnemonic() == Mnemonic::Pause;
     loads && within().any(is_one) && steps.iter().any(pauses)
 }
 

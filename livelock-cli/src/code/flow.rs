@@ -1,7 +1,7 @@
 //! The loop around an address.
 //!
-//! In: bytes and an address at which an instruction begins. Out: the innermost natural loop through it.
-//! Refuses: loops that reach further than [`MAX_REACH_BYTES`] from the address; code behind calls.
+//! In: bytes, an address at which an instruction begins, and how far from it to look. Out: the innermost natural loop
+//! through it. Refuses: loops that reach further; code behind calls.
 //!
 //! Control is followed from the address on, along jumps and along what falls through. Whatever is met that
 //! way begins where an instruction begins, so nothing has to be guessed. A backward jump over the address
@@ -16,7 +16,7 @@ use super::facts::Bytes;
 use super::step::Step;
 use super::x86::MAX_STEP_BYTES;
 
-/// How far from the address a loop may reach. Retry loops and spin loops are tens of bytes long; the
+/// How far from an address somebody looks who knows no function around it. Retry loops and spin loops are tens of bytes long; the
 /// loops of a back-off with a trace point inside, a few hundred.
 pub(super) const MAX_REACH_BYTES: u64 = 512;
 
@@ -60,23 +60,45 @@ impl Loop {
 
     /// From its first to its last byte.
     pub(super) fn len_bytes(&self) -> u32 {
-        let first = self.first();
-        let last = self
+        let ends = self.body.iter().map(|(&at, &step)| end(at, step));
+        let last = ends.max().unwrap_or_else(|| self.first());
+        u32::try_from(last - self.first()).unwrap_or(u32::MAX)
+    }
+
+    /// The bytes of it that are within [`MAX_REACH_BYTES`] of `addr`, with what stands between them: a rare path that the
+    /// compiler has moved to the function's end is left out, and so is the rest of the function before it.
+    pub(super) fn near(&self, addr: u64) -> Range<u64> {
+        let reach = addr.saturating_sub(MAX_REACH_BYTES)..addr.saturating_add(MAX_REACH_BYTES);
+        let mut steps = self
             .body
-            .iter()
-            .map(|(&at, &step)| end(at, step))
-            .max()
-            .unwrap_or(first);
-        u32::try_from(last - first).unwrap_or(u32::MAX)
+            .range(reach)
+            .map(|(&at, &step)| (at, end(at, step)));
+        let (first, first_end) = steps.next().unwrap_or((addr, addr));
+        first
+            ..steps
+                .map(|(_, end)| end)
+                .max()
+                .unwrap_or(first_end)
+                .max(first_end)
     }
 }
 
-/// The innermost loop through the instruction at `addr`. It does not reach before `start_addr`.
+/// The innermost loop through the instruction at `addr`. It does not reach before `start_addr`, nor further than
+/// [`MAX_REACH_BYTES`].
 pub(super) fn innermost_loop(code: &Bytes<'_>, start_addr: Option<u64>, addr: u64) -> Option<Loop> {
     let lowest = addr
         .saturating_sub(MAX_REACH_BYTES)
         .max(start_addr.filter(|&start| start <= addr).unwrap_or(0));
-    let steps = reachable(code, addr, lowest..addr.saturating_add(MAX_REACH_BYTES));
+    innermost_loop_within(code, lowest..addr.saturating_add(MAX_REACH_BYTES), addr)
+}
+
+/// The innermost loop through the instruction at `addr` that does not leave `range`.
+pub(super) fn innermost_loop_within(
+    code: &Bytes<'_>,
+    range: Range<u64>,
+    addr: u64,
+) -> Option<Loop> {
+    let steps = reachable(code, addr, range);
     let leading_to = predecessors(&steps);
     let firsts: BTreeSet<u64> = steps
         .range(addr..)

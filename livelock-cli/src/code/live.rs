@@ -103,14 +103,22 @@ impl LiveCode {
             .ok_or(CodeSource::Undecodable { addr: addr.0 })
     }
 
-    /// As much code as is searched.
-    fn begin_of(&self, function: CodeAddr) -> Result<Seen, CodeSource> {
-        self.ask(Question {
+    /// Of each of these functions as much code as is searched.
+    fn begins_of(
+        &self,
+        functions: &[CodeAddr],
+    ) -> Result<Vec<Result<Seen, CodeSource>>, CodeSource> {
+        if let Some(refusal) = self.kernel_refusal {
+            return Err(refusal);
+        }
+        let question = |function: &CodeAddr| Question {
             space: CodeSpace::Kernel,
             addr: function.0,
             start_addr: Some(function.0),
             nr_bytes: MAX_SEARCHED_BYTES,
-        })
+        };
+        let reader = self.reader.as_ref().map_err(|&error| error)?;
+        held(reader).ask_kernel(functions.iter().map(question).collect())
     }
 
     fn ask(&self, question: Question) -> Result<Seen, CodeSource> {
@@ -212,13 +220,23 @@ impl Code for NamedCode<'_> {
 
     fn attempts(&self, functions: &[CodeAddr]) -> Vec<FoundSite> {
         let mut found: HashMap<CodeAddr, Vec<FoundSite>> = HashMap::new();
-        let mut seen: Vec<(CodeAddr, Seen)> = Vec::new();
+        let mut unknown = Vec::new();
         for &function in functions {
-            if let Some(known) = held(&self.code.attempts).get(&function) {
-                found.insert(function, known.clone());
-                continue;
+            match held(&self.code.attempts).get(&function) {
+                Some(known) => drop(found.insert(function, known.clone())),
+                None => unknown.push(function),
             }
-            match self.code.begin_of(function) {
+        }
+        let answers = match self.code.begins_of(&unknown) {
+            Ok(answers) => answers,
+            Err(error) => {
+                log::debug!("failed to read what is searched for attempts: {error}");
+                vec![Err(error); unknown.len()]
+            }
+        };
+        let mut seen: Vec<(CodeAddr, Seen)> = Vec::new();
+        for (function, answer) in unknown.into_iter().zip(answers) {
+            match answer {
                 Ok(code) => seen.push((function, code)),
                 // Worth another try.
                 Err(CodeSource::Slow) => {}

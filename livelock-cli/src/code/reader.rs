@@ -1,7 +1,7 @@
 //! The thread that reads memory.
 //!
-//! In: an address and whose it is. Out: the bytes around it. Refuses: to make anybody wait longer than
-//! [`PATIENCE`].
+//! In: addresses and whose they are. Out: the bytes around each. Refuses: to make anybody wait longer than
+//! [`PATIENCE`], or [`PATIENCE_WITH_KERNEL`] where it is for the kernel's code alone.
 //!
 //! The kernel takes `mmap_lock` of a process to read its memory. In a storm on that very lock this takes as
 //! long as for everybody else, so a thread of its own waits, and whoever asked goes on without an answer.
@@ -23,6 +23,10 @@ use super::x86::MAX_STEP_BYTES;
 
 /// A read takes some microseconds; with a page that has to come from disk, 10 ms. Longer is a storm.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// The kernel's own code takes no lock of anybody, only a CPU for the thread: most of a window of `diagnose`, once for all that
+/// is asked. With eight emulated CPUs on two real ones 50 ms were too few.
+const PATIENCE_WITH_KERNEL: Duration = Duration::from_millis(250);
 
 /// A function is decoded from its start if it starts at most so far back: 64 KiB take 1 ms to decode, and
 /// the kernel has a handful of functions that are longer.
@@ -62,12 +66,15 @@ impl Seen {
 
 type Answer = Result<Seen, CodeSource>;
 
+/// Questions, and where their answers go, in the same order.
+type Letter = (Vec<Question>, SyncSender<Vec<Answer>>);
+
 /// The way to the thread, which ends with it.
 #[derive(Debug)]
 pub(super) struct Reader {
-    questions: SyncSender<(Question, SyncSender<Answer>)>,
-    /// An answer that nobody waited for. As long as it is not there, the thread is busy.
-    overdue: Option<Receiver<Answer>>,
+    letters: SyncSender<Letter>,
+    /// Answers that nobody waited for. As long as they are not there, the thread is busy.
+    overdue: Option<Receiver<Vec<Answer>>>,
 }
 
 impl Reader {
@@ -80,11 +87,11 @@ impl Reader {
     pub(super) fn start_with(
         mut read: impl FnMut(Question) -> Answer + Send + 'static,
     ) -> Result<Self, CodeSource> {
-        let (questions, inbox) = sync_channel::<(Question, SyncSender<Answer>)>(1);
+        let (letters, inbox) = sync_channel::<Letter>(1);
         let serve = move || {
-            while let Ok((question, reply)) = inbox.recv() {
+            while let Ok((questions, reply)) = inbox.recv() {
                 // Whoever asked may have gone.
-                let _ = reply.send(read(question));
+                let _ = reply.send(questions.into_iter().map(&mut read).collect());
             }
         };
         thread::Builder::new()
@@ -94,34 +101,53 @@ impl Reader {
                 kind: source.kind(),
             })?;
         Ok(Self {
-            questions,
+            letters,
             overdue: None,
         })
     }
 
     /// Asks, and waits a little.
     pub(super) fn ask(&mut self, question: Question) -> Answer {
+        let answers = self.ask_all(vec![question], PATIENCE)?;
+        answers.into_iter().next().unwrap_or(Err(GONE))
+    }
+
+    /// Asks for several places of the kernel's code at once: to wake the thread for each would take longer than to read.
+    pub(super) fn ask_kernel(
+        &mut self,
+        questions: Vec<Question>,
+    ) -> Result<Vec<Answer>, CodeSource> {
+        self.ask_all(questions, PATIENCE_WITH_KERNEL)
+    }
+
+    fn ask_all(
+        &mut self,
+        questions: Vec<Question>,
+        patience: Duration,
+    ) -> Result<Vec<Answer>, CodeSource> {
         if let Some(overdue) = &self.overdue
             && matches!(overdue.try_recv(), Err(TryRecvError::Empty))
         {
             return Err(CodeSource::Slow);
         }
         self.overdue = None;
-        let (reply, answer) = sync_channel(1);
-        let gone = CodeSource::NoThread {
-            kind: io::ErrorKind::BrokenPipe,
-        };
-        self.questions.send((question, reply)).map_err(|_| gone)?;
-        match answer.recv_timeout(PATIENCE) {
-            Ok(seen) => seen,
+        let (reply, answers) = sync_channel(1);
+        self.letters.send((questions, reply)).map_err(|_| GONE)?;
+        match answers.recv_timeout(patience) {
+            Ok(seen) => Ok(seen),
             Err(RecvTimeoutError::Timeout) => {
-                self.overdue = Some(answer);
+                self.overdue = Some(answers);
                 Err(CodeSource::Slow)
             }
-            Err(RecvTimeoutError::Disconnected) => Err(gone),
+            Err(RecvTimeoutError::Disconnected) => Err(GONE),
         }
     }
 }
+
+/// The thread is no more.
+const GONE: CodeSource = CodeSource::NoThread {
+    kind: io::ErrorKind::BrokenPipe,
+};
 
 fn read(kcore: Option<&Kcore>, processes: &mut Processes, question: Question) -> Answer {
     match question.space {
@@ -210,6 +236,30 @@ mod tests {
             answer = reader.ask(QUESTION).unwrap_err();
         }
         assert_eq!(answer, CodeSource::Unreadable { addr: 0x1800 });
+    }
+
+    #[test]
+    fn answers_come_in_the_order_of_the_questions() {
+        let mut reader = Reader::start_with(|question| {
+            Err(CodeSource::Unreadable {
+                addr: question.addr,
+            })
+        })
+        .unwrap();
+        let questions = [3, 1, 2].map(|addr| Question { addr, ..QUESTION });
+        // The thread gets a CPU at some time.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut answers = reader.ask_kernel(questions.to_vec());
+        while answers.is_err() && Instant::now() < deadline {
+            answers = reader.ask_kernel(questions.to_vec());
+        }
+        let addrs: Vec<CodeSource> = answers
+            .unwrap()
+            .into_iter()
+            .map(Result::unwrap_err)
+            .collect();
+        assert_eq!(addrs, [3, 1, 2].map(|addr| CodeSource::Unreadable { addr }));
+        assert!(reader.ask_kernel(Vec::new()).unwrap().is_empty());
     }
 
     #[test]

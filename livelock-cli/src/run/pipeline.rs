@@ -34,6 +34,10 @@ const MAX_SNAPSHOT_NS: u64 = 10_000_000;
 /// Part of its window that a snapshot may take: what it puts into the wrong window is below the sampling error.
 const MAX_SNAPSHOT_PART: u64 = 20;
 
+/// How long a window waits for probe groups that it is to see from its begin on. A host whose CPUs answer takes 20 to 200 ms, the
+/// slowest of them emulated (docs/testing.md); longer is a storm, in which rings have to be emptied.
+const MAX_WAIT_FOR_GROUPS: Duration = Duration::from_millis(250);
+
 /// A running observation.
 pub(super) struct Pipeline {
     capture: Capture,
@@ -185,6 +189,7 @@ impl Pipeline {
             self.capture
                 .set_min_stack_period(self.governor.min_stack_period);
         }
+        self.capture.begin_window();
         Ok((window, self.take_folded()))
     }
 
@@ -207,16 +212,25 @@ impl Pipeline {
         self.capture.count_attempts(suspects);
     }
 
-    /// These groups of probe level 1 from now on.
+    /// These groups of probe level 1 from now on, or as soon as the host's CPUs answer.
     pub(super) fn set_groups(&mut self, groups: GroupSet) {
+        if groups == self.capture.groups() {
+            return;
+        }
+        let began = std::time::Instant::now();
+        self.capture.set_groups(groups);
         if groups != self.capture.groups() {
-            let began = std::time::Instant::now();
-            self.capture.set_groups(groups);
-            let names: Vec<_> = groups.iter().map(ProbeGroup::name).collect();
+            log::info!("the probe groups ordered before are not there yet");
+            return;
+        }
+        let names: Vec<_> = groups.iter().map(ProbeGroup::name).collect();
+        if self.capture.wait_for_groups(MAX_WAIT_FOR_GROUPS) {
             log::info!(
                 "probe groups {names:?} after {} ms",
                 began.elapsed().as_millis()
             );
+        } else {
+            log::info!("probe groups {names:?} are ordered, and come later");
         }
     }
 

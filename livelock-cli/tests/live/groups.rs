@@ -19,6 +19,9 @@ use crate::turn;
 /// Long enough for work items that run once a second.
 const LOOK: Duration = Duration::from_millis(1200);
 
+/// Longer than attaching takes anywhere.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Something of everything but reclaim, until dropped.
 struct Load {
     is_over: Arc<AtomicBool>,
@@ -77,6 +80,16 @@ fn touch() {
     }
 }
 
+/// Orders `groups`, and waits until they are there.
+fn set(capture: &mut Capture, groups: GroupSet) {
+    capture.set_groups(groups);
+    assert_eq!(capture.groups(), groups, "nothing else was under way");
+    assert!(
+        capture.wait_for_groups(PATIENCE),
+        "{groups:?}: not there yet"
+    );
+}
+
 /// Sums of all CPUs since the first attach; `None`: nothing is attached.
 fn counted(capture: &mut Capture) -> Option<Activity> {
     let mut raw = Vec::new();
@@ -107,7 +120,7 @@ fn each_group_attaches_alone_counts_and_leaves() {
     assert!(counted(&mut capture).is_none(), "nothing is attached yet");
     for group in ProbeGroup::ALL {
         let only = GroupSet::EMPTY.with(group);
-        capture.set_groups(only);
+        set(&mut capture, only);
         std::thread::sleep(LOOK);
         let seen = counted(&mut capture).expect("attached");
         for probe in seen.probes.absent(group) {
@@ -129,7 +142,7 @@ fn each_group_attaches_alone_counts_and_leaves() {
             assert!(cost.nr > 0, "{group:?} saw nothing");
         }
         check(group, &seen);
-        capture.set_groups(GroupSet::EMPTY);
+        set(&mut capture, GroupSet::EMPTY);
         assert!(counted(&mut capture).is_none(), "{group:?} has left");
     }
 }
@@ -164,18 +177,18 @@ fn a_group_that_comes_later_and_again_starts_without_half_of_a_pair() {
     let _load = Load::start();
     let syscalls = GroupSet::EMPTY.with(ProbeGroup::Syscalls);
     let both = syscalls.with(ProbeGroup::Scheduler);
-    capture.set_groups(syscalls);
+    set(&mut capture, syscalls);
     std::thread::sleep(LOOK / 4);
-    capture.set_groups(both);
+    set(&mut capture, both);
     std::thread::sleep(LOOK / 4);
     let first = counted(&mut capture).expect("attached");
     assert_eq!(first.probes, ProbeSet::of(both));
-    capture.set_groups(syscalls);
+    set(&mut capture, syscalls);
     let gone = counted(&mut capture).expect("attached");
     assert_eq!(gone.groups(), syscalls);
     // What became runnable before the group left must not look as if it had waited ever since.
     std::thread::sleep(LOOK);
-    capture.set_groups(both);
+    set(&mut capture, both);
     std::thread::sleep(LOOK / 4);
     let again = counted(&mut capture).expect("attached");
     let moved = again.since(&gone);

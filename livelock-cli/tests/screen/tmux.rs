@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, also on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Looks after which a screen that changes each time is taken as it is.
+const NR_RESTLESS_LOOKS: u32 = 20;
 /// The prompt of the shell.
 const PROMPT: &str = "ready>";
 
@@ -125,15 +127,20 @@ impl Tmux {
         self.wait_until(text, |shown| shown.contains(text))
     }
 
-    /// Waits until what is shown is as wanted.
+    /// Waits until what is shown is as wanted, and is shown twice: a frame comes in pieces.
     pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         let begin = Instant::now();
+        let (mut before, mut nr_looks) = (None, 0);
         loop {
             let shown = self.shown();
-            if is_so(&shown) {
+            let is_wanted = is_so(&shown);
+            nr_looks += u32::from(is_wanted);
+            let has_settled = before.as_ref() == Some(&shown) || nr_looks == NR_RESTLESS_LOOKS;
+            if is_wanted && has_settled {
                 return shown;
             }
             assert!(begin.elapsed() < PATIENCE, "no {what:?} in:\n{shown}");
+            before = is_wanted.then_some(shown);
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -60,6 +60,10 @@ impl Queued {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+
     use super::*;
     use crate::ids::{CodeAddr, CpuId, LockAddr, Pid, Tgid};
 
@@ -159,5 +163,47 @@ mod tests {
             ..hold(100, 450)
         };
         assert!(fair(&[], &[], &told));
+    }
+
+    fn kinds() -> impl Strategy<Value = LockKind> {
+        prop_oneof![
+            3 => Just(LockKind::Mutex),
+            1 => Just(LockKind::Unknown),
+            1 => Just(LockKind::Spinlock),
+            1 => Just(LockKind::Rwsem),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_says_what_asking_everybody_would(
+            ended in vec((kinds(), 0..40_u64, 0..40_u64, option::of(0..40_u64)), 0..6),
+            still in vec((kinds(), 0..60_u64, option::of(0..40_u64)), 0..3),
+            acquired_ns in 0..60_u64,
+            held_ns in 0..30_u64,
+        ) {
+            let mut waits: Vec<WaitEvent> = ended
+                .iter()
+                .map(|&(kind, begin_ns, took_ns, after_ns)| wait(kind, begin_ns, begin_ns + took_ns, after_ns))
+                .collect();
+            waits.sort_by_key(|wait| wait.end);
+            let opens: Vec<InFlightWait> = still
+                .iter()
+                .map(|&(kind, begin_ns, after_ns)| open(kind, begin_ns, after_ns))
+                .collect();
+            let released_ns = acquired_ns + held_ns;
+            let stood = |kind, begin: MonotonicNs, after_ns: Option<u64>| match kind {
+                LockKind::Mutex | LockKind::Unknown => {
+                    after_ns.is_some_and(|after_ns| begin.0 + after_ns <= acquired_ns)
+                }
+                _ => begin.0 <= acquired_ns,
+            };
+            let expected = waits
+                .iter()
+                .any(|w| w.end.0 >= released_ns && stood(w.kind, w.begin, w.in_line_after_ns))
+                || opens.iter().any(|w| stood(w.kind, w.begin, w.in_line_after_ns));
+            let waits: Vec<&WaitEvent> = waits.iter().collect();
+            prop_assert_eq!(fair(&waits, &opens, &hold(acquired_ns, released_ns)), expected);
+        }
     }
 }

@@ -44,9 +44,13 @@ fn opening() -> Opening {
 fn wait(number: u32) -> Event {
     Event::Wait(WaitEvent {
         lock: LockAddr(0xffff_8880_0123_4540 + u64::from(number % 7)),
-        kind: LockKind::Spinlock,
+        kind: if number.is_multiple_of(2) {
+            LockKind::Mutex
+        } else {
+            LockKind::Spinlock
+        },
         begin: MonotonicNs(u64::from(number) * 1000),
-        in_line_after_ns: None,
+        in_line_after_ns: number.is_multiple_of(4).then_some(300),
         end: MonotonicNs(u64::from(number) * 1000 + 700),
         spin_ns: 700,
         pid: Pid(number),

@@ -9,6 +9,7 @@ mod declared;
 #[cfg(test)]
 mod escalation;
 #[cfg(test)]
+mod late_probes;
 mod pages;
 #[cfg(test)]
 mod recorded;

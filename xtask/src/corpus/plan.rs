@@ -31,7 +31,8 @@ pub(super) fn select(
     for text in only {
         ensure!(
             scenarios.iter().any(|scenario| is_meant(scenario, text)),
-            "--only {text}: no scenario has this name, class, kind or maker; see `livelock-lab list` and livelock-truth/modes.json"
+            "--only {text}: no scenario has this name, class, kind or maker; {}",
+            next_step(&scenarios, text)
         );
     }
     Ok(scenarios
@@ -39,6 +40,16 @@ pub(super) fn select(
         .filter(|scenario| only.is_empty() || only.iter().any(|text| is_meant(scenario, text)))
         .map(Arc::new)
         .collect())
+}
+
+/// What to type instead.
+fn next_step(scenarios: &[Scenario], text: &str) -> String {
+    let of_module = format!("truth:{text}");
+    if scenarios.iter().any(|scenario| scenario.name == of_module) {
+        return format!("the module's mode is `--only {of_module}`");
+    }
+    "see `livelock-lab list`, and livelock-truth/modes.json for those of the module (`--only truth:MODE`)"
+        .to_owned()
 }
 
 fn maker(scenario: &Scenario) -> &'static str {

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::paths;
 use crate::vm::console::Results;
 
 /// Replays what `files` hold of a recording; `None` if nothing was recorded, or no verdict came.
@@ -23,16 +24,21 @@ pub(super) fn is_alike(program: &Path, files: &Results) -> Option<bool> {
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output();
-    // It is in the folder for temporary files.
+    // Whatever is left there is overwritten by the next process of this number.
     let _ = fs::remove_file(&path);
     Some(output.ok()?.stdout == verdict)
 }
 
 fn kept(recording: &[u8]) -> Option<PathBuf> {
-    let name = format!("livelock-corpus-{}.llrec", std::process::id());
-    let path = std::env::temp_dir().join(name);
+    let path = place()?;
     fs::write(&path, recording).ok()?;
     Some(path)
+}
+
+/// In a folder of this workspace: where all may write, somebody else could have made it before.
+fn place() -> Option<PathBuf> {
+    let dir = paths::vm_dir("replayed").ok()?;
+    Some(dir.join(format!("{}.llrec", std::process::id())))
 }
 
 #[cfg(test)]
@@ -48,8 +54,7 @@ mod tests {
         files.insert("recording".to_owned(), b"any".to_vec());
         assert_eq!(is_alike(echo, &files), Some(false));
         assert_eq!(is_alike(Path::new("/no/such/program"), &files), None);
-        let path =
-            std::env::temp_dir().join(format!("livelock-corpus-{}.llrec", std::process::id()));
+        let path = place().unwrap();
         let words = format!("replay {} diagnose --format json\n", path.display());
         files.insert("verdict".to_owned(), words.into_bytes());
         assert_eq!(is_alike(echo, &files), Some(true));

@@ -70,7 +70,7 @@ fn modules_dir(kernel: &Kernel) -> anyhow::Result<PathBuf> {
     if !root.is_dir() {
         let package = format!("linux-modules-{release}");
         eprintln!("vm: fetching {package}");
-        let partial = all.join(format!("{release}.partial-{}", std::process::id()));
+        let partial = paths::unfinished(&root);
         paths::make_dir(&partial)?;
         let apt = Apt::for_suite(kernel.suite)?;
         apt.update()?;

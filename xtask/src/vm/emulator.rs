@@ -101,7 +101,7 @@ fn fetched() -> anyhow::Result<Emulator> {
         eprintln!("vm: fetching a QEMU from {suite}; the installed one is too old");
         let apt = Apt::for_suite(&suite)?;
         apt.update()?;
-        let unpacked = dir.with_extension(format!("partial-{}", std::process::id()));
+        let unpacked = paths::unfinished(&dir);
         paths::make_dir(&unpacked)?;
         for package in PACKAGES {
             apt.unpack(package, &unpacked)?;

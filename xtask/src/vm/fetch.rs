@@ -33,7 +33,7 @@ pub(crate) fn vmlinuz(kernel: &Kernel, refresh: bool) -> anyhow::Result<PathBuf>
         )
     })?;
     eprintln!("vm: downloading {package}");
-    let unpacked = dir.with_extension(format!("partial-{}", std::process::id()));
+    let unpacked = paths::unfinished(&dir);
     paths::make_dir(&unpacked)?;
     let got = match kernel.built_with {
         Some(config) => source::build(&apt, package, config, &unpacked),

@@ -39,7 +39,7 @@ impl Headers {
         let root = all.join(&release);
         if !root.is_dir() {
             eprintln!("vm: fetching the headers of {release}");
-            let partial = all.join(format!("{release}.partial-{}", std::process::id()));
+            let partial = paths::unfinished(&root);
             paths::make_dir(&partial)?;
             let unpacked = unpack(kernel, &release, &partial).and_then(|()| {
                 fs::rename(&partial, &root)

@@ -36,6 +36,9 @@ struct Lock {
     /// Those that began and ended with somebody in line; empty where nobody knows.
     #[serde(default)]
     in_line_hold_fine_histogram: Vec<(u64, u64)>,
+    /// The same, from the end of the wait to the release as the kernel's events tell them; empty where there are none.
+    #[serde(default)]
+    event_hold_fine_histogram: Vec<(u64, u64)>,
 }
 
 /// Closed intervals, and how far the open ones have come.
@@ -99,6 +102,9 @@ pub(crate) struct MeasuredLock {
     waited_hold_percentiles: Option<Percentiles>,
     /// Of the holds that began and ended with somebody in line, which are those that the tool tells; none of locks that are not slept for.
     in_line_hold_percentiles: Option<Percentiles>,
+    /// Of the same holds, timed by the module where the kernel's events are: the holder's way to and from them is in it.
+    /// None where the kernel tells of no release.
+    event_hold_percentiles: Option<Percentiles>,
 }
 
 /// Hold times that so many percent do not exceed: tops of buckets, 3 % too long at most.
@@ -194,6 +200,10 @@ pub(crate) fn between(before: &Value, after: &Value, nr_cpus: u32) -> anyhow::Re
                     &from.in_line_hold_fine_histogram,
                     &to.in_line_hold_fine_histogram,
                 ),
+                event_hold_percentiles: Percentiles::between(
+                    &from.event_hold_fine_histogram,
+                    &to.event_hold_fine_histogram,
+                ),
             })
             .collect(),
         longest_holder: holders
@@ -243,6 +253,7 @@ mod tests {
                 "hold_fine_histogram": [[63, count], [1023, 2 * count], [2047, 10]],
                 "waited_hold_fine_histogram": [[63, count]],
                 "in_line_hold_fine_histogram": [[31, count / 2]],
+                "event_hold_fine_histogram": [[47, count / 4]],
             }],
             "paths": [
                 {"function": "truth_holder_path", "hold_ns": holds[0], "hold_open_ns": 0},
@@ -275,6 +286,8 @@ mod tests {
         assert_eq!((waited.nr, waited.p50_ns, waited.max_ns), (400, 63, 63));
         let in_line = lock.in_line_hold_percentiles.as_ref().unwrap();
         assert_eq!((in_line.nr, in_line.p50_ns, in_line.max_ns), (200, 31, 31));
+        let event = lock.event_hold_percentiles.as_ref().unwrap();
+        assert_eq!((event.nr, event.p50_ns, event.max_ns), (100, 47, 47));
         assert_eq!(measured.hold_share_pct("truth_waiter_path"), Some(25.0));
         assert_eq!(measured.hold_share_pct("truth_hot_path"), Some(0.0));
         let holder = measured.longest_holder.unwrap();

@@ -114,6 +114,34 @@ fn a_guarded_read_whose_branch_is_turned_round() {
 }
 
 #[test]
+fn a_guarded_read_whose_rare_paths_are_far_away() {
+    // As bounds checks between them move the pause and the next attempt to the end of the function.
+    let program = Program::x86(&[
+        &[0x8b, 0x47, 0x08],                   // 1: mov 0x8(%rdi),%eax
+        &[0xa8, 0x01],                         // test $0x1,%al
+        &[0x0f, 0x85, 0x65, 0x02, 0x00, 0x00], // jne 2f
+        &[0x48, 0x8b, 0x17],                   // mov (%rdi),%rdx
+        &[0x39, 0x47, 0x08],                   // cmp %eax,0x8(%rdi)
+        &[0x0f, 0x85, 0x60, 0x02, 0x00, 0x00], // jne 3f
+        &[0xc3],                               // ret
+        &[0x90; 600],                          // nop ...
+        &[0xf3, 0x90],                         // 2: pause
+        &[0xe9, 0x89, 0xfd, 0xff, 0xff],       // jmp 1b
+        CALL,                                  // 3: call cond_resched
+        &[0xe9, 0x7f, 0xfd, 0xff, 0xff],       // jmp 1b
+    ]);
+    let site = AttemptSite {
+        kind: AttemptKind::SeqRead,
+        tried_at: CodeAddr(program.addr(4)),
+        succeeded_at: CodeAddr(program.addr(6)),
+        begin: CodeAddr(BASE_ADDR),
+        // What stands between the loop and its rare paths is not of it.
+        end: CodeAddr(program.addr(6)),
+    };
+    assert_eq!(sites(&program, &[]), [site]);
+}
+
+#[test]
 fn loops_that_only_look_like_guarded_reads() {
     // Nobody asks whether the word is odd.
     let tests_two: &[u8] = &[0xf6, 0xc3, 0x02];

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Holds as the kernel's own events bound them: from the lock:contention_end of a thread to its lock:contended_release.
+ *
+ * In: both tracepoints, of the first lock of the mode. Out: a histogram in the books of the thread that holds. Refuses:
+ * kernels without lock:contended_release (before v7.2), and locks that do not show whether somebody stands in line.
+ *
+ * The other books are closed inside of these: they begin after the lock function has come back, and end before the
+ * next one is called. A virtual CPU that stands still between such a reading and the event is in these holds and not
+ * in those, although the lock is held. Who traces the events is to be compared with these, who guesses with both.
+ */
+#include <linux/errno.h>
+#include <linux/kthread.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+
+#include "truth.h"
+
+static struct tracepoint *truth_end_event;
+static struct tracepoint *truth_release_event;
+
+/* The books of the running thread, if `lock` is the one that it walks around. */
+static struct truth_side *truth_side_of(const void *lock)
+{
+	struct truth_thread *thread;
+
+	/* Nobody but threads of ours takes it, and their data are the books. */
+	if (lock != truth_mode->locks[0].addr || !(current->flags & PF_KTHREAD))
+		return NULL;
+	thread = kthread_data(current);
+	return thread ? &thread->sides[0] : NULL;
+}
+
+static void truth_on_contention_end(void *unused, void *lock, int ret)
+{
+	u64 now_ns = truth_now();
+	struct truth_side *side = truth_side_of(lock);
+
+	if (side)
+		side->event_since_ns = !ret && truth_mode->locks[0].has_line(lock) ? now_ns : 0;
+}
+
+static void truth_on_contended_release(void *unused, void *lock)
+{
+	u64 now_ns = truth_now();
+	struct truth_side *side = truth_side_of(lock);
+	u64 *fine;
+
+	if (!side || !side->event_since_ns)
+		return;
+	fine = &side->event_hold_fine[truth_fine_bucket(truth_span(side->event_since_ns, now_ns))];
+	WRITE_ONCE(*fine, *fine + 1);
+	side->event_since_ns = 0;
+}
+
+static void truth_note_event(struct tracepoint *event, void *unused)
+{
+	if (!strcmp(event->name, "contention_end"))
+		truth_end_event = event;
+	else if (!strcmp(event->name, "contended_release"))
+		truth_release_event = event;
+}
+
+bool truth_has_events(void)
+{
+	return truth_end_event && truth_release_event && truth_mode->locks[0].has_line;
+}
+
+int truth_start_events(void)
+{
+	int err;
+
+	for_each_kernel_tracepoint(truth_note_event, NULL);
+	if (!truth_has_events())
+		return 0;
+	err = tracepoint_probe_register(truth_end_event, truth_on_contention_end, NULL);
+	if (err)
+		return err;
+	err = tracepoint_probe_register(truth_release_event, truth_on_contended_release, NULL);
+	if (err) {
+		tracepoint_probe_unregister(truth_end_event, truth_on_contention_end, NULL);
+		tracepoint_synchronize_unregister();
+	}
+	return err;
+}
+
+void truth_stop_events(void)
+{
+	if (!truth_has_events())
+		return;
+	tracepoint_probe_unregister(truth_release_event, truth_on_contended_release, NULL);
+	tracepoint_probe_unregister(truth_end_event, truth_on_contention_end, NULL);
+	/* Probes that still run use the books. */
+	tracepoint_synchronize_unregister();
+}
