@@ -7,15 +7,19 @@
  *
  * The other books are closed inside of these: they begin after the lock function has come back, and end before the
  * next one is called. A virtual CPU that stands still between such a reading and the event is in these holds and not
- * in those, although the lock is held. Who traces the events is to be compared with these, who guesses with both.
+ * in those, although the lock is held. The event of a release comes after the release itself: if somebody else has it
+ * by then, the hold ends with his contention_end. So true holds are neither shorter than those nor longer than these.
  */
 #include <linux/errno.h>
 #include <linux/kthread.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
 #include "truth.h"
 
+/* Who got it last after a wait. The lock guards it. */
+static struct truth_side *truth_last_side;
 static struct tracepoint *truth_end_event;
 static struct tracepoint *truth_release_event;
 
@@ -35,20 +39,28 @@ static void truth_on_contention_end(void *unused, void *lock, int ret)
 {
 	u64 now_ns = truth_now();
 	struct truth_side *side = truth_side_of(lock);
+	struct truth_side *last = truth_last_side;
 
-	if (side)
-		side->event_since_ns = !ret && truth_mode->locks[0].has_line(lock) ? now_ns : 0;
+	if (!side || ret)
+		return;
+	if (last && last != side && !READ_ONCE(last->event_passed_ns))
+		WRITE_ONCE(last->event_passed_ns, now_ns);
+	WRITE_ONCE(side->event_passed_ns, 0);
+	side->event_since_ns = truth_mode->locks[0].has_line(lock) ? now_ns : 0;
+	truth_last_side = side;
 }
 
 static void truth_on_contended_release(void *unused, void *lock)
 {
 	u64 now_ns = truth_now();
 	struct truth_side *side = truth_side_of(lock);
-	u64 *fine;
+	u64 passed_ns, end_ns, *fine;
 
 	if (!side || !side->event_since_ns)
 		return;
-	fine = &side->event_hold_fine[truth_fine_bucket(truth_span(side->event_since_ns, now_ns))];
+	passed_ns = READ_ONCE(side->event_passed_ns);
+	end_ns = passed_ns ? min(passed_ns, now_ns) : now_ns;
+	fine = &side->event_hold_fine[truth_fine_bucket(truth_span(side->event_since_ns, end_ns))];
 	WRITE_ONCE(*fine, *fine + 1);
 	side->event_since_ns = 0;
 }

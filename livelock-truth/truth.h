@@ -67,6 +67,8 @@ struct truth_side {
 	u64 in_line_hold_fine[TRUTH_NR_FINE_BUCKETS];
 	/* The same holds as the kernel's events bound them; begin of the one that still runs, 0 if none does. */
 	u64 event_since_ns;
+	/* When the next one had it, who writes this; 0 if nobody has yet. */
+	u64 event_passed_ns;
 	u64 event_hold_fine[TRUTH_NR_FINE_BUCKETS];
 };
 
@@ -213,6 +215,8 @@ struct truth_visit {
 static __always_inline void truth_ask(struct truth_side *side, struct truth_visit *visit)
 {
 	visit->asked_ns = truth_now();
+	/* Nothing told of the end of the last hold if nobody stood in line by then. */
+	side->event_since_ns = 0;
 	visit->has_waited = false;
 	visit->got_in_line = false;
 	visit->left_in_line = false;

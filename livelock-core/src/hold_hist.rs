@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 const OCTAVE_SHIFT: u32 = 5;
 const OCTAVE: u64 = 1 << OCTAVE_SHIFT;
 
+/// Standard deviations on both sides that hold 95 % of a normal distribution.
+const TWO_SIDED_95: f64 = 1.96;
+
 /// Counts of hold times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HoldHistogram {
@@ -83,7 +86,24 @@ impl HoldHistogram {
     #[must_use]
     pub(crate) fn percentile_with_ns(&self, percent: f64, nr_longer: u64) -> Option<u64> {
         let total = self.count() + nr_longer;
-        let rank = (percent / 100.0 * total as f64).ceil().max(1.0);
+        self.at_rank((percent / 100.0 * total as f64).ceil())
+    }
+
+    /// Between which durations `percent` of all holds lies, at 95 % confidence, if these are a fair sample: how many of a sample lie
+    /// below a quantile is binomial, whatever the distribution (David & Nagaraja, *Order Statistics*, 7.1; normal approximation).
+    /// The second is `None` if not even the longest is surely beyond it.
+    #[must_use]
+    pub(crate) fn percentile_range_ns(&self, percent: f64) -> (Option<u64>, Option<u64>) {
+        let (total, share) = (self.count() as f64, percent / 100.0);
+        let spread = TWO_SIDED_95 * (total * share * (1.0 - share)).sqrt();
+        let lowest = (total * share - spread).floor();
+        let highest = (total * share + spread).ceil() + 1.0;
+        (self.at_rank(lowest), self.at_rank(highest))
+    }
+
+    /// The duration of the hold of this rank, the shortest being 1: the top of its bucket.
+    fn at_rank(&self, rank: f64) -> Option<u64> {
+        let rank = rank.max(1.0);
         let mut seen = 0;
         for (&bucket, &nr) in &self.counts {
             seen += nr;
@@ -129,7 +149,49 @@ mod tests {
 
     #[test]
     fn without_holds_there_is_no_percentile() {
-        assert_eq!(HoldHistogram::default().percentile_with_ns(50.0, 0), None);
+        let none = HoldHistogram::default();
+        assert_eq!(none.percentile_with_ns(50.0, 0), None);
+        assert_eq!(none.percentile_range_ns(50.0), (None, None));
+    }
+
+    #[test]
+    fn the_more_holds_the_closer_is_what_their_percentile_may_be() {
+        let range = |nr: u64| {
+            let mut hist = HoldHistogram::default();
+            (0..nr).for_each(|i| hist.record(i * 60 / nr));
+            hist.percentile_range_ns(90.0)
+        };
+        // Of ten the longest need not be beyond it. Of 60, with one of each length, the 49th and the 60th.
+        assert_eq!(range(10).1, None);
+        assert_eq!(range(60), (Some(48), Some(59)));
+        assert_eq!(range(60_000), (Some(53), Some(54)));
+    }
+
+    #[test]
+    fn a_range_holds_the_truth_about_as_often_as_it_says() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut uniform = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let nr_samples = 200;
+        let nr_right = (0..nr_samples)
+            .filter(|_| {
+                let mut hist = HoldHistogram::default();
+                // Exponential: the 99th percentile of a mean of 1 us is 4605 ns.
+                (0..2000).for_each(|_| hist.record((-1000.0 * (1.0 - uniform()).ln()) as u64));
+                let (low, high) = hist.percentile_range_ns(99.0);
+                // Tops of buckets.
+                low.is_some_and(|ns| ns <= 4605 + 4605 / OCTAVE)
+                    && high.is_some_and(|ns| ns >= 4605)
+            })
+            .count();
+        assert!(
+            (180..nr_samples).contains(&nr_right),
+            "{nr_right} of {nr_samples}"
+        );
     }
 
     #[test]

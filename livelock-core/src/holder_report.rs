@@ -82,6 +82,13 @@ pub struct HoldTimes {
     pub p50: Option<u64>,
     /// 99th percentile; `None` if it could not be bounded.
     pub p99: Option<u64>,
+    /// What the 99th percentile of all such holds is at least, at 95 % confidence, if these are a fair sample of them; `None` if they are
+    /// upper bounds, which are of all holds.
+    pub p99_at_least: Option<u64>,
+    /// What it is at most, likewise; `None` also if there are too few holds to say.
+    pub p99_at_most: Option<u64>,
+    /// Holds that the percentiles are of; `None` in documents of before it was told.
+    pub nr_holds: Option<u64>,
     /// Longest; `None` if one hold could not be bounded, or was not seen.
     pub max: Option<u64>,
     /// What the times are.

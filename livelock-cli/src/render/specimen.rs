@@ -89,6 +89,9 @@ fn lock() -> LockReport {
         hold_ns: Some(HoldTimes {
             p50: Some(1_200_000),
             p99: Some(9_800_000),
+            p99_at_least: None,
+            p99_at_most: None,
+            nr_holds: Some(3118),
             max: None,
             bound: HoldBound::Upper,
             traced_pct: None,

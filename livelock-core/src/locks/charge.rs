@@ -161,17 +161,25 @@ fn record_releases<'a>(
             continue;
         };
         let waits = by_lock.get(&lock).map_or(&[][..], Vec::as_slice);
-        if is_exclusive(mine.kind) && was_passed_on(release, waits) {
-            continue;
-        }
-        let held_ns = release.released.since(release.acquired);
-        mine.nr_released += 1;
-        mine.longest_released_ns = mine.longest_released_ns.max(held_ns);
         let line = lines.entry(lock).or_insert_with(|| {
             let open = window.in_flight.iter().filter(|wait| wait.lock == lock);
             Queued::new(waits, open)
         });
-        if is_told(traced.released) && line.is_fair(release) {
+        let is_fair = line.is_fair(release);
+        let passed_at = is_exclusive(mine.kind)
+            .then(|| passed_on_at(release, waits))
+            .flatten();
+        let ended = match passed_at {
+            // The event comes after the release. Who has the lock by then ends the hold, if somebody in line all along makes
+            // sure that it is this hold's event.
+            Some(at) if is_fair && release.taken_at.is_none() => at,
+            Some(_) => continue,
+            None => release.released,
+        };
+        let held_ns = ended.since(release.acquired);
+        mine.nr_released += 1;
+        mine.longest_released_ns = mine.longest_released_ns.max(held_ns);
+        if is_told(traced.released) && is_fair {
             mine.holds.record(held_ns);
         }
     }
@@ -207,13 +215,14 @@ fn waits_of<'a>(
     waits
 }
 
-/// Whether somebody else acquired the lock before `release`, which then is that of a later hold. `waits` by end.
-pub(super) fn was_passed_on(release: &ReleaseEvent, waits: &[&WaitEvent]) -> bool {
+/// When somebody else acquired the lock before `release` was told, which then is late, or that of a later hold. `waits` by end.
+pub(super) fn passed_on_at(release: &ReleaseEvent, waits: &[&WaitEvent]) -> Option<MonotonicNs> {
     let first = waits.partition_point(|wait| wait.end <= release.acquired);
     let later = waits.iter().skip(first);
     later
         .take_while(|wait| wait.end < release.released)
-        .any(|wait| wait.acquired && wait.pid != release.pid)
+        .find(|wait| wait.acquired && wait.pid != release.pid)
+        .map(|wait| wait.end)
 }
 
 /// When somebody waited for `lock` in `window`.

@@ -171,6 +171,10 @@ fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
         .into_iter()
         .find(|(holds, ..)| holds.count() >= NR_MIN_GAPS)?;
     let percentile = |percent| holds.percentile_with_ns(percent, nr_unbounded);
+    let (p99_at_least, p99_at_most) = match bound {
+        HoldBound::Exact => holds.percentile_range_ns(99.0),
+        HoldBound::Upper => (None, None),
+    };
     let traced_pct = share(tally.holds.count(), tally.nr_acquired)
         .filter(|_| bound == HoldBound::Exact && tally.knows_acquired)
         // A hold of this window may be of an acquisition before it.
@@ -178,6 +182,9 @@ fn hold_times(tally: &LockTally) -> Option<HoldTimes> {
     Some(HoldTimes {
         p50: percentile(50.0),
         p99: percentile(99.0),
+        p99_at_least,
+        p99_at_most,
+        nr_holds: Some(holds.count() + nr_unbounded),
         max,
         bound,
         traced_pct,
@@ -201,6 +208,10 @@ mod tests {
         };
         assert_eq!(percentiles(140), (Some(35), Some(70), Some(50.0)));
         assert_eq!(percentiles(0), (Some(35), Some(70), None));
+        // The longest of so few need not be beyond the 99th percentile of all.
+        let times = hold_times(&tally).unwrap();
+        assert_eq!(times.nr_holds, Some(70));
+        assert_eq!((times.p99_at_least, times.p99_at_most), (Some(67), None));
         tally.knows_acquired = false;
         assert_eq!(hold_times(&tally).unwrap().traced_pct, None);
         // Nobody knows: bounds of all holds are never too short.
@@ -209,5 +220,6 @@ mod tests {
         let times = hold_times(&tally).unwrap();
         assert_eq!((times.p99, times.bound), (Some(140), HoldBound::Upper));
         assert_eq!(times.traced_pct, None);
+        assert_eq!((times.p99_at_least, times.nr_holds), (None, Some(70)));
     }
 }

@@ -5,7 +5,7 @@
 //! several may have at once, holds of streamed moments alone, and to say that the lock was free where no hold is told; not every hold
 //! is (those of before the first wait that was seen, of tasks outside the scope).
 
-use super::charge::was_passed_on;
+use super::charge::passed_on_at;
 use super::cover::Cover;
 use super::holders::is_exclusive;
 use super::path::Task;
@@ -29,7 +29,7 @@ pub(super) fn charge(
     }
     let of_lock = releases.iter().filter(|release| release.lock == lock);
     let told = of_lock.filter_map(|release| Some((release, release.taken_at?)));
-    for (release, taken_at) in told.filter(|(release, _)| !was_passed_on(release, waits)) {
+    for (release, taken_at) in told.filter(|(release, _)| passed_on_at(release, waits).is_none()) {
         let held = unseen.within(release.acquired, release.released);
         let held_ns = held.total_ns();
         if held_ns == 0 {

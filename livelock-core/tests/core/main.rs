@@ -10,6 +10,7 @@ mod declared;
 mod escalation;
 #[cfg(test)]
 mod late_probes;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod recorded;

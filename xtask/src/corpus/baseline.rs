@@ -78,8 +78,7 @@ fn tallies(report: &Report) -> BTreeMap<Key<'_>, Tally> {
 }
 
 fn add(tally: &mut Tally, judged: &Judged) {
-    let is_not_made = oracle::is_made(&judged.observation) == Some(false);
-    if judged.grade != Grade::NotMeasured && !is_not_made {
+    if judged.grade != Grade::NotMeasured && !oracle::is_not_made(&judged.observation) {
         tally.status.add(judged.grade == Grade::Right);
     }
     if let Some(is_right) = judged.class_is_right {

@@ -90,15 +90,17 @@ pub(super) struct Scenario {
 }
 
 impl Scenario {
-    /// How it is known whether the live lock came about; none if that is not asked: for starvation, which a single thread
-    /// makes, for reclaim, which the size of a group makes, and for what is no live lock.
+    /// How it is known whether a live lock came about; none if that is not asked: for starvation, which a single thread
+    /// makes, for reclaim, which the size of a group makes, and for what is healthy. Of a boundary it is asked whether more became of it
+    /// than it should.
     pub(super) fn oracle(&self) -> Option<Oracle> {
-        if self.kind != Kind::Positive || self.expected_status != Status::Livelock {
-            return None;
-        }
-        match &self.made_by {
-            Maker::Lab => self.needs.vm_native_spinlocks.then_some(Oracle::OneThread),
-            Maker::Module(module) => module.oracle,
+        match (self.kind, self.expected_status, &self.made_by) {
+            (Kind::Positive, Status::Livelock, Maker::Lab) => {
+                self.needs.vm_native_spinlocks.then_some(Oracle::OneThread)
+            }
+            (Kind::Positive, Status::Livelock, Maker::Module(module)) => module.oracle,
+            (Kind::Boundary, Status::Contended, Maker::Lab) => Some(Oracle::OneThread),
+            _ => None,
         }
     }
 }

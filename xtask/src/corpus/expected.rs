@@ -61,8 +61,8 @@ fn expected(cell: &Cell, judged: &Judged) -> Option<Expected> {
     let Outcome::Measured(measured) = &seen.outcome else {
         return None;
     };
-    // A control says nothing about the catalogue, nor does a live lock that did not come about.
-    if seen.is_control || oracle::is_made(seen) == Some(false) {
+    // A control says nothing about the catalogue, nor does a live lock that did not come about, or did where none should.
+    if seen.is_control || oracle::is_not_made(seen) || oracle::has_become_one(seen) {
         return None;
     }
     let stem = stem(&cell.kernel, cell.nr_cpus, &seen.scenario, seen.run);

@@ -3,7 +3,7 @@
 //! In: what the load itself counted. Out: made, not made, or not known. Refuses: to look at the verdict; how deep a collapse gets
 //! differs from run to run, and only a load that collapsed can be missed.
 
-use super::catalogue::Oracle;
+use super::catalogue::{Kind, Oracle};
 use super::observation::{Measured, Observation, Outcome};
 
 /// All threads together must complete less than this share of what one completes alone, with the same operation in the same guest,
@@ -35,6 +35,16 @@ pub(super) fn is_made(observation: &Observation) -> Option<bool> {
             has_run.then_some(truth.failed_tries_per_sec >= FAILED_TRIES_PER_OP * truth.ops_per_sec)
         }
     }
+}
+
+/// A positive that is known not to have come about.
+pub(super) fn is_not_made(observation: &Observation) -> bool {
+    observation.kind == Kind::Positive && is_made(observation) == Some(false)
+}
+
+/// A boundary that is known to have become a live lock in this run: whoever calls it one is right.
+pub(super) fn has_become_one(observation: &Observation) -> bool {
+    observation.kind == Kind::Boundary && is_made(observation) == Some(true)
 }
 
 /// Did all threads together complete less than one alone? Short of [`COLLAPSE_FRACTION`] that is too little to ask for a verdict,

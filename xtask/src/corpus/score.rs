@@ -76,6 +76,7 @@ pub(super) fn grade(observation: &Observation) -> Grade {
             Grade::Right
         }
         Kind::LookAlike if is_live_lock => Grade::FalseLiveLock,
+        Kind::Boundary if is_live_lock && oracle::has_become_one(observation) => Grade::Right,
         Kind::Boundary | Kind::LookAlike => Grade::TooBad,
     }
 }
@@ -165,6 +166,9 @@ pub(super) struct Score {
     pub(super) false_live_locks: Share,
     /// Boundaries that were called a live lock and may not be.
     pub(super) overstated_live_locks: u32,
+    /// Boundaries that were called one and had become one: all threads together did less than half of what one alone did.
+    #[serde(default)]
+    pub(super) boundary_live_locks: u32,
     /// Verdicts worse than allowed that are not a live lock.
     pub(super) too_bad: u32,
     pub(super) boundary_right: Share,
@@ -221,7 +225,6 @@ pub(super) fn score(observations: &[Observation]) -> Score {
     let starved = || of_kind(Kind::Positive).filter(|item| !is_expected_live_lock(item.0));
 
     let recall = Share::count(live_locks().map(right));
-    let is_not_made = |observation: &Observation| oracle::is_made(observation) == Some(false);
     let overstated_live_locks = count(of_kind(Kind::Boundary), |(_, measured, grade)| {
         *grade == Grade::TooBad && measured.status == Status::Livelock
     });
@@ -257,13 +260,21 @@ pub(super) fn score(observations: &[Observation]) -> Score {
                 .map(|(_, _, grade)| *grade == Grade::CannotTell),
         ),
         recall,
-        oracle_recall: Share::count(live_locks().filter(|item| !is_not_made(item.0)).map(right)),
+        oracle_recall: Share::count(
+            live_locks()
+                .filter(|item| !oracle::is_not_made(item.0))
+                .map(right),
+        ),
         not_made: Share::count(
             live_locks().filter_map(|item| oracle::is_made(item.0).map(|is_made| !is_made)),
         ),
-        not_made_but_called: count(live_locks(), |item| is_not_made(item.0) && right(item)),
+        not_made_but_called: count(live_locks(), |item| {
+            oracle::is_not_made(item.0) && right(item)
+        }),
         retrograde_but_called: count(live_locks(), |item| {
-            is_not_made(item.0) && right(item) && oracle::is_retrograde(item.0) == Some(true)
+            oracle::is_not_made(item.0)
+                && right(item)
+                && oracle::is_retrograde(item.0) == Some(true)
         }),
         made_unknown: count(live_locks(), |item| {
             item.0.oracle.is_some() && oracle::is_made(item.0).is_none()
@@ -277,6 +288,9 @@ pub(super) fn score(observations: &[Observation]) -> Score {
         precision: Share::new(recall.nr, recall.nr + nr_wrong),
         false_live_locks,
         overstated_live_locks,
+        boundary_live_locks: count(of_kind(Kind::Boundary), |item| {
+            item.1.status == Status::Livelock && oracle::has_become_one(item.0)
+        }),
         too_bad: count(measured.iter(), |(_, measured, grade)| {
             *grade == Grade::TooBad && measured.status != Status::Livelock
         }),

@@ -233,6 +233,39 @@ fn a_boundary_whose_books_show_the_waste_must_be_told() {
 }
 
 #[test]
+fn a_boundary_that_became_a_live_lock_may_be_called_one() {
+    let boundary = |ops, status| {
+        let mut seen = collapse(ops, status);
+        (seen.kind, seen.expected_status) = (Kind::Boundary, Status::Contended);
+        seen
+    };
+    let mut unknown = boundary(10.0, Status::Livelock);
+    edit(&mut unknown).alone_ops_per_sec = None;
+    let all = [
+        boundary(10.0, Status::Livelock),
+        boundary(10.0, Status::Contended),
+        boundary(90.0, Status::Livelock),
+        boundary(90.0, Status::Busy),
+        unknown,
+    ];
+    use Grade::{Right, TooBad};
+    assert_eq!(
+        all.each_ref().map(grade),
+        [Right, Right, TooBad, Right, TooBad]
+    );
+    let score = score(&all);
+    assert_eq!(
+        (score.boundary_live_locks, score.overstated_live_locks),
+        (1, 2)
+    );
+    // What is no positive is neither made nor missed.
+    assert_eq!(
+        (score.not_made.of, score.made_unknown, score.recall.of),
+        (0, 0, 0)
+    );
+}
+
+#[test]
 fn nothing_has_no_ratio() {
     let score = score(&[lost(Kind::LookAlike, Status::Busy)]);
     assert_eq!(score.recall.ratio, None);

@@ -89,6 +89,10 @@ const ROWS: &[(&str, Figure)] = &[
     ("boundaries called a live lock that may not be", |score| {
         score.overstated_live_locks.to_string()
     }),
+    (
+        "boundaries that became a live lock, and were called one",
+        |score| score.boundary_live_locks.to_string(),
+    ),
     ("worse than allowed, no live lock", |score| {
         score.too_bad.to_string()
     }),

@@ -6,12 +6,15 @@ use livelock_core::verdict::{
     Confidence, Hindrance, HoldBound, HoldTimes, HolderSource, LockReport, LockSide, NotRunning,
 };
 
-use crate::render::units::{clean, duration};
+use crate::render::units::{clean, count, duration};
 
 /// Digits of a container's id, as its runtimes print it.
 const SHORT_ID: usize = 12;
 /// Least share of gaps, or of waits, that is worth a word.
 const MIN_TOLD_PCT: f64 = 10.0;
+
+/// A range of the 99th percentile whose ends differ by less says no more than the percentile does.
+const SURE_RATIO: f64 = 1.25;
 
 /// How long it is held, and what else the waiters wait for.
 pub(crate) fn held(lock: &LockReport) -> Option<String> {
@@ -41,7 +44,11 @@ fn times(hold: &HoldTimes) -> Option<String> {
             .filter_map(|&(word, ns)| Some(format!("{word} {}", duration(ns?))));
         told.collect()
     };
-    let mut parts = vec![told(&[("p50", hold.p50), ("p99", hold.p99)]).join(", ")];
+    let mut percentiles = told(&[("p50", hold.p50), ("p99", hold.p99)]);
+    if let (Some(last), Some(_)) = (percentiles.last_mut(), hold.p99) {
+        last.push_str(&doubt(hold).unwrap_or_default());
+    }
+    let mut parts = vec![percentiles.join(", ")];
     if let (Some(pct), Some(part)) = (
         hold.traced_pct,
         parts.first_mut().filter(|it| !it.is_empty()),
@@ -53,6 +60,21 @@ fn times(hold: &HoldTimes) -> Option<String> {
     parts.extend(told(&[("longest", hold.max)]));
     parts.retain(|part| !part.is_empty());
     (!parts.is_empty()).then(|| format!("held for {at_most}{}", parts.join(", ")))
+}
+
+/// How far the 99th percentile may be off, if that is worth a word.
+fn doubt(hold: &HoldTimes) -> Option<String> {
+    let least = hold.p99_at_least?;
+    let nr = count(hold.nr_holds?);
+    match hold.p99_at_most {
+        Some(most) if most as f64 <= SURE_RATIO * least as f64 => None,
+        Some(most) => Some(format!(
+            " (of {nr} holds: {} to {})",
+            duration(least),
+            duration(most)
+        )),
+        None => Some(format!(" (of {nr} holds: {} or more)", duration(least))),
+    }
 }
 
 /// How a holder is known beyond its acquisition, what it did and what kept it.
@@ -119,6 +141,9 @@ mod tests {
         let hold = HoldTimes {
             p50: Some(102_000),
             p99: Some(4_200_000),
+            p99_at_least: Some(4_000_000),
+            p99_at_most: Some(4_500_000),
+            nr_holds: Some(12_300),
             max: Some(9_000_000),
             bound: HoldBound::Exact,
             traced_pct: Some(62.6),
@@ -133,6 +158,23 @@ mod tests {
             ..hold
         };
         assert_eq!(told(all), "held for p50 102 us, p99 4.2 ms, longest 9.0 ms");
+        let unsure = HoldTimes {
+            p99_at_least: Some(1_400_000),
+            ..all
+        };
+        assert_eq!(
+            told(unsure),
+            "held for p50 102 us, p99 4.2 ms (of 12,300 holds: 1.4 ms to 4.5 ms), longest 9.0 ms"
+        );
+        let few = HoldTimes {
+            p99_at_most: None,
+            nr_holds: Some(70),
+            ..unsure
+        };
+        assert_eq!(
+            told(few),
+            "held for p50 102 us, p99 4.2 ms (of 70 holds: 1.4 ms or more), longest 9.0 ms"
+        );
         let longest = HoldTimes {
             p50: None,
             p99: None,
