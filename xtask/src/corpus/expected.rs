@@ -61,8 +61,8 @@ fn expected(cell: &Cell, judged: &Judged) -> Option<Expected> {
     let Outcome::Measured(measured) = &seen.outcome else {
         return None;
     };
-    // A control says nothing about the catalogue, nor does a live lock that did not come about, or did where none should.
-    if seen.is_control || oracle::is_not_made(seen) || oracle::has_become_one(seen) {
+    // A control says nothing about the catalogue, nor does a live lock that did not come about, or may have where none should.
+    if seen.is_control || oracle::is_not_made(seen) || oracle::is_harmful_boundary(seen) {
         return None;
     }
     let stem = stem(&cell.kernel, cell.nr_cpus, &seen.scenario, seen.run);

@@ -42,9 +42,9 @@ pub(super) fn is_not_made(observation: &Observation) -> bool {
     observation.kind == Kind::Positive && is_made(observation) == Some(false)
 }
 
-/// A boundary that is known to have become a live lock in this run: whoever calls it one is right.
-pub(super) fn has_become_one(observation: &Observation) -> bool {
-    observation.kind == Kind::Boundary && is_made(observation) == Some(true)
+/// A boundary whose threads together did less than one alone in this run: whoever calls it a live lock is not wrong.
+pub(super) fn is_harmful_boundary(observation: &Observation) -> bool {
+    observation.kind == Kind::Boundary && is_retrograde(observation) == Some(true)
 }
 
 /// Did all threads together complete less than one alone? Short of [`COLLAPSE_FRACTION`] that is too little to ask for a verdict,

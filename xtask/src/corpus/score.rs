@@ -76,7 +76,7 @@ pub(super) fn grade(observation: &Observation) -> Grade {
             Grade::Right
         }
         Kind::LookAlike if is_live_lock => Grade::FalseLiveLock,
-        Kind::Boundary if is_live_lock && oracle::has_become_one(observation) => Grade::Right,
+        Kind::Boundary if is_live_lock && oracle::is_harmful_boundary(observation) => Grade::Right,
         Kind::Boundary | Kind::LookAlike => Grade::TooBad,
     }
 }
@@ -166,9 +166,9 @@ pub(super) struct Score {
     pub(super) false_live_locks: Share,
     /// Boundaries that were called a live lock and may not be.
     pub(super) overstated_live_locks: u32,
-    /// Boundaries that were called one and had become one: all threads together did less than half of what one alone did.
+    /// Boundaries that were called one, and whose threads together did less than one alone.
     #[serde(default)]
-    pub(super) boundary_live_locks: u32,
+    pub(super) harmful_boundaries: u32,
     /// Verdicts worse than allowed that are not a live lock.
     pub(super) too_bad: u32,
     pub(super) boundary_right: Share,
@@ -288,8 +288,8 @@ pub(super) fn score(observations: &[Observation]) -> Score {
         precision: Share::new(recall.nr, recall.nr + nr_wrong),
         false_live_locks,
         overstated_live_locks,
-        boundary_live_locks: count(of_kind(Kind::Boundary), |item| {
-            item.1.status == Status::Livelock && oracle::has_become_one(item.0)
+        harmful_boundaries: count(of_kind(Kind::Boundary), |item| {
+            item.1.status == Status::Livelock && oracle::is_harmful_boundary(item.0)
         }),
         too_bad: count(measured.iter(), |(_, measured, grade)| {
             *grade == Grade::TooBad && measured.status != Status::Livelock

@@ -233,7 +233,7 @@ fn a_boundary_whose_books_show_the_waste_must_be_told() {
 }
 
 #[test]
-fn a_boundary_that_became_a_live_lock_may_be_called_one() {
+fn a_boundary_that_is_slower_than_one_thread_may_be_called_a_live_lock() {
     let boundary = |ops, status| {
         let mut seen = collapse(ops, status);
         (seen.kind, seen.expected_status) = (Kind::Boundary, Status::Contended);
@@ -245,18 +245,19 @@ fn a_boundary_that_became_a_live_lock_may_be_called_one() {
         boundary(10.0, Status::Livelock),
         boundary(10.0, Status::Contended),
         boundary(90.0, Status::Livelock),
-        boundary(90.0, Status::Busy),
+        boundary(110.0, Status::Livelock),
+        boundary(110.0, Status::Busy),
         unknown,
     ];
     use Grade::{Right, TooBad};
     assert_eq!(
         all.each_ref().map(grade),
-        [Right, Right, TooBad, Right, TooBad]
+        [Right, Right, Right, TooBad, Right, TooBad]
     );
     let score = score(&all);
     assert_eq!(
-        (score.boundary_live_locks, score.overstated_live_locks),
-        (1, 2)
+        (score.harmful_boundaries, score.overstated_live_locks),
+        (2, 2)
     );
     // What is no positive is neither made nor missed.
     assert_eq!(

@@ -90,8 +90,8 @@ const ROWS: &[(&str, Figure)] = &[
         score.overstated_live_locks.to_string()
     }),
     (
-        "boundaries that became a live lock, and were called one",
-        |score| score.boundary_live_locks.to_string(),
+        "boundaries slower than one thread alone, called a live lock",
+        |score| score.harmful_boundaries.to_string(),
     ),
     ("worse than allowed, no live lock", |score| {
         score.too_bad.to_string()
