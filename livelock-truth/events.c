@@ -8,7 +8,9 @@
  * The other books are closed inside of these: they begin after the lock function has come back, and end before the
  * next one is called. A virtual CPU that stands still between such a reading and the event is in these holds and not
  * in those, although the lock is held. The event of a release comes after the release itself: if somebody else has it
- * by then, the hold ends with his contention_end. So true holds are neither shorter than those nor longer than these.
+ * by then, the hold ends with his contention_end, read on his CPU: their clocks are those of one machine, and as far
+ * apart as it lets them be. True holds are not shorter than those, and not longer than these but for a CPU that stands
+ * still after it got the lock and before it says so.
  */
 #include <linux/errno.h>
 #include <linux/kthread.h>
@@ -37,12 +39,14 @@ static struct truth_side *truth_side_of(const void *lock)
 
 static void truth_on_contention_end(void *unused, void *lock, int ret)
 {
-	u64 now_ns = truth_now();
 	struct truth_side *side = truth_side_of(lock);
-	struct truth_side *last = truth_last_side;
+	struct truth_side *last;
+	u64 now_ns;
 
 	if (!side || ret)
 		return;
+	now_ns = truth_now();
+	last = truth_last_side;
 	if (last && last != side && !READ_ONCE(last->event_passed_ns))
 		WRITE_ONCE(last->event_passed_ns, now_ns);
 	WRITE_ONCE(side->event_passed_ns, 0);
@@ -52,12 +56,12 @@ static void truth_on_contention_end(void *unused, void *lock, int ret)
 
 static void truth_on_contended_release(void *unused, void *lock)
 {
-	u64 now_ns = truth_now();
 	struct truth_side *side = truth_side_of(lock);
-	u64 passed_ns, end_ns, *fine;
+	u64 now_ns, passed_ns, end_ns, *fine;
 
 	if (!side || !side->event_since_ns)
 		return;
+	now_ns = truth_now();
 	passed_ns = READ_ONCE(side->event_passed_ns);
 	end_ns = passed_ns ? min(passed_ns, now_ns) : now_ns;
 	fine = &side->event_hold_fine[truth_fine_bucket(truth_span(side->event_since_ns, end_ns))];

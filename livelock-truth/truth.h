@@ -11,7 +11,7 @@
  * marked unstable, as it soon is in an emulated guest, it runs at most one tick ahead of the last tick, so it stands
  * still where interrupts stay off, and a loop that waits for it never ends. ktime_get_mono_fast_ns() would be right
  * but follows the clocksource, and in such a guest each reading of the HPET leaves the CPU. Threads are bound to a
- * CPU, so all intervals begin and end on one clock. Two readings per visit are taken while the lock is held; one of
+ * CPU, so all intervals but those of events.c begin and end on one clock. Two readings per visit are taken while the lock is held; one of
  * them counts as hold time.
  */
 #ifndef LIVELOCK_TRUTH_H

@@ -37,6 +37,13 @@ fn bucket_top_ns(bucket: u16) -> u64 {
     u64::try_from(top).unwrap_or(u64::MAX)
 }
 
+/// The shortest.
+fn bucket_bottom_ns(bucket: u16) -> u64 {
+    bucket
+        .checked_sub(1)
+        .map_or(0, |before| bucket_top_ns(before).saturating_add(1))
+}
+
 impl HoldHistogram {
     /// Books one hold.
     pub(crate) fn record(&mut self, ns: u64) {
@@ -91,24 +98,30 @@ impl HoldHistogram {
 
     /// Between which durations `percent` of all holds lies, at 95 % confidence, if these are a fair sample: how many of a sample lie
     /// below a quantile is binomial, whatever the distribution (David & Nagaraja, *Order Statistics*, 7.1; normal approximation).
-    /// The second is `None` if not even the longest is surely beyond it.
+    /// The first is the bottom of a bucket, the second a top, and `None` if not even the longest is surely beyond it.
     #[must_use]
     pub(crate) fn percentile_range_ns(&self, percent: f64) -> (Option<u64>, Option<u64>) {
         let (total, share) = (self.count() as f64, percent / 100.0);
         let spread = TWO_SIDED_95 * (total * share * (1.0 - share)).sqrt();
         let lowest = (total * share - spread).floor();
         let highest = (total * share + spread).ceil() + 1.0;
-        (self.at_rank(lowest), self.at_rank(highest))
+        let lowest = self.bucket_at(lowest).map(bucket_bottom_ns);
+        (lowest, self.at_rank(highest))
     }
 
     /// The duration of the hold of this rank, the shortest being 1: the top of its bucket.
     fn at_rank(&self, rank: f64) -> Option<u64> {
+        let bucket = self.bucket_at(rank)?;
+        Some(bucket_top_ns(bucket).min(self.max_ns))
+    }
+
+    fn bucket_at(&self, rank: f64) -> Option<u16> {
         let rank = rank.max(1.0);
         let mut seen = 0;
         for (&bucket, &nr) in &self.counts {
             seen += nr;
             if seen as f64 >= rank {
-                return Some(bucket_top_ns(bucket).min(self.max_ns));
+                return Some(bucket);
             }
         }
         None
@@ -128,8 +141,9 @@ mod tests {
             let top = bucket_top_ns(bucket);
             prop_assert!(top >= ns);
             prop_assert!(top - ns <= ns / OCTAVE);
+            prop_assert!(bucket_bottom_ns(bucket) <= ns);
             if bucket > 0 {
-                prop_assert!(bucket_top_ns(bucket - 1) < ns);
+                prop_assert_eq!(bucket_bottom_ns(bucket), bucket_top_ns(bucket - 1) + 1);
             }
         }
 
@@ -183,9 +197,7 @@ mod tests {
                 // Exponential: the 99th percentile of a mean of 1 us is 4605 ns.
                 (0..2000).for_each(|_| hist.record((-1000.0 * (1.0 - uniform()).ln()) as u64));
                 let (low, high) = hist.percentile_range_ns(99.0);
-                // Tops of buckets.
-                low.is_some_and(|ns| ns <= 4605 + 4605 / OCTAVE)
-                    && high.is_some_and(|ns| ns >= 4605)
+                low.is_some_and(|ns| ns <= 4605) && high.is_some_and(|ns| ns >= 4605)
             })
             .count();
         assert!(

@@ -87,7 +87,7 @@ pub struct HoldTimes {
     pub p99_at_least: Option<u64>,
     /// What it is at most, likewise; `None` also if there are too few holds to say.
     pub p99_at_most: Option<u64>,
-    /// Holds that the percentiles are of; `None` in documents of before it was told.
+    /// Holds that the percentiles are of; absent in documents of before it was told.
     pub nr_holds: Option<u64>,
     /// Longest; `None` if one hold could not be bounded, or was not seen.
     pub max: Option<u64>,

@@ -38,3 +38,16 @@ pub(crate) fn unfinished(dir: &Path) -> PathBuf {
 pub(crate) fn make_dir(dir: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_that_are_being_made_do_not_meet() {
+        let [old, new] = ["kernels/6.1", "kernels/6.12"].map(|dir| unfinished(Path::new(dir)));
+        assert_ne!(old, new);
+        assert_eq!(old.parent(), Some(Path::new("kernels")));
+        assert!(old.to_string_lossy().starts_with("kernels/6.1.partial-"));
+    }
+}

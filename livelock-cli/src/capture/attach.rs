@@ -7,7 +7,6 @@ use std::ptr::read_volatile;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aya::maps::MapData;
 use aya::programs::perf_event::PerfEventLink;
 use aya::programs::tp_btf::BtfTracePointLink;
 use aya_log::EbpfLogger;
@@ -76,8 +75,6 @@ pub struct Capture {
     samples: Rings<SampleRecord, SAMPLE_RING>,
     releases: Rings<ReleaseRecord, RELEASE_RING>,
     calls: Rings<CallRecord, CALL_RING>,
-    /// Of programs that are loaded when somebody is to be watched.
-    _calls_map: MapData,
     sums: Vec<CpuSums>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
     sampler: SamplerSource,
@@ -151,7 +148,7 @@ impl Capture {
         let nr_words = nr_member_words(config.tasks) as usize;
         let (members, members_map) = kept_map(&mut ebpf, "MEMBERS", nr_words)?;
         let maps = Arc::new(ActivityMaps::new(activity, runnable));
-        let fds = [activity_map, runnable_map, members_map];
+        let fds = [activity_map, runnable_map, members_map, calls_map];
         let groups = Groups::new(Arc::clone(&maps), fds, config.tasks);
 
         let (sampler, sampler_links) = attach_sampler(&mut ebpf, config.sample_hz)?;
@@ -178,7 +175,6 @@ impl Capture {
             samples,
             releases,
             calls,
-            _calls_map: calls_map,
             sums: vec![CpuSums::default(); nr],
             logger,
             sampler,

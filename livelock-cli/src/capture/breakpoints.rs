@@ -142,7 +142,8 @@ impl Counter {
                     return;
                 }
                 if !failing.is_empty() && programs.is_none() {
-                    programs = loading.recv().ok();
+                    // They may be on their way: then the next ones are watched.
+                    programs = loading.try_recv().ok();
                 }
                 // One after the other: a CPU has registers for one.
                 for suspect in &failing {

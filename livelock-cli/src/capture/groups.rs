@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aya::maps::MapData;
 use aya::programs::raw_trace_point::RawTracePointLink;
@@ -26,7 +27,7 @@ enum Link {
 pub(super) struct Groups {
     maps: Arc<ActivityMaps>,
     /// Programs are loaded when first needed, and name their maps by these descriptors.
-    _maps: [MapData; 3],
+    _maps: [MapData; 4],
     tasks: TaskFilter,
     /// In the order of [`Probe::ALL`] within a group.
     links: Vec<(Probe, Link)>,
@@ -38,7 +39,7 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn new(maps: Arc<ActivityMaps>, fds: [MapData; 3], tasks: TaskFilter) -> Self {
+    pub(super) fn new(maps: Arc<ActivityMaps>, fds: [MapData; 4], tasks: TaskFilter) -> Self {
         Self {
             maps,
             _maps: fds,
@@ -57,29 +58,34 @@ impl Groups {
     }
 
     /// Attaches what this kernel has of `wanted`, and detaches the rest. Programs are loaded the first time: most
-    /// hosts never need them.
-    pub(super) fn set(&mut self, wanted: GroupSet, ebpf: &mut Ebpf, btf: &Btf) -> ProbeSet {
+    /// hosts never need them. Nothing more comes once `is_over`.
+    pub(super) fn set(
+        &mut self,
+        wanted: GroupSet,
+        (ebpf, btf): (&mut Ebpf, &Btf),
+        is_over: &AtomicBool,
+    ) -> ProbeSet {
         let before = self.wanted;
         for group in before.iter().filter(|&group| !wanted.has(group)) {
             self.detach(group);
         }
-        if self.links.is_empty() {
-            self.maps.clear();
-        }
         for group in wanted.iter().filter(|&group| !before.has(group)) {
             // What belongs to no task is of no scope of tasks.
             if self.tasks == TaskFilter::All || group.is_of_tasks() {
-                self.attach(group, ebpf, btf);
+                self.attach(group, (ebpf, btf), is_over);
             }
         }
         self.wanted = wanted;
         self.probes()
     }
 
-    fn attach(&mut self, group: ProbeGroup, ebpf: &mut Ebpf, btf: &Btf) {
+    fn attach(&mut self, group: ProbeGroup, (ebpf, btf): (&mut Ebpf, &Btf), is_over: &AtomicBool) {
         self.maps.clear_begun(group);
         let of_group = Probe::ALL.iter().filter(|probe| probe.group() == group);
         for &probe in of_group {
+            if is_over.load(Ordering::Relaxed) {
+                return;
+            }
             if self.absent.contains(&probe) {
                 continue;
             }

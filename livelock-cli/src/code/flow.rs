@@ -66,7 +66,7 @@ impl Loop {
     }
 
     /// The bytes of it that are within [`MAX_REACH_BYTES`] of `addr`, with what stands between them: a rare path that the
-    /// compiler has moved to the function's end is left out, and so is the rest of the function before it.
+    /// compiler has moved to the function's end is left out, a pause in it too, and so is the rest of the function before it.
     pub(super) fn near(&self, addr: u64) -> Range<u64> {
         let reach = addr.saturating_sub(MAX_REACH_BYTES)..addr.saturating_add(MAX_REACH_BYTES);
         let mut steps = self

@@ -125,6 +125,9 @@ impl Reader {
         questions: Vec<Question>,
         patience: Duration,
     ) -> Result<Vec<Answer>, CodeSource> {
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
         if let Some(overdue) = &self.overdue
             && matches!(overdue.try_recv(), Err(TryRecvError::Empty))
         {

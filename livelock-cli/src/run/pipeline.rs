@@ -34,9 +34,9 @@ const MAX_SNAPSHOT_NS: u64 = 10_000_000;
 /// Part of its window that a snapshot may take: what it puts into the wrong window is below the sampling error.
 const MAX_SNAPSHOT_PART: u64 = 20;
 
-/// How long a window waits for probe groups that it is to see from its begin on. A host whose CPUs answer takes 20 to 200 ms, the
-/// slowest of them emulated (docs/testing.md); longer is a storm, in which rings have to be emptied.
-const MAX_WAIT_FOR_GROUPS: Duration = Duration::from_millis(250);
+/// How late in a window of 300 ms probe groups may come for it to tell of them as if it had seen them all along: their rates are then
+/// too low by a fifth at most. Nobody empties rings while it is waited for.
+const MAX_GROUPS_LATE: Duration = Duration::from_millis(60);
 
 /// A running observation.
 pub(super) struct Pipeline {
@@ -224,7 +224,9 @@ impl Pipeline {
             return;
         }
         let names: Vec<_> = groups.iter().map(ProbeGroup::name).collect();
-        if self.capture.wait_for_groups(MAX_WAIT_FOR_GROUPS) {
+        let passed = Duration::from_nanos(now().since(self.window_begin));
+        let left = MAX_GROUPS_LATE.checked_sub(passed);
+        if left.is_some_and(|left| self.capture.wait_for_groups(left)) {
             log::info!(
                 "probe groups {names:?} after {} ms",
                 began.elapsed().as_millis()

@@ -96,6 +96,7 @@ fn counted(capture: &mut Capture) -> Option<Activity> {
     capture.drain(&mut raw);
     raw.clear();
     capture.close_window(&mut raw);
+    capture.begin_window();
     let mut events = Vec::new();
     for record in &raw {
         decode(record, MonotonicNs(u64::MAX), &mut events).expect("a record of this kernel");
@@ -143,7 +144,9 @@ fn each_group_attaches_alone_counts_and_leaves() {
         }
         check(group, &seen);
         set(&mut capture, GroupSet::EMPTY);
-        assert!(counted(&mut capture).is_none(), "{group:?} has left");
+        let last = counted(&mut capture).expect("the last copy");
+        assert!(last.groups().is_empty(), "{group:?} has left");
+        assert!(counted(&mut capture).is_none(), "nobody counts");
     }
 }
 

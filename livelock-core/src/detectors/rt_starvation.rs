@@ -6,6 +6,7 @@ use super::facts::{Facts, signal};
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
 use crate::ledger::profile::{MAX_RT_PRIO, Owner};
+use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -67,7 +68,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             "runnable_wait",
             (starved.age_ns as f64, "ns"),
             Some(at::STARVED_NS as f64),
-            if facts.activity.is_some() {
+            if facts.seen_by(Probe::SchedSwitch).is_some() {
                 EvidenceSource::Activity
             } else {
                 EvidenceSource::ProcStat

@@ -314,7 +314,11 @@ impl Case<'_> {
             user_cpu_pct: pct(span.own_cpu_ns),
             steady_cpu_pct: share(span.steady_ns, span.steady_capacity_ns).map(|s| 100.0 * s),
             start_up_cpu_ns: self.start_up_cpu_ns,
-            level: u8::from(span.activity.is_some()),
+            level: u8::from(
+                span.activity
+                    .as_ref()
+                    .is_some_and(|activity| !activity.groups().is_empty()),
+            ),
             stack_sampling: StackSampling {
                 nr_stacks: span.nr_stacks,
                 one_in: share(span.nr_begun, span.nr_stacks),

@@ -165,17 +165,19 @@ fn record_releases<'a>(
             let open = window.in_flight.iter().filter(|wait| wait.lock == lock);
             Queued::new(waits, open)
         });
-        let is_fair = line.is_fair(release);
         let passed_at = is_exclusive(mine.kind)
             .then(|| passed_on_at(release, waits))
             .flatten();
-        let ended = match passed_at {
-            // The event comes after the release. Who has the lock by then ends the hold, if somebody in line all along makes
-            // sure that it is this hold's event.
-            Some(at) if is_fair && release.taken_at.is_none() => at,
-            Some(_) => continue,
-            None => release.released,
-        };
+        let ended = passed_at.unwrap_or(release.released);
+        let is_fair = line.is_fair(&ReleaseEvent {
+            released: ended,
+            ..*release
+        });
+        // The event comes after the release. Who has the lock by then ends the hold, if somebody in line all along makes sure that
+        // it is this hold's event. Of lockdep it comes before, so that it is another's.
+        if passed_at.is_some() && (!is_fair || release.taken_at.is_some()) {
+            continue;
+        }
         let held_ns = ended.since(release.acquired);
         mine.nr_released += 1;
         mine.longest_released_ns = mine.longest_released_ns.max(held_ns);

@@ -5,19 +5,24 @@ use super::*;
 #[test]
 fn a_traced_release_is_a_hold_unless_somebody_had_the_lock_meanwhile() {
     let release = |pid, from, to| release(pid, from, to, None);
-    let window = vec![
-        totals(2),
-        Event::Wait(wait(1, 0, 100)),
-        Event::Wait(wait(2, 50, 500)),
-        release(1, 100, 450),
-        release(1, 100, 600),
-    ];
-    let lock = lock_of(vec![window], 0);
+    let lock_with = |second_begin_ns, released_ns| {
+        let window = vec![
+            totals(2),
+            Event::Wait(wait(1, 0, 100)),
+            Event::Wait(wait(2, second_begin_ns, 500)),
+            release(1, 100, released_ns),
+        ];
+        lock_of(vec![window], 0)
+    };
+    let lock = lock_with(50, 450);
     assert_eq!((lock.holds.count(), lock.holds.max_ns()), (1, 350));
     assert_eq!(
         lock.nr_acquired, 2,
         "of the two acquisitions one is told whole"
     );
+    // Nobody stood in line when it began: its own release need not have been told, and this one may be of a later hold.
+    let lock = lock_with(150, 600);
+    assert_eq!((lock.holds.count(), lock.nr_released), (0, 0));
 }
 
 #[test]
@@ -31,9 +36,24 @@ fn an_event_that_comes_after_the_release_is_no_longer_hold() {
         Event::Wait(wait(3, 60, 700)),
         release(1, 100, 600),
     ];
-    let lock = lock_of(vec![window], 0);
+    let lock = lock_of(vec![window.clone()], 0);
     assert_eq!((lock.holds.count(), lock.holds.max_ns()), (1, 400));
     assert_eq!((lock.nr_released, lock.longest_released_ns), (1, 400));
+    // The next one himself is enough, who stood in line all along.
+    let mut two = window.clone();
+    two.remove(3);
+    let lock = lock_of(vec![two], 0);
+    assert_eq!((lock.holds.count(), lock.holds.max_ns()), (1, 400));
+    // Of lockdep, which tells before the release, it is another hold's.
+    let told = window.into_iter().map(|event| match event {
+        Event::Release(hold) => Event::Release(ReleaseEvent {
+            taken_at: Some(CodeAddr(0xa1)),
+            ..hold
+        }),
+        event => event,
+    });
+    let lock = lock_of(vec![told.collect()], 0);
+    assert_eq!((lock.holds.count(), lock.nr_released), (0, 0));
 }
 
 /// What is told of a mutex in a window of four slices, of which every other is closed: 9 stands in line from the begin into the last one,

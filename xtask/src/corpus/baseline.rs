@@ -78,7 +78,8 @@ fn tallies(report: &Report) -> BTreeMap<Key<'_>, Tally> {
 }
 
 fn add(tally: &mut Tally, judged: &Judged) {
-    if judged.grade != Grade::NotMeasured && !oracle::is_not_made(&judged.observation) {
+    let is_judged = !matches!(judged.grade, Grade::NotMeasured | Grade::Retrograde);
+    if is_judged && !oracle::is_not_made(&judged.observation) {
         tally.status.add(judged.grade == Grade::Right);
     }
     if let Some(is_right) = judged.class_is_right {

@@ -99,11 +99,20 @@ impl Scenario {
                 self.needs.vm_native_spinlocks.then_some(Oracle::OneThread)
             }
             (Kind::Positive, Status::Livelock, Maker::Module(module)) => module.oracle,
-            (Kind::Boundary, Status::Contended, Maker::Lab) => Some(Oracle::OneThread),
+            (Kind::Boundary, Status::Contended, Maker::Lab) => {
+                (!ONE_AT_A_TIME.contains(&self.class)).then_some(Oracle::OneThread)
+            }
             _ => None,
         }
     }
 }
+
+/// Classes whose threads are one at a time in user space, so that more of them do less by construction: it says nothing of the kernel.
+const ONE_AT_A_TIME: [CauseClass; 3] = [
+    CauseClass::UserSpin,
+    CauseClass::AtomicHotLine,
+    CauseClass::TransactionRestart,
+];
 
 /// All scenarios.
 pub(super) fn read(programs: &[PathBuf]) -> anyhow::Result<Vec<Scenario>> {
@@ -177,6 +186,18 @@ pub(super) mod tests {
         assert_eq!(seen.oracle(), None);
         seen.expected_status = Status::Livelock;
         seen.kind = Kind::Boundary;
+        assert_eq!(seen.oracle(), None);
+    }
+
+    #[test]
+    fn so_is_a_boundary_that_should_not_be_one() {
+        let mut seen = scenario("create-on-disk", CauseClass::SlabJournal, Kind::Boundary);
+        seen.expected_status = Status::Contended;
+        assert_eq!(seen.oracle(), Some(Oracle::OneThread));
+        seen.class = CauseClass::AtomicHotLine;
+        assert_eq!(seen.oracle(), None, "its threads are one at a time");
+        seen.class = CauseClass::SlabJournal;
+        seen.kind = Kind::LookAlike;
         assert_eq!(seen.oracle(), None);
     }
 

@@ -42,7 +42,7 @@ pub(super) fn select(
         .collect())
 }
 
-/// What to type instead.
+/// What to type instead of `text`.
 fn next_step(scenarios: &[Scenario], text: &str) -> String {
     let of_module = format!("truth:{text}");
     if scenarios.iter().any(|scenario| scenario.name == of_module) {

@@ -44,6 +44,8 @@ pub(super) enum Grade {
     FalseLiveLock,
     /// Worse than the catalogue allows.
     TooBad,
+    /// A boundary called a live lock whose threads together did less than one alone: neither right nor wrong.
+    Retrograde,
     /// The tool could not tell.
     CannotTell,
     /// There is no verdict.
@@ -76,7 +78,9 @@ pub(super) fn grade(observation: &Observation) -> Grade {
             Grade::Right
         }
         Kind::LookAlike if is_live_lock => Grade::FalseLiveLock,
-        Kind::Boundary if is_live_lock && oracle::is_harmful_boundary(observation) => Grade::Right,
+        Kind::Boundary if is_live_lock && oracle::is_harmful_boundary(observation) => {
+            Grade::Retrograde
+        }
         Kind::Boundary | Kind::LookAlike => Grade::TooBad,
     }
 }
@@ -288,13 +292,15 @@ pub(super) fn score(observations: &[Observation]) -> Score {
         precision: Share::new(recall.nr, recall.nr + nr_wrong),
         false_live_locks,
         overstated_live_locks,
-        harmful_boundaries: count(of_kind(Kind::Boundary), |item| {
-            item.1.status == Status::Livelock && oracle::is_harmful_boundary(item.0)
-        }),
+        harmful_boundaries: count(of_kind(Kind::Boundary), |item| item.2 == Grade::Retrograde),
         too_bad: count(measured.iter(), |(_, measured, grade)| {
             *grade == Grade::TooBad && measured.status != Status::Livelock
         }),
-        boundary_right: Share::count(of_kind(Kind::Boundary).map(right)),
+        boundary_right: Share::count(
+            of_kind(Kind::Boundary)
+                .filter(|item| item.2 != Grade::Retrograde)
+                .map(right),
+        ),
         look_alike_right: Share::count(of_kind(Kind::LookAlike).map(right)),
         control_right: Share::count(
             measured

@@ -249,16 +249,17 @@ fn a_boundary_that_is_slower_than_one_thread_may_be_called_a_live_lock() {
         boundary(110.0, Status::Busy),
         unknown,
     ];
-    use Grade::{Right, TooBad};
+    use Grade::{Retrograde, Right, TooBad};
     assert_eq!(
         all.each_ref().map(grade),
-        [Right, Right, Right, TooBad, Right, TooBad]
+        [Retrograde, Right, Retrograde, TooBad, Right, TooBad]
     );
     let score = score(&all);
     assert_eq!(
         (score.harmful_boundaries, score.overstated_live_locks),
         (2, 2)
     );
+    assert_eq!((score.boundary_right.nr, score.boundary_right.of), (2, 4));
     // What is no positive is neither made nor missed.
     assert_eq!(
         (score.not_made.of, score.made_unknown, score.recall.of),

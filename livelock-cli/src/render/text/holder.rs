@@ -69,11 +69,14 @@ fn doubt(hold: &HoldTimes) -> Option<String> {
     match hold.p99_at_most {
         Some(most) if most as f64 <= SURE_RATIO * least as f64 => None,
         Some(most) => Some(format!(
-            " (of {nr} holds: {} to {})",
+            ", with 95 % confidence {} to {} by {nr} holds",
             duration(least),
             duration(most)
         )),
-        None => Some(format!(" (of {nr} holds: {} or more)", duration(least))),
+        None => Some(format!(
+            ", with 95 % confidence {} or more by {nr} holds",
+            duration(least)
+        )),
     }
 }
 
@@ -164,16 +167,17 @@ mod tests {
         };
         assert_eq!(
             told(unsure),
-            "held for p50 102 us, p99 4.2 ms (of 12,300 holds: 1.4 ms to 4.5 ms), longest 9.0 ms"
+            "held for p50 102 us, p99 4.2 ms, with 95 % confidence 1.4 ms to 4.5 ms by 12,300 holds, longest 9.0 ms"
         );
         let few = HoldTimes {
             p99_at_most: None,
             nr_holds: Some(70),
+            traced_pct: Some(62.6),
             ..unsure
         };
         assert_eq!(
             told(few),
-            "held for p50 102 us, p99 4.2 ms (of 70 holds: 1.4 ms or more), longest 9.0 ms"
+            "held for p50 102 us, p99 4.2 ms, with 95 % confidence 1.4 ms or more by 70 holds (63 % of the holds after a wait: those with others in line all along), longest 9.0 ms"
         );
         let longest = HoldTimes {
             p50: None,
