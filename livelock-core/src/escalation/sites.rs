@@ -20,11 +20,18 @@ const NR_ADDRS_LOOKED_UP: usize = 256;
 /// Windows for which a site at which too little was tried makes room for others.
 const NR_WINDOWS_UNTRIED: u32 = 1;
 
+/// Windows for which a site that succeeds is left alone the first time, then twice as long each time up to
+/// [`NR_BARRED_WINDOWS`](at::NR_BARRED_WINDOWS). One count may fall into a moment in which whoever is in the way does not run: this
+/// process takes a CPU now and then, most of all when it loads programs. A count is told for three windows, so that it speaks once.
+const NR_FIRST_BARRED_WINDOWS: u32 = 3;
+
 /// Decides on the sites.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SiteChoice {
     /// Windows for which a site is left alone.
     barred: BTreeMap<AttemptSite, u32>,
+    /// For how many it was the last time that it succeeded; no more than there are places in the kernel's code that try.
+    last_barred: BTreeMap<AttemptSite, u32>,
 }
 
 impl SiteChoice {
@@ -39,15 +46,20 @@ impl SiteChoice {
             *nr_windows -= 1;
             *nr_windows > 0
         });
-        let is_done = |counted: &&SiteAttempts| !counted.fails_mostly();
-        for counted in window.attempts.iter().filter(is_done) {
-            // Who did not get to run did not try.
-            let nr_windows = if counted.nr_tried() < at::NR_MIN_TRIES {
-                NR_WINDOWS_UNTRIED
-            } else {
-                at::NR_BARRED_WINDOWS
-            };
-            self.barred.insert(counted.site, nr_windows);
+        for counted in &window.attempts {
+            let site = counted.site;
+            if counted.fails_mostly() {
+                self.last_barred.remove(&site);
+            } else if counted.nr_tried() < at::NR_MIN_TRIES {
+                // Who did not get to run did not try.
+                self.barred.insert(site, NR_WINDOWS_UNTRIED);
+            } else if !self.barred.contains_key(&site) {
+                let last = self.last_barred.get(&site);
+                let nr_windows = last.map_or(NR_FIRST_BARRED_WINDOWS, |last| 2 * last);
+                let nr_windows = nr_windows.min(at::NR_BARRED_WINDOWS);
+                self.barred.insert(site, nr_windows);
+                self.last_barred.insert(site, nr_windows);
+            }
         }
         if !is_busy_with_kernel(seen) {
             return Vec::new();
