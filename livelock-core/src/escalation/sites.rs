@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attempts::{AttemptSite, FoundSite, SiteAttempts, Suspect};
+use crate::attempts::{AttemptSite, FoundSite, Suspect};
 use crate::detect::Observation;
 use crate::event::{SampleEvent, SampleMode};
 use crate::ids::{CodeAddr, CpuId};
