@@ -18,7 +18,8 @@ use super::mapping::{MappedArray, copy};
 use super::watched_calls::CallPrograms;
 use crate::raw::RawRecord;
 
-/// Where programs of level 1 write. Those who attach them clear it before.
+/// Where programs of level 1 write. Sums are cleared before an order where the last close had no copy of them, halves of pairs
+/// before a group is attached.
 pub(super) struct ActivityMaps {
     activity: MappedArray<CpuActivity>,
     runnable: MappedArray<RunnableSlot>,

@@ -214,26 +214,25 @@ impl Pipeline {
 
     /// These groups of probe level 1 from now on, or as soon as the host's CPUs answer.
     pub(super) fn set_groups(&mut self, groups: GroupSet) {
-        if groups == self.capture.groups() {
+        let before = self.capture.groups();
+        if groups == before {
             return;
         }
-        let began = std::time::Instant::now();
         self.capture.set_groups(groups);
         if groups != self.capture.groups() {
-            log::info!("the probe groups ordered before are not there yet");
-            return;
+            return log::info!("the probe groups ordered before are not there yet");
         }
         let names: Vec<_> = groups.iter().map(ProbeGroup::name).collect();
-        let passed = Duration::from_nanos(now().since(self.window_begin));
-        let left = MAX_GROUPS_LATE.checked_sub(passed);
-        if left.is_some_and(|left| self.capture.wait_for_groups(left)) {
-            log::info!(
-                "probe groups {names:?} after {} ms",
-                began.elapsed().as_millis()
-            );
-        } else {
-            log::info!("probe groups {names:?} are ordered, and come later");
-        }
+        let passed = || Duration::from_nanos(now().since(self.window_begin));
+        // Those that leave are told of no more, whenever they are gone.
+        let has_new = groups.iter().any(|group| !before.has(group));
+        let left = MAX_GROUPS_LATE.checked_sub(passed()).filter(|_| has_new);
+        let is_there = left.is_some_and(|left| self.capture.wait_for_groups(left));
+        let state = if is_there { "there" } else { "on their way" };
+        log::info!(
+            "probe groups {names:?} {state} {} ms into a window",
+            passed().as_millis()
+        );
     }
 
     /// Detaches and gives what was booked since the last close, when nothing moves any more.

@@ -220,7 +220,7 @@ impl WindowBuilder {
             (Some(new), Some(old)) => new.since(old),
             _ => HostCounters::default(),
         };
-        // Counters start at 0 with each attach.
+        // Without a copy at the last close they start at 0.
         let none = Activity::default();
         let activity = now
             .activity
