@@ -22,8 +22,10 @@ pub struct Control {
     pub min_stack_period: u32,
     /// [`ABI_VERSION`](crate::ABI_VERSION) of the object; written once, by the program `announce`.
     pub abi_version: u32,
+    /// Not 0: no wait that begins is booked any more; those that are open still end.
+    pub is_closed: u32,
     /// Keeps the size a multiple of the alignment.
-    pub pad: [u32; 10],
+    pub pad: [u32; 9],
 }
 
 /// A spin wait on the CPU that it burns.

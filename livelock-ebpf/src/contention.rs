@@ -77,6 +77,11 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
             }
         }
 
+        // What is open may go on; nothing new is booked.
+        if (*control).is_closed != 0 {
+            leave(state);
+            return 0;
+        }
         if filter::wants(b.lock_addr, b.flags) {
             lockdep::watch(b.lock_addr, b.flags);
         }

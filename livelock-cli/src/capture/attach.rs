@@ -39,8 +39,10 @@ use super::user_stacks::UserStacks;
 use super::{CaptureError, program_info, snapshot};
 use crate::raw::{RawRecord, RingDrops};
 
-/// How long the ends of open waits are waited for at detach. Longer waits stay in flight in the books.
-const DETACH_GRACE: Duration = Duration::from_millis(10);
+/// How long the ends of open waits are waited for at the end: in steps, a few time slices of a host at most. Longer waits, and those that sleep,
+/// stay in flight in the books.
+const END_STEP: Duration = Duration::from_millis(10);
+const MAX_END_STEPS: u32 = 20;
 
 /// Programs of level 0 and their hooks. `contention_end` first: an end without a begin is counted and ignored, a
 /// begin without an end would look like a wait without end.
@@ -84,8 +86,8 @@ pub struct Capture {
     breakpoints: Breakpoints,
     members: Members,
     _fork_link: Option<BtfTracePointLink>,
-    tracepoint_links: Vec<BtfTracePointLink>,
-    sampler_links: Vec<PerfEventLink>,
+    _tracepoint_links: Vec<BtfTracePointLink>,
+    _sampler_links: Vec<PerfEventLink>,
 }
 
 impl Capture {
@@ -184,8 +186,8 @@ impl Capture {
             breakpoints: Breakpoints::default(),
             members: Members::new(members),
             _fork_link: fork_link,
-            tracepoint_links,
-            sampler_links,
+            _tracepoint_links: tracepoint_links,
+            _sampler_links: sampler_links,
         })
     }
 
@@ -215,13 +217,12 @@ impl Capture {
 
     /// Empties the rings into `sink`; says how full they were. Call it every 20 to 100 ms.
     pub fn drain(&mut self, sink: &mut Vec<RawRecord>) -> Drained {
-        let quiet = self.tracepoint_links.is_empty();
         // Waits first: the stack of a wait that is over is in its ring already.
         let nr_waits = self
             .waits
-            .drain(quiet, |_, record| sink.push(RawRecord::Wait(record)));
+            .drain(|_, record| sink.push(RawRecord::Wait(record)));
         let first_stack = sink.len();
-        let stacks = self.stacks.drain_share(quiet, |cpu, record| {
+        let stacks = self.stacks.drain_share(|cpu, record| {
             sink.push(RawRecord::Stack {
                 cpu,
                 record: Box::new(record),
@@ -229,19 +230,19 @@ impl Capture {
             });
         });
         self.user_stacks
-            .join(quiet, sink.get_mut(first_stack..).unwrap_or_default());
-        let samples = self.samples.drain_share(quiet, |cpu, record| {
+            .join(sink.get_mut(first_stack..).unwrap_or_default());
+        let samples = self.samples.drain_share(|cpu, record| {
             sink.push(RawRecord::Sample {
                 cpu,
                 record: Box::new(record),
             });
         });
-        let releases = self.releases.drain_share(quiet, |_, record| {
+        let releases = self.releases.drain_share(|_, record| {
             sink.push(RawRecord::Release(record));
         });
-        let calls = self.calls.drain_share(quiet, |cpu, record| {
-            sink.push(RawRecord::Call { cpu, record })
-        });
+        let calls = self
+            .calls
+            .drain_share(|cpu, record| sink.push(RawRecord::Call { cpu, record }));
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
@@ -347,10 +348,10 @@ impl Capture {
         self.breakpoints.counted()
     }
 
-    /// Whether attempts were counted; `None` if they were not to be, or nothing came of it.
+    /// Whether attempts are told of, or will be; `None` if they were not to be, or nothing came of it.
     #[must_use]
-    pub const fn first_count(&self) -> Option<bool> {
-        self.breakpoints.first_count()
+    pub fn tells_attempts(&self) -> Option<bool> {
+        self.breakpoints.is_told()
     }
 
     /// The groups that were ordered last.
@@ -369,19 +370,25 @@ impl Capture {
         self.control.set_min_stack_period(period);
     }
 
-    /// Detaches all probes; what they counted stays readable. Those of level 1 go behind the caller's back.
-    ///
-    /// `contention_begin` goes first and the rest a moment later, so that the waits in between find
-    /// their ends.
-    pub fn detach(&mut self) {
+    /// Books no wait that begins from now on, and gives those that are open a moment to end. What is attached stays so until
+    /// this is dropped: on a host whose CPUs answer late that takes seconds, for which no answer has to wait.
+    pub fn stop(&mut self) {
         self.breakpoints.stop();
-        self.tracepoint_links.pop();
-        std::thread::sleep(DETACH_GRACE);
-        self.tracepoint_links.clear();
-        log::debug!("detached from lock tracepoints");
-        self.sampler_links.clear();
-        log::debug!("stopped sampling");
+        self.control.close();
+        for _ in 0..MAX_END_STEPS {
+            std::thread::sleep(END_STEP);
+            if !snapshot::has_spinners(&self.states) {
+                break;
+            }
+        }
         self.level1.leave();
+        log::debug!("no wait that begins is booked any more");
+    }
+
+    /// Waits that have ended since attach; not of one moment.
+    #[must_use]
+    pub fn nr_ended(&self) -> u64 {
+        snapshot::nr_completed(&self.states)
     }
 
     fn recursion_misses(&self) -> Option<u64> {

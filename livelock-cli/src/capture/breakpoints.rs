@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use livelock_core::attempts::{AttemptSite, CpuAttempts, SiteAttempts, Suspect};
 use livelock_core::ids::CpuId;
+use livelock_core::thresholds::NR_RULE_WINDOWS;
 
 use super::hits::{ArmingTime, NR_CPUS_AT_LEAST, arm_at, let_hit};
 use super::watched_calls::CallPrograms;
@@ -27,8 +28,12 @@ const NR_HITS: i32 = 100;
 /// How long is counted: most of a window of `diagnose`.
 const COUNT_FOR: Duration = Duration::from_millis(200);
 
-/// Windows for which a count holds if no later one has arrived: a second of those of `diagnose`.
+/// Windows for which a count holds if no later one is under way: a second of those of `diagnose`.
 const NR_WINDOWS_HELD: u32 = 3;
+
+/// The same while the next one is under way: as many as the rule looks at. CPUs that take this long to answer are not what a host with time
+/// has, and what samples find at the place is asked of each window anew.
+const NR_WINDOWS_HELD_MEANWHILE: u32 = NR_RULE_WINDOWS as u32;
 
 /// The instructions of one site on one CPU.
 #[derive(Debug)]
@@ -88,7 +93,8 @@ impl Breakpoints {
         }
     }
 
-    /// What was counted last. A count holds until the next one is there, for [`NR_WINDOWS_HELD`] calls at most.
+    /// What was counted last. A count holds until the next one is there, for [`NR_WINDOWS_HELD`] calls at most, or
+    /// [`NR_WINDOWS_HELD_MEANWHILE`] if that is under way.
     pub(super) fn counted(&mut self) -> Vec<SiteAttempts> {
         let fresh = self
             .counter
@@ -101,18 +107,23 @@ impl Breakpoints {
             self.nr_windows_held = 0;
         }
         self.nr_windows_held += 1;
-        if self.nr_windows_held > NR_WINDOWS_HELD {
+        let nr_most = if self.is_counting {
+            NR_WINDOWS_HELD_MEANWHILE
+        } else {
+            NR_WINDOWS_HELD
+        };
+        if self.nr_windows_held > nr_most {
             self.last.clear();
         }
         self.last.clone()
     }
 
-    /// Whether attempts were counted; `None` if they were not to be, or nothing came of it.
-    pub(super) const fn first_count(&self) -> Option<bool> {
+    /// Whether attempts are told of, if a count has told something or is the first; `None`: nothing came of it, or none was to be.
+    pub(super) fn is_told(&self) -> Option<bool> {
         match self.has_told {
             None if self.is_counting => Some(false),
             None | Some(false) => None,
-            Some(true) => Some(true),
+            Some(true) => Some(!(self.is_counting && self.last.is_empty())),
         }
     }
 
@@ -281,6 +292,49 @@ mod tests {
             found: FoundSite { site, calls },
             cpus: cpus.iter().map(|&cpu| CpuId(cpu)).collect(),
         }
+    }
+
+    #[test]
+    fn a_count_holds_for_longer_while_the_next_one_is_under_way() {
+        let (orders, _inbox) = sync_channel(1);
+        let (outbox, counted) = sync_channel(1);
+        let mut breakpoints = Breakpoints {
+            counter: Some(Counter { orders, counted }),
+            ..Breakpoints::default()
+        };
+        let told = |breakpoints: &mut Breakpoints| breakpoints.counted().len();
+        assert_eq!((breakpoints.is_told(), told(&mut breakpoints)), (None, 0));
+        let suspect = suspect(0x10, &[0, 1]);
+        breakpoints.count(std::slice::from_ref(&suspect), |_| ());
+        assert_eq!(told(&mut breakpoints), 0);
+        assert_eq!(breakpoints.is_told(), Some(false));
+        let site = SiteAttempts {
+            site: suspect.found.site,
+            cpus: Vec::new(),
+        };
+        outbox.send(vec![site.clone()]).unwrap();
+        for _ in 0..NR_WINDOWS_HELD {
+            assert_eq!(told(&mut breakpoints), 1);
+        }
+        // Nobody counts: it is over, and nothing is waited for.
+        assert_eq!(
+            (told(&mut breakpoints), breakpoints.is_told()),
+            (0, Some(true))
+        );
+
+        outbox.send(vec![site]).unwrap();
+        assert_eq!(told(&mut breakpoints), 1);
+        breakpoints.is_counting = true;
+        for _ in 1..NR_WINDOWS_HELD_MEANWHILE {
+            assert_eq!(
+                (told(&mut breakpoints), breakpoints.is_told()),
+                (1, Some(true))
+            );
+        }
+        assert_eq!(
+            (told(&mut breakpoints), breakpoints.is_told()),
+            (0, Some(false))
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The control word: which bank, how many stacks, which moments are streamed.
+//! The control word: which bank, how many stacks, which moments are streamed, when no more is booked.
 //!
-//! In: decisions of the governor. Out: stores to the one element of `CONTROL`. Refuses: values that
+//! In: decisions of the governor, the end. Out: stores to the one element of `CONTROL`. Refuses: values that
 //! would let the programs exceed their budget.
 
 use std::cell::Cell;
@@ -67,6 +67,14 @@ impl ControlWord {
             fence(Ordering::SeqCst);
             std::thread::sleep(STORE_VISIBLE_AFTER);
             (closed & 1) as usize
+        }
+    }
+
+    /// Has no wait booked that begins from now on.
+    pub(super) fn close(&self) {
+        if let Some(at) = self.map.get(0) {
+            // SAFETY: as above.
+            unsafe { write_volatile(&raw mut (*at).is_closed, 1) };
         }
     }
 

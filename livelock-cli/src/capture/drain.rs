@@ -39,13 +39,13 @@ impl<T: Copy, const N: usize> Rings<T, N> {
     }
 
     /// As [`Self::drain`]; gives the share of the fullest ring that was full.
-    pub(super) fn drain_share(&mut self, quiet: bool, sink: impl FnMut(u32, T)) -> f64 {
-        self.drain(quiet, sink) as f64 / N as f64
+    pub(super) fn drain_share(&mut self, sink: impl FnMut(u32, T)) -> f64 {
+        self.drain(sink) as f64 / N as f64
     }
 
     /// Hands every complete record to `sink`, CPU by CPU; gives the number of records in the fullest
-    /// ring. `quiet`: the writers are detached.
-    pub(super) fn drain(&mut self, quiet: bool, mut sink: impl FnMut(u32, T)) -> u64 {
+    /// ring.
+    pub(super) fn drain(&mut self, mut sink: impl FnMut(u32, T)) -> u64 {
         let mut nr_in_fullest = 0;
         for (cpu, last_head) in self.heads_last_drain.iter_mut().enumerate() {
             let Some(ring) = self.map.get(cpu) else {
@@ -57,11 +57,7 @@ impl<T: Copy, const N: usize> Rings<T, N> {
             unsafe {
                 let head = read_volatile(&raw const (*ring).head);
                 fence(Ordering::Acquire);
-                let safe_head = if STORES_IN_ORDER || quiet {
-                    head
-                } else {
-                    *last_head
-                };
+                let safe_head = if STORES_IN_ORDER { head } else { *last_head };
                 *last_head = head;
                 let mut tail = read_volatile(&raw const (*ring).tail);
                 nr_in_fullest = nr_in_fullest.max(safe_head.saturating_sub(tail));

@@ -80,6 +80,26 @@ pub(super) fn state(states: &MappedArray<CpuState>, cpu: usize) -> Option<(Box<C
     None
 }
 
+/// Waits that have ended on all CPUs since attach, each CPU as it is when it is read.
+pub(super) fn nr_completed(states: &MappedArray<CpuState>) -> u64 {
+    let of = |cpu| {
+        let state = states.get(cpu)?;
+        // SAFETY: an element of the mapping; one word.
+        Some(unsafe { read_volatile(&raw const (*state).nr_completed) })
+    };
+    (0..states.len()).filter_map(of).sum()
+}
+
+/// Whether some CPU has a spin wait open.
+pub(super) fn has_spinners(states: &MappedArray<CpuState>) -> bool {
+    let depth = |cpu| {
+        let state = states.get(cpu)?;
+        // SAFETY: as above.
+        Some(unsafe { read_volatile(&raw const (*state).depth) })
+    };
+    (0..states.len()).filter_map(depth).any(|depth| depth > 0)
+}
+
 /// Reads the closed bank of `cpu` and makes it empty. Gives the begins that found no room.
 pub(super) fn take_bank(
     banks: &MappedArray<LockBank>,

@@ -36,9 +36,9 @@ impl UserStacks {
     }
 
     /// Gives each of `stacks` its side. A side is written before its stack, so it is here if the stack is.
-    pub(super) fn join(&mut self, quiet: bool, stacks: &mut [RawRecord]) {
+    pub(super) fn join(&mut self, stacks: &mut [RawRecord]) {
         let waiting = &mut self.waiting;
-        self.rings.drain(quiet, |cpu, record| {
+        self.rings.drain(|cpu, record| {
             waiting.insert((cpu, record.stack_id), Box::new(record));
         });
         for stack in stacks {

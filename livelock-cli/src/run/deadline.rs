@@ -3,7 +3,7 @@
 //! In: how long to look, how long a window is, how many closed, whether the answer is open. Out: the next close, and whether it is
 //! the last. Refuses: to end before there are as many windows as the rule looks at, if there would have been on a host that runs this
 //! process in time, or before an open question is answered; but twice the asked time is the end, four times if there is no verdict without
-//! more windows, or without more of them that tell what is being counted for the first time.
+//! more windows, or without more of them that tell what is being counted.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,12 @@ const MOST_TIMES_WITHOUT: u32 = 4;
 
 /// What is known of what is counted on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FirstCount {
+pub(super) enum Counts {
     /// Nothing is to be counted, or it gave nothing.
     None,
-    /// It is under way.
+    /// It is under way, and the window tells nothing of it.
     UnderWay,
-    /// Windows tell it.
+    /// The window tells it, or there is nothing left to count.
     Told,
 }
 
@@ -33,9 +33,9 @@ pub(super) struct Closes {
     window: Duration,
     next: Instant,
     nr_closed: usize,
-    /// Until when something was counted for the first time, and nothing told of it.
-    nr_without_counts: usize,
-    counts: FirstCount,
+    /// Windows that told what is counted; `None` before something was to be.
+    nr_telling: Option<usize>,
+    counts: Counts,
     end: Option<End>,
 }
 
@@ -77,8 +77,8 @@ impl Closes {
             window,
             next: started,
             nr_closed: 0,
-            nr_without_counts: 0,
-            counts: FirstCount::None,
+            nr_telling: None,
+            counts: Counts::None,
             end,
         };
         closes.next = closes.after(started, end.map(|end| end.asked));
@@ -96,13 +96,10 @@ impl Closes {
     }
 
     /// The present window was closed, and the next one begins at `now`.
-    pub(super) fn closed(&mut self, now: Instant, counts: FirstCount) {
+    pub(super) fn closed(&mut self, now: Instant, counts: Counts) {
         self.nr_closed += 1;
-        match (self.counts, counts) {
-            (_, FirstCount::UnderWay) => self.nr_without_counts = self.nr_closed,
-            // It came within the window in which it was asked for.
-            (FirstCount::None, FirstCount::Told) => self.nr_without_counts = self.nr_closed - 1,
-            _ => {}
+        if counts != Counts::None {
+            *self.nr_telling.get_or_insert_default() += usize::from(counts == Counts::Told);
         }
         self.counts = counts;
         let limit = self.end.map(|end| {
@@ -117,9 +114,8 @@ impl Closes {
 
     /// Whether what is counted on demand is not yet told by as many windows as the rule looks at: those before speak against it.
     pub(super) fn lacks_counts(&self) -> bool {
-        let nr_telling = self.nr_closed - self.nr_without_counts;
-        let is_few = self.end.is_some_and(|end| nr_telling < end.nr_needed);
-        self.nr_without_counts > 0 && self.counts != FirstCount::None && is_few
+        let few = |nr| self.end.is_some_and(|end| nr < end.nr_needed);
+        self.counts != Counts::None && self.nr_telling.is_some_and(few)
     }
 
     fn lacks_windows(&self, end: &End) -> bool {
@@ -159,14 +155,14 @@ mod tests {
 
     /// Likewise, if the window that ended after so many milliseconds left the question open.
     fn ends_of(times_ms: (u64, u64, u64), is_open: impl Fn(u128) -> bool) -> Vec<u128> {
-        ends_with(times_ms, is_open, |_| FirstCount::None)
+        ends_with(times_ms, is_open, |_| Counts::None)
     }
 
     /// Likewise, with what is known of counts after so many windows.
     fn ends_with(
         (window_ms, duration_ms, late_ms): (u64, u64, u64),
         is_open: impl Fn(u128) -> bool,
-        counts: impl Fn(usize) -> FirstCount,
+        counts: impl Fn(usize) -> Counts,
     ) -> Vec<u128> {
         let started = Instant::now();
         let mut closes = Closes::begin(started, ms(window_ms), Some(ms(duration_ms)));
@@ -229,8 +225,8 @@ mod tests {
     fn windows_without_what_is_being_counted_do_not_suffice() {
         let counts = |under_way: std::ops::RangeInclusive<usize>, after| {
             move |nr: usize| match nr {
-                nr if nr < *under_way.start() => FirstCount::None,
-                nr if nr <= *under_way.end() => FirstCount::UnderWay,
+                nr if nr < *under_way.start() => Counts::None,
+                nr if nr <= *under_way.end() => Counts::UnderWay,
                 _ => after,
             }
         };
@@ -238,7 +234,7 @@ mod tests {
             let ends = ends_with((300, 5000, late_ms), |_| false, counts(under_way, after));
             (ends.len(), ends.last().copied())
         };
-        let told = FirstCount::Told;
+        let told = Counts::Told;
         // A host with time has counted long before.
         assert_eq!(ends(0, 2..=3, told), (17, Some(5000)));
         // Then it takes as many as the rule looks at, of those that tell it, or four times the asked time.
@@ -246,12 +242,20 @@ mod tests {
         assert_eq!(ends(3000, 2..=2, told), (7, Some(23_000)));
         assert_eq!(ends(3000, 1..=9, told), (7, Some(23_000)));
         // It came at once.
-        let at_once = |nr: usize| if nr < 4 { FirstCount::None } else { told };
+        let at_once = |nr: usize| if nr < 4 { Counts::None } else { told };
         let ends_at_once = ends_with((300, 5000, 700), |_| false, at_once);
         assert_eq!(ends_at_once.last(), Some(&9000));
         // It gave nothing.
-        assert_eq!(ends(700, 2..=2, FirstCount::None), (6, Some(6000)));
-        assert_eq!(ends(3000, 2..=2, FirstCount::None), (4, Some(13_000)));
+        assert_eq!(ends(700, 2..=2, Counts::None), (6, Some(6000)));
+        assert_eq!(ends(3000, 2..=2, Counts::None), (4, Some(13_000)));
+        // Windows between two counts tell nothing either.
+        let in_turns = |nr: usize| match nr {
+            0..3 => Counts::None,
+            nr if nr % 4 == 3 => Counts::UnderWay,
+            _ => told,
+        };
+        let ends_in_turns = ends_with((300, 5000, 700), |_| false, in_turns);
+        assert_eq!(ends_in_turns.last(), Some(&10_000));
     }
 
     #[test]
@@ -266,7 +270,7 @@ mod tests {
         let mut closes = Closes::begin(started, ms(300), None);
         for _ in 0..50 {
             let now = closes.next();
-            closes.closed(now, FirstCount::None);
+            closes.closed(now, Counts::None);
             assert!(!closes.is_over(now, || false));
             assert_eq!(closes.next() - now, ms(300));
         }

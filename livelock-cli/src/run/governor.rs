@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
+use livelock_core::event::CpuCounters;
 use livelock_core::thresholds::{PLACE_SHARE, SELF_BUDGET_PCT as BUDGET_PCT};
+use livelock_core::window::Window;
 
 use crate::capture::Drained;
 
@@ -166,6 +168,30 @@ pub(super) struct Cost {
     /// Probe level 1, and the process once it has started up: rarer stacks make it little cheaper, but the budget is
     /// one.
     pub(super) rest_pct: f64,
+}
+
+/// What the tool cost in `window`, and the waits of that. `is_steady`: it has started up.
+pub(super) fn cost(window: &Window, is_steady: bool) -> (Cost, Waits) {
+    let counters = window.cpu_counters.values();
+    let sum = |of: fn(&CpuCounters) -> u64| counters.clone().map(of).fold(0, u64::saturating_add);
+    let (self_ns, lockdep_ns) = (sum(|cpu| cpu.self_ns), sum(|cpu| cpu.lockdep_self_ns));
+    let nr_begun = sum(|cpu| cpu.nr_begun);
+    let capacity_ns = window.capacity_ns().max(1);
+    let pct = |ns: u64| ns as f64 / capacity_ns as f64 * 100.0;
+    let own_ns = window.own_cpu_ns().filter(|_| is_steady);
+    let level1_ns = window.programs_cpu_ns().saturating_sub(self_ns);
+    let cost = Cost {
+        // What the governor can make no cheaper would only cost detail.
+        programs_pct: pct(self_ns.saturating_sub(lockdep_ns)),
+        rest_pct: pct(level1_ns.saturating_add(own_ns.unwrap_or(0))),
+    };
+    // Who sleeps for a lock may have spun before, where no tracepoint sees it.
+    let waited_ns = window.locks.iter().map(|lock| lock.spin_ns + lock.sleep_ns);
+    let waits = Waits {
+        nr_begun,
+        waited_share: waited_ns.sum::<u64>() as f64 / capacity_ns as f64,
+    };
+    (cost, waits)
 }
 
 #[cfg(test)]

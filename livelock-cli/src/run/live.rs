@@ -18,7 +18,7 @@ use livelock_core::window::WindowBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::deadline::{Closes, FirstCount};
+use super::deadline::{Closes, Counts};
 use super::desk::{Closed, Desk, Tape};
 use super::filter::wait_filter;
 use super::governor::Governor;
@@ -26,7 +26,7 @@ use super::host::{Observable, examine};
 use super::output::Written;
 use super::pipeline::Pipeline;
 use super::prepare::{Prepared, Preparing};
-use super::session::{Listener, Outcome};
+use super::session::{Ended, Listener, Outcome};
 use crate::args::{Recording, Session, UserCodeWanted};
 use crate::capture::{CaptureConfig, WaitFilter};
 use crate::declared::{Declaration, Found};
@@ -180,7 +180,7 @@ pub(super) async fn observe(
                 }
                 // A live lock that is seen needs no more of it.
                 let is_told = desk.as_ref().is_some_and(|desk| desk.judge_so_far().status() == Status::Livelock);
-                closes.closed(now, if is_told { FirstCount::None } else { pipeline.first_count() });
+                closes.closed(now, if is_told { Counts::None } else { pipeline.counts() });
                 // Before anything is attached for a window that will not be.
                 let is_open = || listener.looks_on(desk.as_ref().map(Desk::judge_so_far), closes.lacks_counts());
                 if closes.is_over(now, is_open) {
@@ -223,7 +223,7 @@ pub(super) async fn observe(
     };
     desk.judge_all(&mut waiting, listener)?;
     let (rest, events) = pipeline.finish()?;
-    log::debug!("detached, and took the books");
+    log::debug!("took the books");
     let rest = Closed {
         window: rest,
         events,
@@ -231,7 +231,11 @@ pub(super) async fn observe(
         runqueues: Vec::new(),
         ended_unix_ms: unix_ms(),
     };
-    Ok(Outcome::Ended(Box::new(desk.end(rest, ended_by)?)))
+    let ended = Ended {
+        _attached: Some(pipeline),
+        ..desk.end(rest, ended_by)?
+    };
+    Ok(Outcome::Ended(Box::new(ended)))
 }
 
 /// Whether all CPUs of the scope are online; `Err` says which is not.

@@ -8,15 +8,15 @@ use std::time::Duration;
 use anyhow::Context;
 use livelock_core::activity::StarvedTask;
 use livelock_core::attempts::Suspect;
-use livelock_core::event::{CpuCounters, Event};
+use livelock_core::event::Event;
 use livelock_core::host::HostFacts;
 use livelock_core::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder, is_of_one_moment};
 
-use super::deadline::FirstCount;
-use super::governor::{Cost, Governor, Waits};
+use super::deadline::Counts;
+use super::governor::{Governor, cost};
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
 use crate::procfs::{HostCounters, KeptOut, Starvation};
@@ -64,6 +64,8 @@ pub(super) struct Pipeline {
     prepared: Option<MonotonicNs>,
     /// What was folded since the last close, if the session is recorded.
     folded: Option<Vec<Event>>,
+    /// Whether only waits that were open are booked any more.
+    is_stopped: bool,
 }
 
 impl Pipeline {
@@ -99,6 +101,7 @@ impl Pipeline {
             drained_at: now(),
             prepared: None,
             folded: is_recorded.then(Vec::new),
+            is_stopped: false,
         };
         pipeline.drain();
         let at = pipeline.snapshot()?;
@@ -199,11 +202,11 @@ impl Pipeline {
     }
 
     /// What is known of attempts, which are counted on demand.
-    pub(super) const fn first_count(&self) -> FirstCount {
-        match self.capture.first_count() {
-            None => FirstCount::None,
-            Some(false) => FirstCount::UnderWay,
-            Some(true) => FirstCount::Told,
+    pub(super) fn counts(&self) -> Counts {
+        match self.capture.tells_attempts() {
+            None => Counts::None,
+            Some(false) => Counts::UnderWay,
+            Some(true) => Counts::Told,
         }
     }
 
@@ -235,21 +238,28 @@ impl Pipeline {
         );
     }
 
-    /// Detaches and gives what was booked since the last close, when nothing moves any more.
+    /// Books nothing new, and gives what was booked since the last close. All is attached until this is dropped, for which
+    /// nobody has to wait before the answer is told.
     pub(super) fn finish(&mut self) -> anyhow::Result<(Window, Vec<Event>)> {
-        self.capture.detach();
+        self.capture.stop();
+        self.is_stopped = true;
+        // Where stores may be seen out of order, a drain gives what was there at the one before.
+        self.drain();
         self.close_window()
     }
 
     /// Folds the state of every CPU and the counters of `/proc` as they are now.
     ///
     /// A process that gets no CPU in the middle of this has copies of another moment than it says, and puts the
-    /// time of one window into the next: what took long is done again.
+    /// time of one window into the next: what took long is done again. So is the last one if a wait ended meanwhile, which may
+    /// be in the copies twice, or not at all: the books of a session are exact.
     fn snapshot(&mut self) -> anyhow::Result<MonotonicNs> {
         let mut nr_tried = 1;
         let at = loop {
+            let nr_ended = self.capture.nr_ended();
             let at = self.copy_all()?;
             let took_ns = now().since(at);
+            let is_moved = self.is_stopped && self.capture.nr_ended() != nr_ended;
             let limit_ns = MAX_SNAPSHOT_NS.max(at.since(self.window_begin) / MAX_SNAPSHOT_PART);
             if took_ns > limit_ns {
                 let took = Duration::from_nanos(took_ns);
@@ -258,7 +268,7 @@ impl Pipeline {
                     took.as_millis()
                 );
             }
-            if took_ns <= limit_ns || nr_tried == MAX_SNAPSHOTS {
+            if (took_ns <= limit_ns && !is_moved) || nr_tried == MAX_SNAPSHOTS {
                 break at;
             }
             nr_tried += 1;
@@ -355,30 +365,6 @@ impl Pipeline {
             self.book(Event::Undecodable(self.nr_undecodable));
         }
     }
-}
-
-/// What the tool cost in `window`, and its waits.
-fn cost(window: &Window, is_steady: bool) -> (Cost, Waits) {
-    let counters = window.cpu_counters.values();
-    let sum = |of: fn(&CpuCounters) -> u64| counters.clone().map(of).fold(0, u64::saturating_add);
-    let (self_ns, lockdep_ns) = (sum(|cpu| cpu.self_ns), sum(|cpu| cpu.lockdep_self_ns));
-    let nr_begun = sum(|cpu| cpu.nr_begun);
-    let capacity_ns = window.capacity_ns().max(1);
-    let pct = |ns: u64| ns as f64 / capacity_ns as f64 * 100.0;
-    let own_ns = window.own_cpu_ns().filter(|_| is_steady);
-    let level1_ns = window.programs_cpu_ns().saturating_sub(self_ns);
-    let cost = Cost {
-        // What the governor can make no cheaper would only cost detail.
-        programs_pct: pct(self_ns.saturating_sub(lockdep_ns)),
-        rest_pct: pct(level1_ns.saturating_add(own_ns.unwrap_or(0))),
-    };
-    // Who sleeps for a lock may have spun before, where no tracepoint sees it.
-    let waited_ns = window.locks.iter().map(|lock| lock.spin_ns + lock.sleep_ns);
-    let waits = Waits {
-        nr_begun,
-        waited_share: waited_ns.sum::<u64>() as f64 / capacity_ns as f64,
-    };
-    (cost, waits)
 }
 
 /// `CLOCK_MONOTONIC`, the clock of the kernel programs.

@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::output::Written;
+use super::pipeline::Pipeline;
 use super::{live, replay};
 use crate::args::Source;
 use crate::exit::Exit;
@@ -50,6 +51,8 @@ pub(super) struct Ended {
     pub(super) names: Box<dyn Names>,
     /// What was recorded of it.
     pub(super) recorded: Option<Recorded>,
+    /// What is still attached of a live one. Dropping it may take seconds where CPUs answer late: first tell the answer.
+    pub(super) _attached: Option<Pipeline>,
 }
 
 /// A session that took place, or why none did, which was said.
@@ -130,6 +133,7 @@ impl Bench {
             judge: self.judge,
             names,
             recorded,
+            _attached: None,
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Programs on this machine's kernel, without the tool around them.
 
+use std::time::Duration;
+
 use livelock_cli::btf;
 use livelock_cli::capture::{
     Capture, CaptureConfig, KernelOffsets, LockdepOffsets, TRACEPOINT_TYPES, TaskFilter, WaitFilter,
 };
+use livelock_cli::raw::RawRecord;
 
+use crate::groups::Load;
 use crate::turn;
 
 /// Attaches level 0, for all tasks.
@@ -59,4 +63,36 @@ fn a_kernel_that_refuses_what_tells_of_releases_loses_them_alone() {
     let mut raw = Vec::new();
     capture.close_window(&mut raw);
     assert!(!raw.is_empty(), "no CPU was read");
+}
+
+/// Begins that are booked on all CPUs since attach.
+fn nr_begun(capture: &mut Capture) -> u64 {
+    let mut raw = Vec::new();
+    capture.close_window(&mut raw);
+    let begun = raw.iter().map(|record| match record {
+        RawRecord::Cpu { state, .. } => state.nr_begun,
+        _ => 0,
+    });
+    begun.sum()
+}
+
+#[test]
+fn what_begins_after_the_stop_is_not_booked_though_all_is_attached() {
+    let Some(_turn) =
+        turn::attach("what_begins_after_the_stop_is_not_booked_though_all_is_attached")
+    else {
+        return;
+    };
+    let look = || std::thread::sleep(Duration::from_millis(300));
+    let _load = Load::start();
+    let mut capture = start();
+    look();
+    let before = nr_begun(&mut capture);
+    look();
+    let still = nr_begun(&mut capture);
+    assert!(still > before, "nobody waits for a lock");
+    capture.stop();
+    let stopped = nr_begun(&mut capture);
+    look();
+    assert_eq!(nr_begun(&mut capture), stopped);
 }

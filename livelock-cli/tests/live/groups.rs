@@ -23,13 +23,13 @@ const LOOK: Duration = Duration::from_millis(1200);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Something of everything but reclaim, until dropped.
-struct Load {
+pub(crate) struct Load {
     is_over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Load {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let threads = (0..2).map(|_| {
             let is_over = Arc::clone(&is_over);

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
+use super::host_load::HostLoad;
 use super::report::Report;
 use super::script::Look;
 use super::{baseline, catalogue, expected, plan, run as guests, table};
@@ -50,6 +51,12 @@ pub(crate) struct Args {
     /// One more argument for `livelock diagnose`; repeatable
     #[arg(long = "diagnose-arg", value_name = "ARG", allow_hyphen_values = true)]
     diagnose_args: Vec<String>,
+    /// Meanwhile, have N threads of this machine compute now and then, as neighbours of a guest do
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    host_load: Option<u32>,
+    /// Seed of the times at which they do
+    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "host_load")]
+    host_load_seed: u64,
     /// Do not build; take the static programs of the last build
     #[arg(long)]
     no_build: bool,
@@ -66,7 +73,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     record_dir: Option<PathBuf>,
     /// Boot no guest: score these earlier reports together, such as those of a matrix that was run in pieces; repeatable
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["kernels", "cpus", "memory_mib", "only", "runs", "hypervisor_flag", "diagnose_duration", "delay", "max_level", "diagnose_args", "no_build", "verdicts", "record_dir"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kernels", "cpus", "memory_mib", "only", "runs", "hypervisor_flag", "diagnose_duration", "delay", "max_level", "diagnose_args", "host_load", "no_build", "verdicts", "record_dir"])]
     merge: Vec<PathBuf>,
     /// Compare with an earlier report; exit with 1 if something got worse
     #[arg(long, value_name = "FILE")]
@@ -144,6 +151,11 @@ fn observe(args: &Args) -> anyhow::Result<Report> {
 
     let mut report = Report::new(args.diagnose_duration, args.hypervisor_flag);
     report.diagnose_args = look(args).diagnose_args;
+    report.host_load = args.host_load.map(|nr_threads| HostLoad {
+        nr_threads,
+        seed: args.host_load_seed,
+    });
+    let _neighbours = report.host_load.map(HostLoad::start).transpose()?;
     for kernel in &kernels {
         for &nr_cpus in &cpus {
             let cell = guests::Cell {

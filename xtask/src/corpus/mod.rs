@@ -9,6 +9,7 @@ mod args;
 mod baseline;
 mod catalogue;
 mod expected;
+mod host_load;
 mod log;
 mod modes;
 mod observation;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::host_load::HostLoad;
 use super::observation::Observation;
 use super::oracle;
 use super::score::{self, Grade, Score};
@@ -26,6 +27,9 @@ pub(super) struct Report {
     pub(super) diagnose_args: Vec<String>,
     /// Test-and-set spinlocks.
     pub(super) hypervisor_flag: bool,
+    /// What the machine did beside the guests, if it was told to.
+    #[serde(default)]
+    pub(super) host_load: Option<HostLoad>,
     pub(super) cells: Vec<Cell>,
     /// Over all cells; null before the first.
     pub(super) all: Option<Score>,
@@ -63,6 +67,7 @@ impl Report {
             diagnose_secs,
             diagnose_args: Vec::new(),
             hypervisor_flag,
+            host_load: None,
             cells: Vec::new(),
             all: None,
         }
@@ -73,6 +78,7 @@ impl Report {
         let first = parts.first().context("there is no report to merge")?;
         let mut merged = Self::new(first.diagnose_secs, first.hypervisor_flag);
         merged.diagnose_args.clone_from(&first.diagnose_args);
+        merged.host_load = first.host_load;
         let mut cells: BTreeMap<(String, u32), Vec<Observation>> = BTreeMap::new();
         let mut texts = BTreeSet::new();
         for part in parts {
@@ -82,6 +88,8 @@ impl Report {
             ensure!(part.schema == SCHEMA, "{} is not {SCHEMA}", part.schema);
             let is_alike = part.diagnose_secs == merged.diagnose_secs
                 && part.diagnose_args == merged.diagnose_args
+                && part.host_load.map(|load| load.nr_threads)
+                    == merged.host_load.map(|load| load.nr_threads)
                 && part.hypervisor_flag == merged.hypervisor_flag;
             ensure!(
                 is_alike,

@@ -43,6 +43,13 @@ pub(super) fn render(report: &Report) -> Result<String, fmt::Error> {
         }
         writeln!(out)?;
     }
+    if let Some(load) = report.host_load {
+        writeln!(
+            out,
+            "\n{} threads of the machine computed beside the guests, now and then.",
+            load.nr_threads
+        )?;
+    }
     runs_table::render(report, &mut out)?;
     wrong(report, &mut out)?;
     not_measured(report, &mut out)?;
