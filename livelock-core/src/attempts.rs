@@ -61,8 +61,8 @@ pub struct Suspect {
     pub cpus: Vec<CpuId>,
 }
 
-/// What one CPU counted at one site in a window. Counting stops early where there is much to count, so that the
-/// times of the two counts differ.
+/// What one CPU counted at one site in a window. Counting stops early where there is much to count, for both at
+/// the same moment; older recordings went on to count successes, so that their two times differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuAttempts {
     /// CPU.

@@ -235,11 +235,12 @@ fn failing(suspects: &[Suspect], counted: &[SiteAttempts]) -> Vec<Suspect> {
     failing.cloned().collect()
 }
 
-/// Successes are counted first and stopped last: what is missed is a failure.
+/// Both are counted from the same moment to the same moment, that of the last try: while others are armed, whoever is in the way may be
+/// kept from running for long, and what succeeds then says nothing of the tries before.
 fn arm(site: AttemptSite, cpu: CpuId) -> io::Result<Armed> {
-    let succeeded = arm_at(site.succeeded_at, cpu, None)?;
-    let_hit(&succeeded, NR_HITS)?;
     let tried = arm_at(site.tried_at, cpu, None)?;
+    let succeeded = arm_at(site.succeeded_at, cpu, Some(&tried))?;
+    let_hit(&succeeded, NR_HITS)?;
     let_hit(&tried, NR_HITS)?;
     Ok(Armed {
         site,
