@@ -44,6 +44,12 @@ pub enum RecordError {
         /// Why.
         source: io::Error,
     },
+    /// Nobody writes.
+    #[error("run the thread that writes the recording")]
+    Thread {
+        /// Why.
+        source: io::Error,
+    },
     /// It cannot be read.
     #[error("read the recording {}", path.display())]
     Read {

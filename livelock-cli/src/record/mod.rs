@@ -16,6 +16,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 mod trigger;
+mod writer;
 
 pub use error::RecordError;
 pub use input::Input;
@@ -23,3 +24,4 @@ pub use recorder::{Recorded, Recorder};
 pub use settings::{Bounds, Flight, RecordTo, Settings};
 pub(crate) use stamp::{date_time, numbered, stamped};
 pub use trigger::{Trigger, TriggerError, parse_trigger};
+pub use writer::{Stopped, Writer};

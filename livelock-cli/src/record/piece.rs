@@ -72,7 +72,7 @@ pub(super) fn head(
 
 /// Bytes on their way.
 pub(super) struct Piece {
-    to: Box<dyn Write>,
+    to: Box<dyn Write + Send>,
     path: PathBuf,
     pub(super) nr_bytes: u64,
 }
@@ -98,7 +98,7 @@ impl Piece {
     }
 
     /// Any writer.
-    pub(super) const fn of(to: Box<dyn Write>, path: PathBuf) -> Self {
+    pub(super) const fn of(to: Box<dyn Write + Send>, path: PathBuf) -> Self {
         Self {
             to,
             path,

@@ -6,9 +6,7 @@ use std::time::Duration;
 use livelock_core::event::{CpuTimes, Event};
 use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use livelock_core::ids::{CpuId, MonotonicNs};
-use livelock_core::recording::{
-    Baseline, Close, EndedBy, NameTable, NewNames, Opening, Played, Player,
-};
+use livelock_core::recording::{Baseline, Close, EndedBy, NewNames, Opening, Played, Player};
 use livelock_core::scope::Scope;
 use livelock_core::verdict::Status;
 
@@ -108,20 +106,29 @@ fn close(second: u64) -> Close {
 }
 
 fn record(settings: Settings, statuses: &[Status], ends: bool) -> Result<Recorded, RecordError> {
-    let mut recorder = Recorder::open(settings)?;
+    let writer = Writer::start(Recorder::open(settings)?)?;
+    let written = begin(&writer)
+        .and_then(|()| {
+            let mut seconds = (0..).zip(statuses);
+            seconds.try_for_each(|(second, status)| writer.window(close(second), Some(*status)))
+        })
+        .and_then(|()| match ends {
+            true => writer.end(close(statuses.len() as u64), EndedBy::Duration),
+            false => Ok(()),
+        });
+    let (recorded, done) = writer.finish();
+    if done.is_ok() {
+        assert_eq!(written, Ok(()));
+    }
+    done.map(|()| recorded)
+}
+
+fn begin(writer: &Writer) -> Result<(), Stopped> {
     let baseline = Baseline {
         at: MonotonicNs(0),
         events: counters(0),
     };
-    recorder.begin(&opening(), baseline)?;
-    let names = NameTable::default();
-    for (second, status) in (0..).zip(statuses) {
-        recorder.window(close(second), &names, Some(*status))?;
-    }
-    if ends {
-        recorder.end(close(statuses.len() as u64), EndedBy::Duration)?;
-    }
-    Ok(recorder.recorded().clone())
+    writer.begin(&opening(), baseline)
 }
 
 /// Seconds at which the windows of a file begin, and how it ended. Each has its counters, also the first of a piece.
@@ -177,6 +184,26 @@ fn a_session_that_never_began_leaves_no_file() {
         Recorder::open(lost),
         Err(RecordError::Create { .. })
     ));
+}
+
+#[test]
+fn what_cannot_be_written_ends_it_with_the_reason() {
+    let to = Settings {
+        is_forced: true,
+        ..settings(PathBuf::from("/dev/full"), Bounds::None)
+    };
+    let writer = Writer::start(Recorder::open(to).expect("a device")).expect("a thread");
+    // It may be noticed later, but is at the end.
+    let _ = begin(&writer);
+    let mut windows = (0..1000).map(|second| writer.window(close(second), None));
+    assert!(windows.any(|written| written == Err(Stopped)));
+    let (recorded, done) = writer.finish();
+    let error = done.expect_err("there is no room");
+    assert!(
+        error.to_string().starts_with("write to /dev/full"),
+        "{error}"
+    );
+    assert_eq!(recorded.nr_windows, 0);
 }
 
 #[test]

@@ -17,7 +17,6 @@ use livelock_core::names::Names;
 use livelock_core::probes::GroupSet;
 use livelock_core::recording::{Baseline, Close, EndedBy, NameTable, NewNames, Opening};
 use livelock_core::spin_functions::{is_idle, is_spin};
-use livelock_core::verdict::Status;
 use livelock_core::window::Window;
 
 use super::output::Written;
@@ -25,7 +24,7 @@ use super::prepare::Prepared;
 use super::session::{Bench, Ended, Listener};
 use crate::code::LiveCode;
 use crate::names::LiveNames;
-use crate::record::{RecordError, Recorded, Recorder};
+use crate::record::{Recorded, Recorder, Stopped, Writer};
 
 /// Windows after which code is read anew.
 const FORGET_CODE_EVERY: u64 = 10;
@@ -56,48 +55,74 @@ impl Closed {
     }
 }
 
-/// A recorder, and the names that it has recorded.
+/// What is recorded, and by whom, with the names that it holds.
 pub(super) struct Tape {
-    recorder: Recorder,
-    /// Whether the session is over when nothing more can be recorded.
+    /// `None` once nothing more can be written.
+    writer: Option<Writer>,
+    /// Whether the session is over then.
     is_vital: bool,
-    baseline: Baseline,
+    baseline: Option<Baseline>,
     names: NameTable,
     recorded: Recorded,
-    is_broken: bool,
 }
 
 impl Tape {
-    pub(super) fn new(recorder: Recorder, is_vital: bool, baseline: Baseline) -> Self {
-        Self {
-            recorder,
+    /// Starts the thread that writes.
+    pub(super) fn start(
+        recorder: Recorder,
+        is_vital: bool,
+        baseline: Baseline,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            writer: Some(Writer::start(recorder)?),
             is_vital,
-            baseline,
+            baseline: Some(baseline),
             names: NameTable::default(),
             recorded: Recorded::default(),
-            is_broken: false,
+        })
+    }
+
+    fn begin(&mut self, opening: &Opening) -> anyhow::Result<Written> {
+        match self.baseline.take() {
+            Some(baseline) => self.write(|writer| writer.begin(opening, baseline)),
+            None => Ok(Written::Yes),
         }
     }
 
-    /// Does something with the recorder. A diagnosis outlives it.
-    fn record(
+    fn window(&mut self, close: Close, judge: &Judge) -> anyhow::Result<Written> {
+        self.write(|writer| {
+            let status = writer.wants_status().then(|| judge.recent_status());
+            writer.window(close, status)
+        })
+    }
+
+    fn end(&mut self, rest: Close, by: EndedBy) -> anyhow::Result<Written> {
+        self.write(|writer| writer.end(rest, by))?;
+        self.stop()
+    }
+
+    fn write(
         &mut self,
-        act: impl FnOnce(&mut Recorder, &NameTable) -> Result<(), RecordError>,
+        order: impl FnOnce(&Writer) -> Result<(), Stopped>,
     ) -> anyhow::Result<Written> {
-        if self.is_broken {
-            return Ok(Written::Yes);
+        match self.writer.as_ref().map(order) {
+            Some(Err(Stopped)) => self.stop(),
+            Some(Ok(())) | None => Ok(Written::Yes),
         }
-        let done = act(&mut self.recorder, &self.names);
-        self.recorded = self.recorder.recorded().clone();
+    }
+
+    /// Waits for what is still to be written. A diagnosis outlives its recording.
+    fn stop(&mut self) -> anyhow::Result<Written> {
+        let Some(writer) = self.writer.take() else {
+            return Ok(Written::Yes);
+        };
+        let (recorded, done) = writer.finish();
+        self.recorded = recorded;
         match done {
             Ok(()) => Ok(Written::Yes),
-            Err(error) if self.is_vital && error.is_closed_pipe() => {
-                self.is_broken = true;
-                Ok(Written::PipeClosed)
-            }
+            Err(error) if self.is_vital && error.is_closed_pipe() => Ok(Written::PipeClosed),
             Err(error) if self.is_vital => Err(error.into()),
             Err(error) => {
-                self.is_broken = true;
                 eprintln!(
                     "livelock: the recording ends here, the diagnosis goes on: failed to {:#}",
                     anyhow::Error::from(error)
@@ -131,12 +156,10 @@ impl Desk {
         listener: &mut impl Listener,
     ) -> anyhow::Result<(Self, Written)> {
         let mut written = listener.begin(opening)?;
-        if let Some(tape) = &mut tape {
-            let baseline = tape.baseline.clone();
-            if tape.record(|recorder, _| recorder.begin(opening, baseline))? == Written::PipeClosed
-            {
-                written = Written::PipeClosed;
-            }
+        if let Some(tape) = &mut tape
+            && tape.begin(opening)? == Written::PipeClosed
+        {
+            written = Written::PipeClosed;
         }
         let desk = Self {
             bench: Bench::of(opening),
@@ -225,16 +248,10 @@ impl Desk {
         if self.bench.nr_windows().is_multiple_of(FORGET_CODE_EVERY) {
             self.code.forget();
         }
-        if let Some(tape) = &mut self.tape {
-            let status: Option<Status> = tape
-                .recorder
-                .wants_status()
-                .then(|| self.bench.judge().recent_status());
-            let close = closed.into_close(new_names);
-            let recorded = tape.record(|recorder, names| recorder.window(close, names, status))?;
-            if recorded == Written::PipeClosed {
-                return Ok(Written::PipeClosed);
-            }
+        if let Some(tape) = &mut self.tape
+            && tape.window(closed.into_close(new_names), self.bench.judge())? == Written::PipeClosed
+        {
+            return Ok(Written::PipeClosed);
         }
         Ok(written)
     }
@@ -269,7 +286,7 @@ impl Desk {
             return Ok(self.bench.end(by, Box::new(self.names), None));
         };
         let close = rest.into_close(tape.names.resolve_late(&self.names));
-        tape.record(|recorder, _| recorder.end(close, by))?;
+        tape.end(close, by)?;
         let Tape {
             names, recorded, ..
         } = tape;

@@ -145,13 +145,9 @@ pub(super) async fn observe(
         began_unix_ms,
         nr_cpus_online: host.nr_cpus_online,
     };
-    let mut tape = recorder.map(|recorder| {
-        Tape::new(
-            recorder,
-            recording.is_some_and(|r| r.is_vital),
-            pipeline.take_baseline(),
-        )
-    });
+    let is_vital = recording.is_some_and(|recording| recording.is_vital);
+    let tape = recorder.map(|it| Tape::start(it, is_vital, pipeline.take_baseline()));
+    let mut tape = tape.transpose()?;
     log::info!("attached after {} ms", entered.elapsed().as_millis());
     let mut desk: Option<Desk> = None;
     let mut waiting: VecDeque<Closed> = VecDeque::new();
