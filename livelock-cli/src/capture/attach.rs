@@ -3,7 +3,6 @@
 //! In: [`CaptureConfig`]. Out: a [`Capture`] that is attached whole. Refuses: half an attachment.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::ptr::read_volatile;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,8 +85,8 @@ pub struct Capture {
     breakpoints: Breakpoints,
     members: Members,
     _fork_link: Option<BtfTracePointLink>,
-    _tracepoint_links: Vec<BtfTracePointLink>,
-    _sampler_links: Vec<PerfEventLink>,
+    tracepoint_links: Vec<BtfTracePointLink>,
+    sampler_links: Vec<PerfEventLink>,
 }
 
 impl Capture {
@@ -186,8 +185,8 @@ impl Capture {
             breakpoints: Breakpoints::default(),
             members: Members::new(members),
             _fork_link: fork_link,
-            _tracepoint_links: tracepoint_links,
-            _sampler_links: sampler_links,
+            tracepoint_links,
+            sampler_links,
         })
     }
 
@@ -252,8 +251,10 @@ impl Capture {
         }
     }
 
-    /// Closes the window: the tables since the last close, and the state of every CPU now.
-    pub fn close_window(&mut self, sink: &mut Vec<RawRecord>) {
+    /// Closes the window: the tables since the last close, and the state of every CPU now. Says whether all of it is of one
+    /// moment: no copy torn, and no wait over meanwhile, which would be in the copies twice or not at all.
+    pub fn close_window(&mut self, sink: &mut Vec<RawRecord>) -> bool {
+        let nr_over = snapshot::nr_over(&self.states);
         let closed = self.control.flip_bank();
         let slice_mask = self.control.take_widest_mask();
         for cpu in 0..self.states.len() {
@@ -293,10 +294,13 @@ impl Capture {
             });
         }
         snapshot::open_tasks(&self.tasks, sink);
+        let is_torn = self.sums.iter().any(|sums| sums.is_torn);
+        let is_exact = !is_torn && snapshot::nr_over(&self.states) == nr_over;
         // Again: what ended before the flip is now either in the rings or among the waits left to be folded.
         self.drain(sink);
         self.level1.snapshot(sink);
         sink.push(RawRecord::RecursionMisses(self.recursion_misses()));
+        is_exact
     }
 
     /// Nothing of the last copy is used, so nothing is lost by it.
@@ -309,14 +313,7 @@ impl Capture {
     /// Where the run queue of each CPU is, of those that the sampler found so far.
     #[must_use]
     pub fn runqueues(&self) -> Vec<(CpuId, LockAddr)> {
-        let addr = |cpu: usize| {
-            let state = self.states.get(cpu)?;
-            // SAFETY: an element of the mapping; the word is written once.
-            let addr = unsafe { read_volatile(&raw const (*state).runqueue_addr) };
-            let cpu = u32::try_from(cpu).ok()?;
-            (addr != 0).then_some((CpuId(cpu), LockAddr(addr)))
-        };
-        (0..self.states.len()).filter_map(addr).collect()
+        snapshot::runqueues(&self.states)
     }
 
     /// Has these groups of probe level 1 attached, and the others detached, unless that is being done for others. Call it after a
@@ -385,10 +382,10 @@ impl Capture {
         log::debug!("no wait that begins is booked any more");
     }
 
-    /// Waits that have ended since attach; not of one moment.
-    #[must_use]
-    pub fn nr_ended(&self) -> u64 {
-        snapshot::nr_completed(&self.states)
+    /// Detaches level 0 now, after which nothing moves any more.
+    pub fn detach(&mut self) {
+        self.tracepoint_links.clear();
+        self.sampler_links.clear();
     }
 
     fn recursion_misses(&self) -> Option<u64> {

@@ -40,8 +40,10 @@ const NR_WINDOWS_HELD_MEANWHILE: u32 = NR_RULE_WINDOWS as u32;
 struct Armed {
     site: AttemptSite,
     cpu: CpuId,
+    /// Leads the group of the two.
     tried: File,
-    succeeded: File,
+    /// Counts while it is open.
+    _succeeded: File,
 }
 
 /// The way to the thread that counts, which ends with it. It waits for CPUs to answer, which may take long in a storm;
@@ -246,31 +248,30 @@ fn arm(site: AttemptSite, cpu: CpuId) -> io::Result<Armed> {
         site,
         cpu,
         tried,
-        succeeded,
+        _succeeded: succeeded,
     })
 }
 
+/// Both counts at one moment.
 fn read(armed: &Armed) -> Option<CpuAttempts> {
-    let (nr_tried, tried_ns) = hits(&armed.tried)?;
-    let (nr_succeeded, succeeded_ns) = hits(&armed.succeeded)?;
+    let mut bytes = [0; 32];
+    (&armed.tried).read_exact(&mut bytes).ok()?;
+    let mut words = bytes.chunks_exact(8).map(|word| {
+        let word = word.try_into().ok()?;
+        Some(u64::from_ne_bytes(word))
+    });
+    // How many events, how long, and each.
+    let mut next = || words.next().flatten();
+    let (2, ns, nr_tried, nr_succeeded) = (next()?, next()?, next()?, next()?) else {
+        return None;
+    };
     Some(CpuAttempts {
         cpu: armed.cpu,
         nr_tried,
-        tried_ns,
+        tried_ns: ns,
         nr_succeeded,
-        succeeded_ns,
+        succeeded_ns: ns,
     })
-}
-
-/// Hits, and nanoseconds in which they were counted.
-fn hits(mut event: &File) -> Option<(u64, u64)> {
-    let mut words = [0; 16];
-    event.read_exact(&mut words).ok()?;
-    let (nr, ns) = words.split_at(8);
-    Some((
-        u64::from_ne_bytes(nr.try_into().ok()?),
-        u64::from_ne_bytes(ns.try_into().ok()?),
-    ))
 }
 
 #[cfg(test)]

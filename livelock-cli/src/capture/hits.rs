@@ -15,9 +15,9 @@ use livelock_core::ids::{CodeAddr, CpuId};
 const BREAKPOINT_EXECUTE: u32 = 4;
 const EXECUTE_LEN_BYTES: u64 = size_of::<libc::c_long>() as u64;
 
-/// `PERF_FORMAT_TOTAL_TIME_ENABLED`, `PERF_FLAG_FD_CLOEXEC`, `PERF_EVENT_IOC_REFRESH` and `PERF_EVENT_IOC_SET_BPF`,
+/// `PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_GROUP`, `PERF_FLAG_FD_CLOEXEC`, `PERF_EVENT_IOC_REFRESH` and `PERF_EVENT_IOC_SET_BPF`,
 /// include/uapi/linux/perf_event.h, v6.1.
-const WITH_TIME: u64 = 1;
+const GROUP_WITH_TIME: u64 = 1 | 8;
 const CLOSE_ON_EXEC: libc::c_ulong = 8;
 const REFRESH: libc::c_ulong = 0x2402;
 const SET_BPF: libc::c_ulong = 0x4004_2408;
@@ -59,7 +59,7 @@ pub(super) fn arm_at(addr: CodeAddr, cpu: CpuId, leader: Option<&File>) -> io::R
     event.__bindgen_anon_3.bp_addr = addr.0;
     event.__bindgen_anon_4.bp_len = EXECUTE_LEN_BYTES;
     event.__bindgen_anon_1.sample_period = 1;
-    event.read_format = WITH_TIME;
+    event.read_format = GROUP_WITH_TIME;
     event.set_disabled(1);
     event.set_exclude_user(1);
     event.set_exclude_hv(1);

@@ -7,7 +7,8 @@ use std::ptr::{read_volatile, write_bytes, write_volatile};
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
-use livelock_common::{CpuState, LOCKS_PER_CPU, LockBank, TaskSlot};
+use livelock_common::{CpuState, LOCKS_PER_CPU, LockBank, TaskSlot, lost};
+use livelock_core::ids::{CpuId, LockAddr};
 
 use super::mapping::{MappedArray, copy};
 use crate::raw::RawRecord;
@@ -15,6 +16,10 @@ use crate::raw::RawRecord;
 /// Copies of a CPU's state before it counts as torn. Programs run for 0.1 to 20 µs and leave gaps of
 /// the same order at the highest event rates seen.
 const MAX_COPIES: u32 = 256;
+
+/// Copies of the slot of a sleeping wait after which it is left to the next look: its owner moves on a few times at most while a word is
+/// copied.
+const MAX_SLOT_COPIES: u32 = 8;
 
 /// How long a CPU may stay inside one program before its table is read regardless. In an overcommitted
 /// guest a virtual CPU stands still for host time slices (5 to 16 ms measured).
@@ -80,14 +85,17 @@ pub(super) fn state(states: &MappedArray<CpuState>, cpu: usize) -> Option<(Box<C
     None
 }
 
-/// Waits that have ended on all CPUs since attach, each CPU as it is when it is read.
-pub(super) fn nr_completed(states: &MappedArray<CpuState>) -> u64 {
+/// Waits that are over on all CPUs since attach, by their ends or because something proved it, each CPU as it is when it is read.
+pub(super) fn nr_over(states: &MappedArray<CpuState>) -> u64 {
     let of = |cpu| {
         let state = states.get(cpu)?;
-        // SAFETY: an element of the mapping; one word.
-        Some(unsafe { read_volatile(&raw const (*state).nr_completed) })
+        // SAFETY: an element of the mapping; two words, of which each only grows.
+        Some(unsafe {
+            let nr_missed = read_volatile(&raw const (*state).lost[lost::END_MISSED]);
+            read_volatile(&raw const (*state).nr_completed).wrapping_add(nr_missed)
+        })
     };
-    (0..states.len()).filter_map(of).sum()
+    (0..states.len()).filter_map(of).fold(0, u64::wrapping_add)
 }
 
 /// Whether some CPU has a spin wait open.
@@ -98,6 +106,18 @@ pub(super) fn has_spinners(states: &MappedArray<CpuState>) -> bool {
         Some(unsafe { read_volatile(&raw const (*state).depth) })
     };
     (0..states.len()).filter_map(depth).any(|depth| depth > 0)
+}
+
+/// Where the run queues are, of the CPUs on which the sampler found them.
+pub(super) fn runqueues(states: &MappedArray<CpuState>) -> Vec<(CpuId, LockAddr)> {
+    let addr = |cpu: usize| {
+        let state = states.get(cpu)?;
+        // SAFETY: an element of the mapping; the word is written once.
+        let addr = unsafe { read_volatile(&raw const (*state).runqueue_addr) };
+        let cpu = u32::try_from(cpu).ok()?;
+        (addr != 0).then_some((CpuId(cpu), LockAddr(addr)))
+    };
+    (0..states.len()).filter_map(addr).collect()
 }
 
 /// Reads the closed bank of `cpu` and makes it empty. Gives the begins that found no room.
@@ -146,16 +166,21 @@ pub(super) fn open_tasks(tasks: &MappedArray<TaskSlot>, sink: &mut Vec<RawRecord
             if read_volatile(&raw const (*at).lock_addr) == 0 {
                 continue;
             }
-            let first = copy(at);
-            fence(Ordering::Acquire);
-            let second = copy(at);
-            // The owner moved on between the copies: a wait this young will be seen again.
-            if first.begin_ns == second.begin_ns
-                && first.phase_ns == second.phase_ns
-                && first.lock_addr == second.lock_addr
-                && second.lock_addr != 0
-            {
-                sink.push(RawRecord::Task(second));
+            let mut first = copy(at);
+            for _ in 0..MAX_SLOT_COPIES {
+                fence(Ordering::Acquire);
+                let second = copy(at);
+                // Otherwise the owner moved on between the copies.
+                if first.begin_ns == second.begin_ns
+                    && first.phase_ns == second.phase_ns
+                    && first.lock_addr == second.lock_addr
+                {
+                    if second.lock_addr != 0 {
+                        sink.push(RawRecord::Task(second));
+                    }
+                    break;
+                }
+                first = second;
             }
         }
     }

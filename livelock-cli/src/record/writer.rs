@@ -91,7 +91,6 @@ impl Writer {
     }
 
     /// Waits until all is written; what that was, and why no more.
-    ///
     pub fn finish(mut self) -> (Recorded, Result<(), RecordError>) {
         self.join().unwrap_or_else(|| {
             let source = io::Error::other("it died");

@@ -1,4 +1,4 @@
-//! A live session from attach to detach.
+//! A live session from attach to the last books; what is attached goes with whoever has told the answer.
 //!
 //! In: a [`Session`], the signals of the process. Out: windows judged in order, told to a listener and recorded if
 //! asked for. Refuses: to lose the last window; a signal ends the session, not the books.
@@ -228,7 +228,7 @@ pub(super) async fn observe(
         ended_unix_ms: unix_ms(),
     };
     let ended = Ended {
-        _attached: Some(pipeline),
+        _attached: Some((pipeline, sources)),
         ..desk.end(rest, ended_by)?
     };
     Ok(Outcome::Ended(Box::new(ended)))

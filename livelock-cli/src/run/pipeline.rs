@@ -64,7 +64,7 @@ pub(super) struct Pipeline {
     prepared: Option<MonotonicNs>,
     /// What was folded since the last close, if the session is recorded.
     folded: Option<Vec<Event>>,
-    /// Whether only waits that were open are booked any more.
+    /// Whether only waits that were open are booked any more, and the last books are to be of one moment.
     is_stopped: bool,
 }
 
@@ -251,15 +251,13 @@ impl Pipeline {
     /// Folds the state of every CPU and the counters of `/proc` as they are now.
     ///
     /// A process that gets no CPU in the middle of this has copies of another moment than it says, and puts the
-    /// time of one window into the next: what took long is done again. So is the last one if a wait ended meanwhile, which may
-    /// be in the copies twice, or not at all: the books of a session are exact.
+    /// time of one window into the next: what took long is done again. So is the last one if it is not of one moment, in the end with all
+    /// detached: the books of a session are exact.
     fn snapshot(&mut self) -> anyhow::Result<MonotonicNs> {
         let mut nr_tried = 1;
         let at = loop {
-            let nr_ended = self.capture.nr_ended();
-            let at = self.copy_all()?;
+            let (at, is_exact) = self.copy_all()?;
             let took_ns = now().since(at);
-            let is_moved = self.is_stopped && self.capture.nr_ended() != nr_ended;
             let limit_ns = MAX_SNAPSHOT_NS.max(at.since(self.window_begin) / MAX_SNAPSHOT_PART);
             if took_ns > limit_ns {
                 let took = Duration::from_nanos(took_ns);
@@ -268,8 +266,15 @@ impl Pipeline {
                     took.as_millis()
                 );
             }
-            if (took_ns <= limit_ns && !is_moved) || nr_tried == MAX_SNAPSHOTS {
+            let may_end = is_exact || !self.is_stopped;
+            if may_end && (took_ns <= limit_ns || nr_tried >= MAX_SNAPSHOTS) {
                 break at;
+            }
+            // Once: then nothing moves.
+            if nr_tried == MAX_SNAPSHOTS {
+                log::info!("waits go on ending: detaches before the last books");
+                self.capture.detach();
+                self.is_stopped = false;
             }
             nr_tried += 1;
             self.builder.forget_moment();
@@ -294,13 +299,13 @@ impl Pipeline {
         Ok(at)
     }
 
-    /// One snapshot; the moment at which it began.
+    /// One snapshot; the moment at which it began, and whether the states of all CPUs are of one moment.
     ///
     /// The moment is taken before the copies: a delay between them makes waits younger than they are,
     /// never older, and nobody stuck.
-    fn copy_all(&mut self) -> anyhow::Result<MonotonicNs> {
+    fn copy_all(&mut self) -> anyhow::Result<(MonotonicNs, bool)> {
         let at = now();
-        self.capture.close_window(&mut self.raw);
+        let is_exact = self.capture.close_window(&mut self.raw);
         self.fold(at);
         let events = self
             .counters
@@ -310,7 +315,7 @@ impl Pipeline {
             self.book(event);
         }
         self.read_tasks();
-        Ok(at)
+        Ok((at, is_exact))
     }
 
     /// Whether a thread belongs to the scope.

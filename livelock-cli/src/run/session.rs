@@ -16,6 +16,7 @@ use super::output::Written;
 use super::pipeline::Pipeline;
 use super::{live, replay};
 use crate::args::Source;
+use crate::declared::Sources;
 use crate::exit::Exit;
 use crate::record::Recorded;
 
@@ -52,7 +53,7 @@ pub(super) struct Ended {
     /// What was recorded of it.
     pub(super) recorded: Option<Recorded>,
     /// What is still attached of a live one. Dropping it may take seconds where CPUs answer late: first tell the answer.
-    pub(super) _attached: Option<Pipeline>,
+    pub(super) _attached: Option<(Pipeline, Sources)>,
 }
 
 /// A session that took place, or why none did, which was said.

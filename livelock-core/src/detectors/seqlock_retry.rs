@@ -3,7 +3,7 @@
 //! In: spin on `mount_lock` and `rename_lock`, samples in their readers; reads of any sequence counter that were counted. Out: a detection. Refuses: to call a reader's work repeated that was not counted; samples cannot tell the two apart, so that they say where, not how much.
 
 use super::facts::{Facts, sampled};
-use super::shared::{Attempts, attempts, failed, place_or_work};
+use super::shared::{attempts, failed, place_or_work};
 use super::{Detection, Detector, Nature};
 use crate::attempts::AttemptKind;
 use crate::cause_class::CauseClass;
@@ -69,13 +69,9 @@ fn counted(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     if share < at::PLACE_SHARE {
         return None;
     }
-    let Attempts {
-        functions,
-        rates,
-        counted_on,
-    } = attempts(facts, AttemptKind::SeqRead);
+    let (functions, rates) = attempts(facts, AttemptKind::SeqRead);
     let nr = format!(
-        "{:.0} guarded reads a second {counted_on}, of which {:.0} need not start over",
+        "{:.0} guarded reads a second where they were counted, of which {:.0} need not start over",
         rates.tried_per_sec, rates.succeeded_per_sec
     );
     let text = format!("{functions}, in reads that start over");

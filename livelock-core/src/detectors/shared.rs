@@ -3,14 +3,11 @@
 //! In: a detector's data and the facts. Out: detections. Refuses: a class by name alone; a share of busy time
 //! must carry it.
 
-use std::collections::BTreeSet;
-
 use super::facts::{Facts, sampled, signal};
 use super::registry::lock_belongs;
 use super::{Detection, Detector, Nature};
 use crate::attempts::{AttemptKind, AttemptRates};
 use crate::event::LockKind;
-use crate::ids::CpuId;
 use crate::ledger::tried::Tried;
 use crate::thresholds as at;
 use crate::verdict::{Evidence, EvidenceSource, LockReport};
@@ -183,17 +180,8 @@ pub(super) fn top_functions(detector: &Detector, facts: &Facts<'_>) -> String {
     names.join(", ")
 }
 
-/// Attempts that fail, of all places of a kind.
-pub(super) struct Attempts {
-    /// Names of up to two functions, most sampled first.
-    pub(super) functions: String,
-    pub(super) rates: AttemptRates,
-    /// On which CPUs they were counted, to be read after "a second".
-    pub(super) counted_on: String,
-}
-
-/// Those of `kind`.
-pub(super) fn attempts(facts: &Facts<'_>, kind: AttemptKind) -> Attempts {
+/// Names of up to two functions whose attempts of `kind` fail, most sampled first, and the attempts of all of them.
+pub(super) fn attempts(facts: &Facts<'_>, kind: AttemptKind) -> (String, AttemptRates) {
     let sites = facts.profile.tried.iter();
     let mut tried: Vec<&Tried> = sites
         .filter(|(site, _)| site.kind == kind)
@@ -202,7 +190,6 @@ pub(super) fn attempts(facts: &Facts<'_>, kind: AttemptKind) -> Attempts {
     tried.sort_by_key(|tried| std::cmp::Reverse(tried.nr));
     let mut names: Vec<&str> = Vec::new();
     let mut rates = AttemptRates::default();
-    let mut cpus: BTreeSet<CpuId> = BTreeSet::new();
     for tried in tried {
         let name = tried.function.as_deref().unwrap_or("an unnamed function");
         if names.len() < 2 && !names.contains(&name) {
@@ -210,16 +197,8 @@ pub(super) fn attempts(facts: &Facts<'_>, kind: AttemptKind) -> Attempts {
         }
         rates.tried_per_sec += tried.rates().tried_per_sec;
         rates.succeeded_per_sec += tried.rates().succeeded_per_sec;
-        cpus.extend(&tried.counted_on);
     }
-    Attempts {
-        functions: names.join(" and "),
-        rates,
-        counted_on: match cpus.len() {
-            1 => "on the one CPU where they were counted".to_owned(),
-            nr => format!("on the {nr} CPUs where they were counted"),
-        },
-    }
+    (names.join(" and "), rates)
 }
 
 /// A share of attempts that fail as a signal.

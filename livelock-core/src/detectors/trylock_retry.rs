@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::facts::{Facts, sampled, signal};
-use super::shared::{Attempts, attempts, failed};
+use super::shared::{attempts, failed};
 use super::{Detection, Detector, Nature};
 use crate::attempts::AttemptKind;
 use crate::cause_class::CauseClass;
@@ -79,11 +79,7 @@ fn counted(facts: &Facts<'_>) -> Option<Seen> {
     if share < at::PLACE_SHARE {
         return None;
     }
-    let Attempts {
-        functions,
-        rates,
-        counted_on,
-    } = attempts(facts, AttemptKind::Trylock);
+    let (functions, rates) = attempts(facts, AttemptKind::Trylock);
     let text = format!("{functions}, whose trylocks fail");
     let evidence = vec![
         sampled(facts, &text, share, at::PLACE_SHARE),
@@ -91,7 +87,7 @@ fn counted(facts: &Facts<'_>) -> Option<Seen> {
             rates,
             at::TRYLOCKS_FAILED_SHARE,
             format!(
-                "{:.0} trylocks a second in {functions} {counted_on}, of which {:.0} get the lock",
+                "{:.0} trylocks a second in {functions} where they were counted, of which {:.0} get the lock",
                 rates.tried_per_sec, rates.succeeded_per_sec
             ),
         ),
@@ -100,7 +96,7 @@ fn counted(facts: &Facts<'_>) -> Option<Seen> {
         share,
         evidence,
         summary: format!(
-            "{:.1} CPUs retry in {functions}: {:.0} trylocks a second {counted_on}, of which {:.0} get the lock",
+            "{:.1} CPUs retry in {functions}: {:.0} trylocks a second where they were counted, of which {:.0} get the lock",
             facts.cpus(share),
             rates.tried_per_sec,
             rates.succeeded_per_sec

@@ -209,8 +209,8 @@ impl Judge {
         seen
     }
 
-    /// Takes the books of `rest`, a window that was closed after the probes were detached: nothing moves
-    /// any more, so they are exact. Its time is too short to be judged.
+    /// Takes the books of `rest`, a window that was closed after no wait was booked any more, and at one moment, so that they are
+    /// exact. Its time is too short to be judged.
     pub fn settle(&mut self, rest: &Window) {
         self.run.accounting = rest.accounting.clone();
         if let Some(last) = self.recent.back_mut() {

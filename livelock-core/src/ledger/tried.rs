@@ -29,8 +29,6 @@ pub struct Tried {
     pub nr_succeeded: u64,
     /// The time that was looked at.
     pub observed_ns: u64,
-    /// CPUs that counted, and on which something was attempted.
-    pub counted_on: BTreeSet<CpuId>,
     /// Time of the CPUs that counted and on which something was attempted, without what is stolen or missing of their ticks.
     pub granted_cpu_ns: u64,
 }
@@ -75,7 +73,6 @@ impl Tried {
         self.nr_succeeded += later.nr_succeeded;
         self.observed_ns += later.observed_ns;
         self.granted_cpu_ns += later.granted_cpu_ns;
-        self.counted_on.extend(&later.counted_on);
     }
 }
 
@@ -157,22 +154,16 @@ impl<'w> Failing<'w> {
             tried.nr_succeeded = (rates.succeeded_per_sec * seconds).round() as u64;
             tried.observed_ns = self.wall_ns;
             tried.granted_cpu_ns = granted_cpu_ns(seen, self.cpu_times, self.wall_ns);
-            tried.counted_on = trying(seen).collect();
             all.insert(seen.site, tried);
         }
         all
     }
 }
 
-/// CPUs that counted at a site, and on which something was attempted.
-fn trying(seen: &SiteAttempts) -> impl Iterator<Item = CpuId> {
-    let trying = seen.cpus.iter().filter(|seen| seen.nr_tried > 0);
-    trying.map(|seen| seen.cpu)
-}
-
 /// Time of the CPUs that attempted something at a site.
 fn granted_cpu_ns(seen: &SiteAttempts, cpu_times: &BTreeMap<CpuId, CpuTimes>, wall_ns: u64) -> u64 {
-    let granted = trying(seen).map(|cpu| granted_ns(cpu_times.get(&cpu), wall_ns));
+    let trying = seen.cpus.iter().filter(|seen| seen.nr_tried > 0);
+    let granted = trying.map(|seen| granted_ns(cpu_times.get(&seen.cpu), wall_ns));
     granted.sum::<f64>() as u64
 }
 

@@ -39,9 +39,10 @@ impl HostLoad {
             is_over: Arc::default(),
             threads: Vec::new(),
         };
+        let mut seeds = fastrand::Rng::with_seed(self.seed);
         for number in 0..self.nr_threads {
             let is_over = Arc::clone(&running.is_over);
-            let rng = fastrand::Rng::with_seed(self.seed.wrapping_add(u64::from(number)));
+            let rng = seeds.fork();
             let thread = thread::Builder::new()
                 .name(format!("host-load-{number}"))
                 .spawn(move || compute_now_and_then(rng, &is_over))

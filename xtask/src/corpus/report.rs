@@ -27,7 +27,7 @@ pub(super) struct Report {
     pub(super) diagnose_args: Vec<String>,
     /// Test-and-set spinlocks.
     pub(super) hypervisor_flag: bool,
-    /// What the machine did beside the guests, if it was told to.
+    /// What the machine did beside the guests, if it was told to; of reports scored together, in the first of them.
     #[serde(default)]
     pub(super) host_load: Option<HostLoad>,
     pub(super) cells: Vec<Cell>,
