@@ -95,4 +95,8 @@ fn what_begins_after_the_stop_is_not_booked_though_all_is_attached() {
     let stopped = nr_begun(&mut capture);
     look();
     assert_eq!(nr_begun(&mut capture), stopped);
+    // What the last books fall back to where waits go on ending: the copies are of one moment then.
+    capture.detach();
+    assert!(capture.close_window(&mut Vec::new()), "something moves");
+    assert_eq!(nr_begun(&mut capture), stopped);
 }
