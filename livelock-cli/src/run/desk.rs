@@ -233,9 +233,11 @@ impl Desk {
             Some(tape) => &tape.names,
             None => &self.names,
         };
+        log::debug!("resolved names for the recording");
         let seen = self
             .bench
             .observe(&closed.window, closed.readings.clone(), names);
+        log::debug!("observed it");
         self.groups = self.escalation.next(&closed.window, &seen);
         self.rt_hog = seen.rt_hog;
         let written =

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use livelock_core::lock_dictionary::dictionary;
 use livelock_core::topology::Topology;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
@@ -68,6 +69,10 @@ impl Preparing {
         let task = spawn_blocking(move || {
             let placing = thread::spawn(topology);
             let symbols = KernelSymbols::load();
+            // Read at its first use otherwise, which is the first judgement.
+            log::debug!("symbols are there");
+            dictionary();
+            log::debug!("dictionary is there");
             Prepared::new(
                 symbols,
                 given.recv().ok(),
