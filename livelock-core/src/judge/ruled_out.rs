@@ -117,6 +117,13 @@ fn not_livelock(case: &Case<'_>) -> String {
         )
     } else if case.level == Level::Quiet || omega < at::OMEGA_WITH_BASELINE {
         format!("only {:.1} % of busy time is spun away", 100.0 * omega)
+    } else if let Some(conflict) =
+        share(books.conflict_ns, books.busy_ns()).filter(|&share| share >= at::SPIN_CONFLICT)
+    {
+        format!(
+            "tracepoints see {:.0} % of busy time more spinning than the ticks have kernel time: one of the two is wrong",
+            100.0 * conflict
+        )
     } else {
         format!(
             "{:.0} % of busy time is spun away, but user code gets {:.1} %",

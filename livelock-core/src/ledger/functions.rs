@@ -14,6 +14,24 @@ use crate::spin_functions::{is_halted_waiter, is_idle, is_polling_idle, is_spin}
 /// Distinct call sites of a long watch are a few thousand; 64 bytes each.
 const MAX_KNOWN: usize = 32_768;
 
+/// Where the kernel goes into interrupts, hard and soft: arch/x86/include/asm/idtentry.h, arch/arm64/kernel/entry.S,
+/// kernel/softirq.c, 5.19 to 7.3.
+#[rustfmt::skip] // list of names
+const INTERRUPT_ENTRIES: &[&str] = &[
+    "asm_common_interrupt", "common_interrupt", "asm_exc_nmi", "el1h_64_irq", "el1_interrupt",
+    "__do_softirq", "handle_softirqs", "do_softirq", "irq_exit_rcu", "__irq_exit_rcu",
+];
+
+/// Beginnings of the names of others: each vector of x86 has its own.
+const INTERRUPT_ENTRY_BEGINNINGS: &[&str] = &["asm_sysvec_"];
+
+fn is_interrupt(name: &str) -> bool {
+    INTERRUPT_ENTRIES.contains(&name)
+        || INTERRUPT_ENTRY_BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+}
+
 /// A function, as far as samples are concerned.
 #[derive(Clone, Debug)]
 pub struct Function {
@@ -25,6 +43,8 @@ pub struct Function {
     pub is_idle: bool,
     /// … by polling, which burns power and keeps the hypervisor's CPU.
     pub is_polling_idle: bool,
+    /// What it called runs in an interrupt, whoever was interrupted.
+    pub is_interrupt: bool,
     /// A paravirtual waiter in it has given its CPU back to the hypervisor.
     pub is_halted_waiter: bool,
     /// The class of causes that it is typical of.
@@ -63,6 +83,7 @@ impl Functions {
                 is_spin: is_spin(&name),
                 is_idle: is_idle(&name),
                 is_polling_idle: is_polling_idle(&name),
+                is_interrupt: is_interrupt(&name),
                 is_halted_waiter: is_halted_waiter(&name),
                 class: detectors::class_of_function(&name),
                 name: name.into(),

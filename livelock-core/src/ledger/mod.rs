@@ -10,6 +10,7 @@ pub mod progress;
 pub mod samples;
 pub mod shares;
 pub mod slope;
+mod stolen;
 mod tasks;
 pub mod time;
 pub mod tried;

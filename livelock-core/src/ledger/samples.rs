@@ -76,7 +76,10 @@ pub fn read(
         if known().any(|f| f.is_halted_waiter) {
             profile.nr_halted_waiters += 1;
         }
-        let idles = sample.task.pid == Pid(0) || innermost().any(|f| f.is_idle);
+        // The idle task has no work of its own, but interrupts run on top of it.
+        let is_idle_task = sample.task.pid == Pid(0) && !known().any(|f| f.is_interrupt);
+        let interrupted = || innermost().take_while(|f| !f.is_interrupt);
+        let idles = is_idle_task || interrupted().any(|f| f.is_idle);
         if !is_user && idles && !sample.in_traced_spin {
             profile.nr_polling_idle += u64::from(innermost().any(|f| f.is_polling_idle));
             continue;
@@ -151,7 +154,15 @@ mod tests {
     use crate::ids::{CgroupId, CodeAddr, CpuId, LockAddr, MonotonicNs, Tgid};
     use crate::names::FunctionName;
 
-    const FUNCTIONS: [&str; 4] = ["default_idle", "osq_lock", "vfs_read", "do_syscall_64"];
+    const FUNCTIONS: [&str; 7] = [
+        "default_idle",
+        "osq_lock",
+        "vfs_read",
+        "do_syscall_64",
+        "net_rx_action",
+        "handle_softirqs",
+        "do_idle",
+    ];
 
     struct Table;
 
@@ -212,6 +223,17 @@ mod tests {
         };
         let idle = vec![sample(0, &[2]), sample(9, &[0, 3]), own];
         assert_eq!(count(idle), SampleCounts::default());
+    }
+
+    #[test]
+    fn interrupts_are_work_whoever_is_interrupted() {
+        let counts = count(vec![
+            sample(0, &[4, 5, 0, 6]),
+            sample(0, &[1, 4, 5, 0]),
+            sample(0, &[6]),
+            sample(0, &[0, 6]),
+        ]);
+        assert_eq!((counts.nr_busy, counts.nr_untraced_spin), (2, 1));
     }
 
     #[test]

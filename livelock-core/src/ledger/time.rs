@@ -7,6 +7,7 @@ use crate::event::{CpuTimes, OwnProcess};
 use crate::ledger::holder::idle_holder_ns;
 use crate::ledger::profile::Profile;
 use crate::ledger::samples::SampleCounts;
+use crate::ledger::stolen::stolen_spin_ns;
 use crate::ledger::tasks::of_tasks;
 use crate::ledger::waste;
 use crate::tasks::Subject;
@@ -258,8 +259,9 @@ pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option
     };
     books.samples = *counts;
     let nr_samples = books.samples.nr_busy;
+    let burned_ns = traced_ns.saturating_sub(stolen_spin_ns(window));
     // Two clocks and a clamped window: spin cannot exceed the time the CPUs were busy.
-    let (booked_ns, left_ns) = take_busy(&mut books, traced_ns);
+    let (booked_ns, left_ns) = take_busy(&mut books, burned_ns);
     books.traced_spin_ns += booked_ns;
     books.conflict_ns += left_ns;
     if nr_samples >= NR_MIN_SAMPLES {
