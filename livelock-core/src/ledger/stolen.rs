@@ -1,0 +1,104 @@
+//! Spinning of CPUs that a hypervisor had taken meanwhile.
+//!
+//! In: a window. Out: how much of its traced spin was stolen time. Refuses: tasks; which of their time was stolen, the
+//! kernel does not tell.
+
+use crate::event::CpuTimes;
+use crate::window::Window;
+
+/// Traced spin that fell into stolen time. Tracepoints time a wait by the clock, so that one during which the CPU was
+/// taken lasts longer than it burns. Which part of its time was taken nobody tells: each wait is taken to have lost as much as all
+/// that its CPU had to do.
+#[must_use]
+pub fn stolen_spin_ns(window: &Window) -> u64 {
+    if window.subject.is_tasks() {
+        return 0;
+    }
+    let of_cpu = |times: &CpuTimes, spin_ns: u64| {
+        let wanted_ns = window
+            .duration_ns()
+            .saturating_sub(times.idle_ns.saturating_add(times.iowait_ns));
+        let steal_ns = u128::from(times.steal_ns.min(wanted_ns));
+        let spin_ns = u128::from(spin_ns.min(wanted_ns));
+        let stolen_ns = (spin_ns * steal_ns).checked_div(u128::from(wanted_ns));
+        u64::try_from(stolen_ns.unwrap_or(0)).unwrap_or(u64::MAX)
+    };
+    let cpus = window.cpu_times.iter();
+    let stolen = cpus.filter_map(|(cpu, times)| {
+        let spin_ns = window.burn_by_cpu_ns.get(cpu)?;
+        Some(of_cpu(times, *spin_ns))
+    });
+    stolen.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{CpuCounters, Event};
+    use crate::ids::{CpuId, MonotonicNs};
+    use crate::ledger::profile::Profile;
+    use crate::ledger::samples::SampleCounts;
+    use crate::ledger::time::book;
+    use crate::window::WindowBuilder;
+
+    const MS: u64 = 1_000_000;
+
+    /// A window of 100 ms of CPUs with these times, which spin for `spin_ms`.
+    fn window(cpus: &[(CpuTimes, u64)]) -> Window {
+        let mut builder = WindowBuilder::new(cpus.len() as u32);
+        for at in [0, 1] {
+            for (nr, (times, spin_ms)) in cpus.iter().enumerate() {
+                let cpu = CpuId(nr as u32);
+                let (times, spin_ns) = match at {
+                    0 => (CpuTimes::default(), 0),
+                    _ => (*times, spin_ms * MS),
+                };
+                let counters = CpuCounters {
+                    spin_ns,
+                    ..CpuCounters::default()
+                };
+                builder.fold(Event::Cpu { cpu, counters });
+                builder.fold(Event::CpuTimes { cpu, times });
+            }
+            if at == 0 {
+                builder.close(MonotonicNs(0), MonotonicNs(1));
+            }
+        }
+        builder.close(MonotonicNs(1), MonotonicNs(1 + 100 * MS))
+    }
+
+    fn times(system_ms: u64, steal_ms: u64) -> CpuTimes {
+        CpuTimes {
+            system_ns: system_ms * MS,
+            steal_ns: steal_ms * MS,
+            ..CpuTimes::default()
+        }
+    }
+
+    #[test]
+    fn who_spins_all_the_time_spins_in_what_is_left_to_it() {
+        let window = window(&[(times(50, 50), 100), (times(50, 50), 100)]);
+        assert_eq!(stolen_spin_ns(&window), 100 * MS);
+        let books = book(&window, &SampleCounts::default(), &Profile::default());
+        let books = books.expect("times and counters are there");
+        assert_eq!(
+            (books.traced_spin_ns, books.conflict_ns),
+            (100 * MS, 0)
+        );
+        assert_eq!(books.omega(), Some(1.0));
+    }
+
+    #[test]
+    fn nothing_is_taken_from_the_work_of_other_cpus() {
+        let window = window(&[(times(50, 50), 100), (times(100, 0), 0)]);
+        let books = book(&window, &SampleCounts::default(), &Profile::default());
+        let books = books.expect("times and counters are there");
+        assert_eq!((books.traced_spin_ns, books.kernel_ns), (50 * MS, 100 * MS));
+    }
+
+    #[test]
+    fn without_steal_a_contradiction_stays_one() {
+        let window = window(&[(times(20, 0), 100)]);
+        assert_eq!(stolen_spin_ns(&window), 0);
+    }
+}
