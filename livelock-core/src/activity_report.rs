@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Activity, CountedTime, HostCounters, SoftirqVector};
+use crate::activity::{Activity, CountedTime, HostCounters, OTHER_LINES, SoftirqVector};
 use crate::activity_details::{
     self, CrossCallReport, GroupReport, Rates, ReclaimReport, WorkReport,
 };
@@ -157,6 +157,9 @@ fn interrupt(name: String, time: &CountedTime, rates: &Rates) -> InterruptReport
 }
 
 fn line_name(line: u32, counters: &HostCounters) -> String {
+    if line == OTHER_LINES {
+        return "other lines".to_owned();
+    }
     let number = line.to_string();
     let named = counters.by_line.keys().find(|name| {
         name.split_once(' ')

@@ -63,6 +63,10 @@ pub struct HostFacts {
     pub has_lockdep: bool,
     /// Whether idle time is kept by clock (tickless) instead of by ticks; `None` if unknown.
     pub idle_by_clock: Option<bool>,
+    /// Whether the time of hard interrupts is kept by clock (`CONFIG_IRQ_TIME_ACCOUNTING`): ticks do not see it. `None` if
+    /// unknown.
+    #[serde(default)]
+    pub hardirq_by_clock: Option<bool>,
     /// Load average over one minute at the start; `None` if unreadable.
     pub load_1m: Option<f64>,
 }

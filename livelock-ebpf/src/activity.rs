@@ -157,7 +157,8 @@ pub fn irq_handler_exit(ctx: BtfTracePointContext) -> i32 {
         let handled_ns = bpf_ktime_get_ns() - begin_ns;
         (*activity).hardirq_ns += handled_ns;
         let slots = (&raw mut (*activity).irqs).cast::<IrqTime>();
-        let mut at = slots.add(line_plus_one as usize & (NR_IRQ_SLOTS - 1));
+        // The first entry is that of lines whose own is another's.
+        let mut at = slots.add((line_plus_one as usize & (NR_IRQ_SLOTS - 1)).max(1));
         let owner = (*at).line_plus_one;
         if owner == 0 {
             (*at).line_plus_one = line_plus_one;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use livelock_common::{ABSENT, CpuActivity, FunctionTime, GroupRuns, PairTimes, RunnableSlot};
 use livelock_core::activity::{
-    Activity, CountedTime, FlushReason, PairedTime, ReclaimActivity, SoftirqVector, StarvedTask,
-    SyscallResults,
+    Activity, CountedTime, FlushReason, OTHER_LINES, PairedTime, ReclaimActivity, SoftirqVector,
+    StarvedTask, SyscallResults,
 };
 use livelock_core::ids::{CodeAddr, MonotonicNs, Pid};
 use livelock_core::probes::{ProbeGroup, ProbeSet};
@@ -27,13 +27,17 @@ pub(super) fn activity(probes: ProbeSet, raw: &CpuActivity) -> Activity {
     let hardirqs = raw
         .irqs
         .iter()
-        .filter(|irq| irq.line_plus_one > 0)
+        .filter(|irq| irq.nr_handled > 0)
         .map(|irq| {
             let time = CountedTime {
                 nr: irq.nr_handled,
                 ns: irq.handled_ns,
             };
-            (irq.line_plus_one - 1, time)
+            // The first entry belongs to none.
+            (
+                irq.line_plus_one.checked_sub(1).unwrap_or(OTHER_LINES),
+                time,
+            )
         })
         .collect();
     let syscalls = (0u32..)

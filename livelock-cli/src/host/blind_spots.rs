@@ -88,6 +88,13 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
             "read busy time together with lost ticks in the time ledger",
         ));
     }
+    if facts.hardirq_by_clock == Some(false) && !probes.is_of_tasks {
+        spots.push(spot(
+            "hardirqs-by-ticks",
+            "this kernel books the time of hard interrupts as that of whatever they interrupt (no CONFIG_IRQ_TIME_ACCOUNTING)",
+            "handlers of devices are timed while many of them run (probe level 1); read rates in /proc/interrupts",
+        ));
+    }
     if probes.is_of_tasks {
         spots.push(spot(
             "outside-holders",
@@ -113,7 +120,7 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
     if probes.level == 0 {
         spots.push(spot(
             "syscall-results",
-            "whether system calls succeed or are retried is not observed until a window is suspicious (probe level 1)",
+            "whether system calls succeed or are retried is not observed until a window is suspicious and no storm of traced locks explains it (probe level 1)",
             "progress is told from switches, faults, I/O, packets and user time",
         ));
     }

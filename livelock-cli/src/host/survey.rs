@@ -142,6 +142,7 @@ pub fn survey(
             has_contended_release: tracepoints.is_some_and(|found| found.contended_release),
             has_lockdep: tracepoints.is_some_and(|found| found.lockdep),
             idle_by_clock: idle_by_clock(btf, has_word("nohz=off")),
+            hardirq_by_clock: hardirq_by_clock(btf, has_word("tsc=noirqtime")),
             load_1m: text("/proc/loadavg").as_deref().and_then(parse_loadavg),
         },
         kernel: KernelVersion::parse(&release),
@@ -233,6 +234,15 @@ fn idle_by_clock(btf: Option<&Btf>, is_nohz_off: bool) -> Option<bool> {
         return Some(false);
     }
     btf.map(|btf| btf.has_func("tick_nohz_idle_stop_tick"))
+}
+
+/// Hard interrupts have a time of their own in `/proc/stat` with `CONFIG_IRQ_TIME_ACCOUNTING`, told by a member it adds
+/// (kernel/sched/sched.h, 5.19 to 7.3).
+fn hardirq_by_clock(btf: Option<&Btf>, is_switched_off: bool) -> Option<bool> {
+    if is_switched_off {
+        return Some(false);
+    }
+    btf.map(|btf| btf.member_offset("rq", "prev_irq_time").is_some())
 }
 
 /// Name of the CPU's PMU in sysfs; hybrid CPUs have one a core type.

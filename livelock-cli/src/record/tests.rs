@@ -64,6 +64,7 @@ fn opening() -> Opening {
             has_contended_release: false,
             has_lockdep: false,
             idle_by_clock: None,
+            hardirq_by_clock: None,
             load_1m: None,
         },
         blind_spots: Vec::new(),

@@ -28,6 +28,7 @@ pub(crate) fn host() -> HostFacts {
         has_contended_release: false,
         has_lockdep: false,
         idle_by_clock: Some(true),
+        hardirq_by_clock: Some(true),
         load_1m: Some(113.97),
     }
 }

@@ -362,6 +362,7 @@ fn opening(nr_cpus: u32) -> Opening {
             has_contended_release: false,
             has_lockdep: false,
             idle_by_clock: Some(true),
+            hardirq_by_clock: Some(true),
             load_1m: Some(300.0),
         },
         blind_spots: Vec::new(),

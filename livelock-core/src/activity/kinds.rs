@@ -85,6 +85,9 @@ impl FlushReason {
     }
 }
 
+/// Stands for the interrupt lines that found no room of their own.
+pub const OTHER_LINES: u32 = u32::MAX;
+
 /// How often, and for how long in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountedTime {

@@ -9,7 +9,7 @@ mod sums;
 
 pub use host::{HostCounter, HostCounters};
 pub use kinds::{
-    CountedTime, FlushReason, PairedTime, ReclaimActivity, SoftirqVector, StarvedTask,
+    CountedTime, FlushReason, OTHER_LINES, PairedTime, ReclaimActivity, SoftirqVector, StarvedTask,
     SyscallResults,
 };
 pub use sums::Activity;

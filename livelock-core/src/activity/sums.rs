@@ -3,7 +3,7 @@
 //! In: counters of a CPU since attach. Out: differences and sums. Refuses: to pass a 0 of a program that was not
 //! attached for a count; [`Activity::sees`] tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,9 @@ pub struct Activity {
     pub nr_same_faults: u64,
     /// A thread whose fault repeated.
     pub same_fault_pid: Option<Pid>,
+    /// All such threads, one a CPU and window.
+    #[serde(skip)]
+    pub same_fault_pids: BTreeSet<Pid>,
     /// Allocations that went round the reclaim loop again.
     pub nr_reclaim_retries: u64,
     /// Most rounds without progress since attach.
@@ -85,6 +88,9 @@ impl Activity {
         };
         let nr = |a: &u64, b: &u64| a.saturating_sub(*b);
         let (now, then) = (&self.reclaim, &before.reclaim);
+        let again = self
+            .same_fault_pid
+            .filter(|_| self.nr_same_faults > before.nr_same_faults);
         Self {
             probes: self.probes,
             observed_ns: since_by(&self.observed_ns, &before.observed_ns, nr),
@@ -111,9 +117,8 @@ impl Activity {
             errnos: since_by(&self.errnos, &before.errnos, |a, b| a.saturating_sub(*b)),
             nr_faults: self.nr_faults.saturating_sub(before.nr_faults),
             nr_same_faults: self.nr_same_faults.saturating_sub(before.nr_same_faults),
-            same_fault_pid: self
-                .same_fault_pid
-                .filter(|_| self.nr_same_faults > before.nr_same_faults),
+            same_fault_pid: again,
+            same_fault_pids: again.into_iter().collect(),
             nr_reclaim_retries: self
                 .nr_reclaim_retries
                 .saturating_sub(before.nr_reclaim_retries),
@@ -166,6 +171,7 @@ impl Activity {
         self.nr_faults += other.nr_faults;
         self.nr_same_faults += other.nr_same_faults;
         self.same_fault_pid = other.same_fault_pid.or(self.same_fault_pid);
+        self.same_fault_pids.extend(&other.same_fault_pids);
         self.nr_reclaim_retries += other.nr_reclaim_retries;
         self.max_no_progress_loops = self.max_no_progress_loops.max(other.max_no_progress_loops);
         self.nr_packets_dropped += other.nr_packets_dropped;
@@ -196,6 +202,7 @@ impl Activity {
                     self.nr_faults = 0;
                     self.nr_same_faults = 0;
                     self.same_fault_pid = None;
+                    self.same_fault_pids.clear();
                 }
                 ProbeGroup::Reclaim => {
                     self.reclaim.clone_from(&none.reclaim);

@@ -37,6 +37,7 @@ fn verdict(status: Status) -> Verdict {
         has_contended_release: false,
         has_lockdep: false,
         idle_by_clock: None,
+        hardirq_by_clock: None,
         load_1m: None,
     };
     Verdict {

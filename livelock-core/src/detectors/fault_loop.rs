@@ -77,11 +77,8 @@ fn same_address(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let activity = facts.seen_by(Probe::PageFaultUser)?;
     let per_sec = facts.activity_rate(Probe::PageFaultUser, activity.nr_same_faults)?;
     let pid = activity.same_fault_pid?;
-    let sampled = facts
-        .samples(detector.class)
-        .map_or(0.0, |samples| facts.of_samples(samples.nr));
     let repeated = activity.nr_same_faults as f64 / activity.nr_faults.max(1) as f64;
-    let share = sampled * repeated;
+    let share = facts.profile.fault_share(&activity.same_fault_pids);
     if per_sec < at::SAME_FAULTS_PER_SEC || repeated < at::MAJORITY || share < at::PLACE_SHARE {
         return None;
     }

@@ -36,6 +36,7 @@ fn is_needed(group: ProbeGroup, window: &Window, seen: &Observation) -> bool {
             let sampled =
                 sampled(CauseClass::TimerStorm, seen) + sampled(CauseClass::ReceiveLivelock, seen);
             sampled.max(interrupt_share(window)) >= at::INTERRUPTS_NOTABLE
+                || rate(HostCounter::DeviceInterrupts) >= at::DEVICE_INTERRUPTS_PER_SEC * nr_cpus
         }
         ProbeGroup::Scheduler => {
             let is_full = seen.is_full();

@@ -84,6 +84,7 @@ fn apply(seen: &mut Observation, state: DeclaredState) {
     let wastes = reaches(seen.used, at::BUSY_FOR_LIVELOCK)
         && reaches(seen.omega, at::OMEGA_WITH_BASELINE)
         && seen.is_corroborated()
+        && !seen.is_below_floor
         && !seen.is_contradicted();
     if wastes {
         seen.rule = seen.rule.or(Some(NoProgressRule::DeclaredProgress));

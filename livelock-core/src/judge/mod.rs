@@ -27,7 +27,7 @@ use crate::ids::LockAddr;
 use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
 use crate::ledger::slope::Throughput;
-use crate::ledger::{by_cpu, samples, shares, time};
+use crate::ledger::{by_cpu, interrupts, samples, shares, time};
 use crate::locks::{self, CrossedTries, FlamePath, FlameSide, NamedLock, RecentStacks};
 use crate::names::Names;
 use crate::scope::Scope;
@@ -164,7 +164,10 @@ impl Judge {
         let own = window.own.map(|own| own.tgid);
         let (counts, mut profile) = samples::read(window, own, &mut self.functions, names);
         profile.has_crossed_tries = self.crossed_tries.observe(window);
-        let books = time::book(window, &counts, &profile);
+        let mut books = time::book(window, &counts, &profile);
+        if let Some(books) = &mut books {
+            interrupts::complete(books, window, self.host.hardirq_by_clock);
+        }
         let tokens = tokens(window);
         let pi0 = self.baseline.pi0();
         let mut seen = detect::detect(
@@ -176,7 +179,7 @@ impl Judge {
             &self.host,
         );
         seen.sampled = shares::shares(&profile);
-        seen.cpus = by_cpu::by_cpu(window, &profile);
+        seen.cpus = by_cpu::by_cpu(window, &profile, self.host.hardirq_by_clock);
         // Among samples of the scope's tasks alone each of them has its CPU to itself.
         seen.rt_hog = profile.rt_hog().filter(|_| !window.subject.is_tasks());
         seen.starved = starved(window, seen.rt_hog.is_some());

@@ -8,6 +8,7 @@ use super::declared;
 use super::level::Level;
 use super::seen_by::SeenBy;
 use crate::ledger::progress::{beside_locks, pi};
+use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::{Progress, ProgressState, Status};
 
@@ -97,7 +98,12 @@ fn reason(case: &Case<'_>, state: ProgressState) -> String {
             }
         ),
         ProgressState::Unknown => format!(
-            "{pace}; probe level 0 sees no system calls, and neither waste nor user share is extreme"
+            "{pace}; {}, and neither waste nor user share is extreme",
+            match &span.activity {
+                Some(seen) if seen.sees(Probe::SysExit) =>
+                    "system calls that succeed are no tokens, since many of them do nothing",
+                _ => "system calls were not looked at",
+            }
         ),
     }
 }

@@ -38,9 +38,9 @@ pub(super) fn ruled_out(case: &Case<'_>, status: Status, progress: ProgressState
             format!("user code gets {:.1} % of busy time", 100.0 * user),
         );
     }
-    if let Some(irq) = of_busy(books.hardirq_ns + books.softirq_ns)
-        .filter(|&irq| irq < at::INTERRUPT_SHARE && !books.is_of_tasks)
-    {
+    if let Some(irq) = of_busy(books.hardirq_ns + books.softirq_ns).filter(|&irq| {
+        irq < at::INTERRUPT_SHARE && !books.is_of_tasks && books.hardirq_unseen_ns == 0
+    }) {
         rule_out(
             "interrupt work",
             format!("interrupts get {:.1} % of busy time", 100.0 * irq),

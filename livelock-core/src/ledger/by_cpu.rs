@@ -14,12 +14,20 @@ use crate::window::Window;
 
 /// The CPUs of `window` whose times are known. Empty if it is about tasks: they have no CPUs of their own.
 #[must_use]
-pub fn by_cpu(window: &Window, profile: &Profile) -> BTreeMap<CpuId, TimeLedger> {
+pub fn by_cpu(
+    window: &Window,
+    profile: &Profile,
+    hardirq_by_clock: Option<bool>,
+) -> BTreeMap<CpuId, TimeLedger> {
     if window.subject.is_tasks() {
         return BTreeMap::new();
     }
     let ledgers = window.cpu_times.keys().map(|&cpu| {
-        let ledger = of_cpu(window, cpu, profile.owners.get(&cpu));
+        let mut ledger = of_cpu(window, cpu, profile.owners.get(&cpu));
+        // What the programs time is the sum of all CPUs.
+        ledger.hardirq_pct = ledger
+            .hardirq_pct
+            .filter(|&pct| hardirq_by_clock != Some(false) || pct > 0.0);
         (cpu, ledger)
     });
     ledgers.collect()
@@ -102,7 +110,7 @@ mod tests {
         let events = cpu(0, spinning, 90 * MS)
             .into_iter()
             .chain(cpu(1, computing, 0));
-        let ledgers = by_cpu(&window(events), &Profile::default());
+        let ledgers = by_cpu(&window(events), &Profile::default(), None);
         let [first, second] = [ledgers[&CpuId(0)], ledgers[&CpuId(1)]];
         assert_eq!(first.traced_spin_pct, Some(90.0));
         assert_eq!(first.kernel_pct, Some(10.0));
@@ -128,7 +136,7 @@ mod tests {
         };
         let owners = BTreeMap::from([(crate::ids::Pid(7), owner)]);
         profile.owners.insert(CpuId(1), owners);
-        let ledgers = by_cpu(&window, &profile);
+        let ledgers = by_cpu(&window, &profile, None);
         assert_eq!(ledgers[&CpuId(0)].untraced_spin_pct, None);
         assert_eq!(ledgers[&CpuId(1)].untraced_spin_pct, Some(75.0));
         assert_eq!(ledgers[&CpuId(1)].kernel_pct, Some(25.0));
@@ -140,7 +148,7 @@ mod tests {
             idle_ns: 40 * MS,
             ..CpuTimes::default()
         };
-        let ledgers = by_cpu(&window(cpu(0, lost, 0)), &Profile::default());
+        let ledgers = by_cpu(&window(cpu(0, lost, 0)), &Profile::default(), Some(false));
         assert_eq!(ledgers[&CpuId(0)].user_pct, None);
         assert_eq!(ledgers[&CpuId(0)].kernel_pct, None);
         assert_eq!(ledgers[&CpuId(0)].idle_pct, Some(40.0));

@@ -5,6 +5,7 @@
 pub mod by_cpu;
 pub mod functions;
 pub mod holder;
+pub mod interrupts;
 pub mod profile;
 pub mod progress;
 pub mod samples;

@@ -52,6 +52,8 @@ pub struct HotSpot {
     pub comm: Option<String>,
     /// Kernel function.
     pub function: Option<String>,
+    /// In, or called by, a function that polls by design.
+    pub polls: bool,
     /// What its code is like; `None`: not looked at.
     pub facts: Option<CodeFacts>,
 }
@@ -86,6 +88,8 @@ pub struct Profile {
     pub nr: u64,
     /// By class.
     pub classes: BTreeMap<CauseClass, ClassSamples>,
+    /// Samples in page faults, by thread.
+    pub faulting: BTreeMap<Pid, u64>,
     /// By instruction.
     pub hot: BTreeMap<HotKey, HotSpot>,
     /// By CPU and task.
@@ -146,6 +150,9 @@ impl Profile {
             mine.cpus.insert(sample.cpu);
             mine.threads.insert(sample.task.pid);
             bump(&mut mine.functions, function, 1, NR_FUNCTIONS_KEPT);
+            if class == CauseClass::FaultLoop {
+                *self.faulting.entry(sample.task.pid).or_default() += 1;
+            }
         }
         if let Some(work) = read.work {
             bump(&mut self.work, work, 1, NR_FUNCTIONS_KEPT);
@@ -166,6 +173,9 @@ impl Profile {
             spot.cpus.insert(sample.cpu);
             spot.threads.insert(sample.task.pid);
             spot.comm.clone_from(&sample.task.comm);
+            spot.polls |= read
+                .class
+                .is_some_and(|(class, _)| class == CauseClass::LegitimatePolling);
             if spot.function.is_none() {
                 spot.function = read.innermost.map(str::to_owned);
             }
@@ -206,6 +216,10 @@ impl Profile {
                 bump(&mut mine.functions, function, *nr, NR_FUNCTIONS_KEPT);
             }
         }
+        for (pid, nr) in &later.faulting {
+            *self.faulting.entry(*pid).or_default() += nr;
+        }
+        keep_most(&mut self.faulting, NR_HOT_KEPT, |nr| *nr);
         for (key, spot) in &later.hot {
             let mine = self.hot.entry(*key).or_default();
             mine.nr += spot.nr;
@@ -213,6 +227,7 @@ impl Profile {
             mine.threads.extend(&spot.threads);
             shorten(&mut mine.threads);
             mine.comm.clone_from(&spot.comm);
+            mine.polls |= spot.polls;
             mine.function = mine.function.take().or_else(|| spot.function.clone());
             mine.facts = spot.facts.or(mine.facts);
         }
@@ -253,6 +268,17 @@ impl Profile {
             return 0.0;
         }
         nr / self.nr_busy as f64
+    }
+
+    /// Share of the busy samples that are page faults of `threads`; 0 of too few samples.
+    #[must_use]
+    pub fn fault_share(&self, threads: &BTreeSet<Pid>) -> f64 {
+        let nr: u64 = threads
+            .iter()
+            .filter_map(|pid| self.faulting.get(pid))
+            .sum();
+        let is_enough = self.nr_busy >= at::NR_MIN_SAMPLES;
+        self.share(nr).filter(|_| is_enough).unwrap_or(0.0)
     }
 
     /// A real-time task that had a CPU nearly to itself.

@@ -10,7 +10,7 @@ use crate::window::Window;
 /// taken lasts longer than it burns. Which part of its time was taken nobody tells: each wait is taken to have lost as much as all
 /// that its CPU had to do.
 #[must_use]
-pub fn stolen_spin_ns(window: &Window) -> u64 {
+pub(super) fn stolen_spin_ns(window: &Window) -> u64 {
     if window.subject.is_tasks() {
         return 0;
     }
@@ -81,10 +81,7 @@ mod tests {
         assert_eq!(stolen_spin_ns(&window), 100 * MS);
         let books = book(&window, &SampleCounts::default(), &Profile::default());
         let books = books.expect("times and counters are there");
-        assert_eq!(
-            (books.traced_spin_ns, books.conflict_ns),
-            (100 * MS, 0)
-        );
+        assert_eq!((books.traced_spin_ns, books.conflict_ns), (100 * MS, 0));
         assert_eq!(books.omega(), Some(1.0));
     }
 

@@ -52,6 +52,8 @@ pub struct TimeBooks {
     pub receive_ns: u64,
     /// Hard interrupts.
     pub hardirq_ns: u64,
+    /// Capacity of the windows in which ticks could not see hard interrupts and nothing else timed them.
+    pub hardirq_unseen_ns: u64,
     /// Soft interrupts.
     pub softirq_ns: u64,
     /// Busy by clock, while no tick said with what.
@@ -165,6 +167,7 @@ impl TimeBooks {
         self.reclaim_ns += other.reclaim_ns;
         self.receive_ns += other.receive_ns;
         self.hardirq_ns += other.hardirq_ns;
+        self.hardirq_unseen_ns += other.hardirq_unseen_ns;
         self.softirq_ns += other.softirq_ns;
         self.unknown_ns += other.unknown_ns;
         self.unticked_ns += other.unticked_ns;
@@ -196,7 +199,8 @@ impl TimeBooks {
             ipi_wait_pct: of_cpus(pct(self.ipi_ns)),
             vain_reclaim_pct: pct(self.reclaim_ns),
             vain_receive_pct: of_cpus(pct(self.receive_ns)),
-            hardirq_pct: of_cpus(known(self.hardirq_ns)),
+            hardirq_pct: of_cpus(known(self.hardirq_ns))
+                .filter(|_| self.hardirq_unseen_ns == 0 || self.hardirq_ns > 0),
             softirq_pct: of_cpus(known(self.softirq_ns)),
             steal_pct: of_cpus(pct(self.steal_ns)),
             own_pct: pct(self.own_ns),

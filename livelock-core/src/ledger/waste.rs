@@ -108,7 +108,7 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
         } else {
             0
         },
-        fault_ns: of_busy(sampled(CauseClass::FaultLoop) * repeated_faults(window)),
+        fault_ns: of_busy(vain_fault_share(window, profile)),
         retry_ns: of_busy(retries_in_vain(window, profile, books)),
     }
 }
@@ -128,8 +128,9 @@ fn retries_in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> f64
     (trylocks + profile.tried_in_vain(AttemptKind::SeqRead)).min(1.0)
 }
 
-/// Share of the faults that are the one before over again; 0 if they are too few to matter, or not counted.
-fn repeated_faults(window: &Window) -> f64 {
+/// Share of the busy samples in faults of threads that take the one before over again; 0 if these are not most of the
+/// faults, too few to matter, or not counted. Faults of other threads are theirs, however long they take.
+fn vain_fault_share(window: &Window, profile: &Profile) -> f64 {
     let Some(activity) = window
         .activity
         .as_ref()
@@ -140,7 +141,7 @@ fn repeated_faults(window: &Window) -> f64 {
     let per_sec = activity.nr_same_faults as f64 * 1e9 / window.duration_ns().max(1) as f64;
     let repeated = share(activity.nr_same_faults, activity.nr_faults).unwrap_or(0.0);
     if per_sec >= at::SAME_FAULTS_PER_SEC && repeated >= at::MAJORITY {
-        repeated
+        profile.fault_share(&activity.same_fault_pids)
     } else {
         0.0
     }
@@ -156,7 +157,7 @@ fn returns_something(window: &Window, books: &TimeBooks) -> Option<bool> {
 }
 
 /// Whether code at `spot` retries: a tight kernel loop with a pause or an atomic instruction, and none of the
-/// locks that samples know by name, nor a clock for whose device it waits.
+/// locks that samples know by name, nor a clock for whose device it waits, nor polling by design.
 #[must_use]
 pub fn retries(key: &HotKey, spot: &HotSpot) -> bool {
     let is_known = |function: &str| is_spin(function) || is_slow_clock(function);
@@ -167,7 +168,7 @@ pub fn retries(key: &HotKey, spot: &HotSpot) -> bool {
             .is_some_and(|len| len <= at::TIGHT_LOOP_BYTES);
         code.in_loop && (code.loop_has_pause || (code.loop_has_atomic && is_tight))
     });
-    key.tgid.is_none() && !is_known && loops
+    key.tgid.is_none() && !is_known && !spot.polls && loops
 }
 
 /// Share of busy samples in such loops; 0 if only one CPU is in them.

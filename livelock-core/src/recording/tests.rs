@@ -25,6 +25,7 @@ fn opening() -> Opening {
             has_contended_release: true,
             has_lockdep: false,
             idle_by_clock: Some(true),
+            hardirq_by_clock: Some(true),
             load_1m: Some(0.5),
         },
         blind_spots: Vec::new(),

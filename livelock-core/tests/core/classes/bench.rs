@@ -72,6 +72,8 @@ pub(super) struct Second {
     pub(super) counters: Vec<(HostCounter, u64)>,
     pub(super) pages: (u64, u64),
     pub(super) activity: Option<Activity>,
+    /// CPUs whose threads fault at one address; that of the first is in `activity`.
+    pub(super) nr_repeating: u32,
     pub(super) starved: Option<StarvedTask>,
     pub(super) attempts: Vec<SiteAttempts>,
     pub(super) calls: Vec<LockCallEvent>,
@@ -134,6 +136,7 @@ struct Run {
     host: BTreeMap<HostCounter, u64>,
     progress: ProgressCounters,
     activity: Option<Activity>,
+    nr_repeating: u32,
 }
 
 impl Run {
@@ -179,8 +182,18 @@ impl Run {
             nr_pages_reclaimed: self.progress.nr_pages_reclaimed.or(Some(0)),
             ..self.progress
         }));
-        events.extend(self.activity.clone().map(|activity| Event::Activity {
-            cpu: CpuId(0),
+        let first = self.activity.iter().flat_map(|activity| {
+            let repeats = (1..self.nr_repeating).map(|cpu| Activity {
+                probes: activity.probes,
+                nr_faults: activity.nr_same_faults / 1000,
+                nr_same_faults: activity.nr_same_faults / 1000,
+                same_fault_pid: activity.same_fault_pid.map(|pid| Pid(pid.0 + cpu)),
+                ..Activity::default()
+            });
+            std::iter::once(activity.clone()).chain(repeats)
+        });
+        events.extend((0..).zip(first).map(|(cpu, activity)| Event::Activity {
+            cpu: CpuId(cpu),
             activity: Box::new(activity),
         }));
         events
@@ -200,6 +213,7 @@ impl Run {
         let add = |mine: Option<u64>, nr| Some(mine.unwrap_or(0) + nr);
         self.progress.nr_pages_scanned = add(self.progress.nr_pages_scanned, second.pages.0);
         self.progress.nr_pages_reclaimed = add(self.progress.nr_pages_reclaimed, second.pages.1);
+        self.nr_repeating = second.nr_repeating;
         if let Some(activity) = &second.activity {
             self.activity
                 .get_or_insert_with(Activity::default)

@@ -288,8 +288,9 @@ fn what_no_program_counted_accuses_nobody() {
 
 #[test]
 fn a_fault_that_repeats_is_waste_and_many_faults_are_not() {
-    let faults = |nr_same| Second {
+    let faults = |nr_same, nr_repeating| Second {
         places: vec![Place::kernel(94, &["handle_userfault", "do_syscall_64"])],
+        nr_repeating,
         activity: Some(Activity {
             nr_faults: 50_000,
             nr_same_faults: nr_same,
@@ -299,11 +300,13 @@ fn a_fault_that_repeats_is_waste_and_many_faults_are_not() {
         ..Second::default()
     };
     expect(
-        &judge(&faults(49_000)),
+        &judge(&faults(49_000, bench::NR_CPUS)),
         Status::Livelock,
         CauseClass::FaultLoop,
     );
-    assert_eq!(judge(&faults(10)).status, Status::Busy);
+    assert_eq!(judge(&faults(10, 0)).status, Status::Busy);
+    // One thread's are nearly all, and take no more than its CPU: the other three get on.
+    assert_eq!(judge(&faults(49_000, 1)).status, Status::Contended);
 }
 
 #[test]

@@ -72,6 +72,7 @@ pub(crate) fn host(nr_cpus: u32) -> HostFacts {
         has_contended_release: false,
         has_lockdep: false,
         idle_by_clock: Some(true),
+        hardirq_by_clock: Some(true),
         load_1m: Some(43.0),
     }
 }
