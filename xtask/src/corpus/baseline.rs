@@ -17,7 +17,10 @@ type Key<'a> = (&'a str, u32, &'a str);
 struct Tally {
     status: Counted,
     class: Counted,
+    class_of_all: Counted,
     place: Counted,
+    strict_place: Counted,
+    holder: Counted,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,7 +55,14 @@ pub(super) fn worse(before: &Report, now: &Report) -> Vec<String> {
         for (what, now, old) in [
             ("status", tally.status, old.status),
             ("class", tally.class, old.class),
+            (
+                "class, whatever the status,",
+                tally.class_of_all,
+                old.class_of_all,
+            ),
             ("place", tally.place, old.place),
+            ("lock and caller", tally.strict_place, old.strict_place),
+            ("holder", tally.holder, old.holder),
         ] {
             if now.is_worse_than(old) {
                 lines.push(format!(
@@ -82,20 +92,25 @@ fn add(tally: &mut Tally, judged: &Judged) {
     if is_judged && !oracle::is_not_made(&judged.observation) {
         tally.status.add(judged.grade == Grade::Right);
     }
-    if let Some(is_right) = judged.class_is_right {
-        tally.class.add(is_right);
-    }
-    if let Some(is_right) = judged.place_is_right {
-        tally.place.add(is_right);
+    for (counted, is_right) in [
+        (&mut tally.class, judged.class_is_right),
+        (&mut tally.class_of_all, judged.class_of_all_is_right),
+        (&mut tally.place, judged.place_is_right),
+        (&mut tally.strict_place, judged.place_is_strictly_right),
+        (&mut tally.holder, judged.holder_is_right),
+    ] {
+        if let Some(is_right) = is_right {
+            counted.add(is_right);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use livelock_core::verdict::Status;
+    use livelock_core::verdict::{CauseClass, Status};
 
     use super::super::catalogue::Kind;
-    use super::super::score::tests::observation;
+    use super::super::score::tests::{edit, observation};
     use super::*;
 
     fn report(statuses: &[Status]) -> Report {
@@ -132,5 +147,28 @@ mod tests {
         );
         assert_eq!(worse(&found, &other), Vec::<String>::new());
         assert_eq!(worse(&found, &report(&[])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_class_that_was_right_without_an_accusation_may_get_worse() {
+        let with_class = |class| {
+            let mut busy = observation(Kind::Boundary, Status::Contended, Status::Busy);
+            busy.class = CauseClass::AtomicHotLine;
+            edit(&mut busy).class = class;
+            let mut report = Report::new(5, false);
+            report.add("6.1", 4, vec![busy]);
+            report
+        };
+        let (right, wrong) = (
+            with_class(CauseClass::AtomicHotLine),
+            with_class(CauseClass::KernelWork),
+        );
+        assert_eq!(
+            worse(&right, &wrong),
+            [
+                "kernel 6.1, 4 CPUs, fd-table: class, whatever the status, right in 0 of 1, was 1 of 1"
+            ]
+        );
+        assert_eq!(worse(&wrong, &right), Vec::<String>::new());
     }
 }

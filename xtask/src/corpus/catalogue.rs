@@ -98,7 +98,8 @@ impl Scenario {
             (Kind::Positive, Status::Livelock, Maker::Lab) => {
                 self.needs.vm_native_spinlocks.then_some(Oracle::OneThread)
             }
-            (Kind::Positive, Status::Livelock, Maker::Module(module)) => module.oracle,
+            (Kind::Positive, Status::Livelock, Maker::Module(module))
+            | (Kind::Boundary, Status::Contended, Maker::Module(module)) => module.oracle,
             (Kind::Boundary, Status::Contended, Maker::Lab) => {
                 (!ONE_AT_A_TIME.contains(&self.class)).then_some(Oracle::OneThread)
             }

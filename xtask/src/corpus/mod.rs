@@ -8,6 +8,7 @@ mod archive;
 mod args;
 mod baseline;
 mod catalogue;
+mod class;
 mod expected;
 mod host_load;
 mod log;

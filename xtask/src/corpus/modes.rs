@@ -71,6 +71,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use super::super::catalogue::Oracle;
     use super::*;
 
     fn sources() -> String {
@@ -152,5 +153,22 @@ mod tests {
         assert_eq!(module.holder.as_deref(), Some("truth_holder_path"));
         assert!(module_of("named-holder").is_none());
         assert!(module_of("truth:none").is_none());
+    }
+
+    /// Two CPUs are the case that no lock event shows, whatever else the guest has.
+    #[test]
+    fn two_threads_are_a_scenario_of_their_own() {
+        let all = read().unwrap();
+        let two = all
+            .iter()
+            .find(|mode| mode.name == "truth:spin-hot-two")
+            .unwrap();
+        assert_eq!(two.kind, Kind::Boundary);
+        assert_eq!(two.expected_status, Status::Contended);
+        assert_eq!((two.needs.nr_cpus_min, two.least_status), (2, None));
+        assert_eq!(two.oracle(), Some(Oracle::OneThread));
+        let module = module_of("truth:spin-hot-two").unwrap();
+        assert!(module.parameters.contains(&"nr_threads=2".to_owned()));
+        assert_eq!((module.locks.len(), module.holder), (0, None));
     }
 }

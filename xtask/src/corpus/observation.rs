@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use livelock_core::verdict::{CauseClass, Confidence, Status, Verdict};
+use livelock_core::verdict::{CauseClass, Confidence, LockSide, Status, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -74,6 +74,12 @@ pub(super) struct Measured {
     pub(super) lock: Option<String>,
     /// Functions of the path that waits most for it, innermost first.
     pub(super) callers: Vec<String>,
+    /// Functions of the path that holds it most, likewise; empty if nobody is named, null in reports of before it was kept.
+    #[serde(default)]
+    pub(super) holder: Option<Vec<String>>,
+    /// What speaks for the verdict and its cause, for a human; null in reports of before it was kept.
+    #[serde(default)]
+    pub(super) evidence: Option<Vec<String>>,
     /// Waits that the books do not explain; 0 if they close.
     pub(super) unaccounted: i64,
     /// What the load achieved: the lab from its begin to its end, the module while it was observed.
@@ -223,10 +229,9 @@ fn from_verdict(verdict: Verdict) -> Measured {
         own_cost_pct: verdict.self_cost.cpu_pct,
         level: verdict.self_cost.level,
         lock: first_lock.map(|lock| lock.name.clone()),
-        callers: first_lock
-            .and_then(|lock| lock.waiters.first())
-            .map(|side| side.stack.iter().map(|frame| function(frame)).collect())
-            .unwrap_or_default(),
+        callers: functions(first_lock.and_then(|lock| lock.waiters.first())),
+        holder: Some(functions(first_lock.and_then(|lock| lock.holders.first()))),
+        evidence: Some(verdict.evidence.iter().map(|it| it.text.clone()).collect()),
         unaccounted: verdict.accounting.unaccounted,
         ops_per_sec: None,
         alone_ops_per_sec: None,
@@ -237,6 +242,12 @@ fn from_verdict(verdict: Verdict) -> Measured {
         replays_alike: None,
         summary: verdict.cause.summary,
     }
+}
+
+/// Those of a path, innermost first.
+fn functions(side: Option<&LockSide>) -> Vec<String> {
+    side.map(|side| side.stack.iter().map(|frame| function(frame)).collect())
+        .unwrap_or_default()
 }
 
 /// The name in `name+0xoffset`.
@@ -314,6 +325,10 @@ pub(super) mod tests {
         assert_eq!(measured.lock.as_deref(), Some("files_struct.file_lock"));
         assert_eq!(measured.callers[0], "_raw_spin_lock");
         assert!(["alloc_fd", "close_fd"].contains(&measured.callers[1].as_str()));
+        let holder = measured.holder.expect("kept");
+        assert_eq!(holder[..2], ["_raw_spin_lock", "close_fd"]);
+        let evidence = measured.evidence.expect("kept");
+        assert!(evidence[0].starts_with("tracepoints see"), "{evidence:?}");
         let document: serde_json::Value = serde_json::from_slice(VERDICT).expect("a document");
         let told_ns = document["window"]["first_verdict_ns"].as_u64();
         assert!(told_ns.is_some_and(|ns| ns > 1_000_000_000));
@@ -321,6 +336,20 @@ pub(super) mod tests {
         assert_eq!(measured.ops_per_sec, Some(162.5));
         assert_eq!(measured.alone_ops_per_sec, Some(90000.0));
         assert!(!measured.is_late);
+    }
+
+    #[test]
+    fn what_stands_beside_the_cause_is_not_scored() {
+        let mut document: Value = serde_json::from_slice(VERDICT).expect("a document");
+        let also = "0.4 CPUs retry in alloc_path";
+        document["cause"]["also"] = serde_json::json!([
+            {"class": "trylock_retry", "share_pct": 40.0, "summary": also}
+        ]);
+        let verdict = serde_json::from_value(document).expect("a verdict");
+        let measured = from_verdict(verdict);
+        assert_eq!(measured.class, CauseClass::HolderPreemption);
+        let text = serde_json::to_string(&measured).expect("text");
+        assert!(!text.contains(also), "{text}");
     }
 
     #[test]

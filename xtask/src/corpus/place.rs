@@ -1,14 +1,15 @@
 //! Where a scenario burns.
 //!
-//! In: a scenario's name, what the verdict names first. Out: is it the right place? Refuses: to judge
-//! scenarios that are not about one lock; they are not in the table.
+//! In: an observation. Out: is what the verdict names first the right place, by lock or caller and by lock and caller? Refuses:
+//! to judge scenarios that have no place; they are not in the table.
 
-use super::catalogue::Module;
+use super::catalogue::Kind;
+use super::class;
 use super::modes;
-use super::observation::{Measured, function};
+use super::observation::{Measured, Observation, function};
 
 /// Lock and paths of a scenario. The verdict is right with one of the names, or with one of the
-/// functions on the path that waits most, because a lock without a name is blamed on its caller.
+/// functions on the path that waits most, because a lock without a name is blamed on its caller; it is strictly right with both.
 struct Place {
     scenarios: &'static [&'static str],
     locks: &'static [&'static str],
@@ -149,73 +150,97 @@ const PLACES: &[Place] = &[
     },
 ];
 
-/// Is the first lock of the verdict the scenario's? None if the scenario has no place.
-pub(super) fn is_right(scenario: &str, measured: &Measured) -> Option<bool> {
+/// What is to be found in a verdict.
+struct Wanted {
+    /// None if no lock event tells of them.
+    locks: Vec<String>,
+    callers: Vec<String>,
+    /// A lock of the module has its own name, or that with an offset for one inside of it.
+    is_of_module: bool,
+}
+
+/// The place of a scenario, if it has one.
+fn wanted(scenario: &str) -> Option<Wanted> {
     if let Some(module) = modes::module_of(scenario) {
-        return (!module.locks.is_empty()).then(|| is_of_module(&module, measured));
+        return Some(Wanted {
+            locks: module.locks,
+            callers: module.paths,
+            is_of_module: true,
+        });
     }
     let place = PLACES
         .iter()
         .find(|place| place.scenarios.contains(&scenario))?;
-    let is_lock = measured
-        .lock
-        .as_deref()
-        .is_some_and(|lock| place.locks.contains(&lock));
-    let is_caller = measured
-        .callers
-        .iter()
-        .any(|caller| place.callers.contains(&caller.as_str()));
-    Some(is_lock || is_caller)
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    Some(Wanted {
+        locks: owned(place.locks),
+        callers: owned(place.callers),
+        is_of_module: false,
+    })
 }
 
-/// A lock of the module has its own name, or that with an offset for one inside of it.
-fn is_of_module(module: &Module, measured: &Measured) -> bool {
-    let name = measured.lock.as_deref().map(function);
-    name.is_some_and(|name| module.locks.contains(&name))
-        || measured
-            .callers
-            .iter()
-            .any(|caller| module.paths.contains(caller))
+impl Wanted {
+    fn has_lock(&self, measured: &Measured) -> bool {
+        measured.lock.as_ref().is_some_and(|name| {
+            let is_inside = self.is_of_module && self.locks.contains(&function(name));
+            is_inside || self.locks.contains(name)
+        })
+    }
+
+    fn has_caller(&self, measured: &Measured) -> bool {
+        let mut callers = measured.callers.iter();
+        callers.any(|caller| self.callers.contains(caller))
+    }
+
+    /// Lock and caller. Where no lock event tells of the load, a caller, wherever the verdict names it for its cause: not a class
+    /// that it lists beside it. None if the report does not hold all of that, even if a part has it: only hits would be counted.
+    fn is_met(&self, measured: &Measured) -> Option<bool> {
+        if !self.locks.is_empty() {
+            return Some(self.has_lock(measured) && self.has_caller(measured));
+        }
+        let evidence = measured.evidence.as_ref()?;
+        let mut texts = evidence.iter().chain([&measured.summary]);
+        Some(self.has_caller(measured) || texts.any(|text| self.is_named_in(text)))
+    }
+
+    /// Whole names only: one may be the beginning of another.
+    fn is_named_in(&self, text: &str) -> bool {
+        text.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .any(|word| self.callers.iter().any(|caller| caller == word))
+    }
+}
+
+/// Is the first lock of the verdict the scenario's, or a caller? None if it has no lock to be found, and where the class is not
+/// judged either.
+pub(super) fn is_right(observation: &Observation) -> Option<bool> {
+    let measured = class::accused_or_business(observation)?;
+    let wanted = wanted(&observation.scenario)?;
+    (!wanted.locks.is_empty()).then(|| wanted.has_lock(measured) || wanted.has_caller(measured))
+}
+
+/// Has a verdict that accuses somebody the lock and a caller? None of a look-alike: there is nothing to be found.
+pub(super) fn is_strictly_right(observation: &Observation) -> Option<bool> {
+    class::accused(observation)?;
+    is_strictly_right_of_all(observation)
+}
+
+/// The same, whatever the status: a place that was not told is not told.
+pub(super) fn is_strictly_right_of_all(observation: &Observation) -> Option<bool> {
+    if observation.kind == Kind::LookAlike {
+        return None;
+    }
+    let measured = class::uncontrolled(observation)?;
+    wanted(&observation.scenario)?.is_met(measured)
+}
+
+/// Is the path that holds the first holder of the first lock, whatever the status? None where all threads do the same, so that
+/// whoever is named holds, and in reports that do not tell.
+pub(super) fn is_holder_right(observation: &Observation) -> Option<bool> {
+    let measured = class::uncontrolled(observation)?;
+    let holder = modes::module_of(&observation.scenario)?.holder?;
+    Some(measured.holder.as_ref()?.contains(&holder))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::score::tests::measured;
-    use super::*;
-
-    #[test]
-    fn a_name_or_a_caller_is_enough() {
-        let mut verdict = measured(livelock_core::verdict::Status::Livelock);
-        verdict.lock = None;
-        verdict.callers = Vec::new();
-        assert_eq!(is_right("compute", &verdict), None);
-        assert_eq!(is_right("fd-table", &verdict), Some(false));
-        verdict.lock = Some("files_struct.file_lock".to_owned());
-        assert_eq!(is_right("fd-table", &verdict), Some(true));
-        verdict.lock = Some("lock in eventfd_read".to_owned());
-        assert_eq!(is_right("eventfd-shared", &verdict), Some(false));
-        verdict.callers = vec!["_raw_spin_lock_irq".to_owned(), "eventfd_read".to_owned()];
-        assert_eq!(is_right("eventfd-shared", &verdict), Some(true));
-    }
-
-    #[test]
-    fn a_mode_has_its_lock_or_what_is_inside_of_it() {
-        let mut verdict = measured(livelock_core::verdict::Status::Livelock);
-        assert_eq!(is_right("truth:rwlock", &verdict), Some(false));
-        verdict.lock = Some("truth_storm_rwlock+0x4".to_owned());
-        assert_eq!(is_right("truth:rwlock", &verdict), Some(true));
-        verdict.lock = None;
-        verdict.callers = vec!["truth_hot_path".to_owned()];
-        assert_eq!(is_right("truth:spin-hot", &verdict), Some(true));
-        assert_eq!(is_right("truth:seqcount", &verdict), None);
-    }
-
-    #[test]
-    fn no_scenario_has_two_places() {
-        let mut names: Vec<_> = PLACES.iter().flat_map(|place| place.scenarios).collect();
-        let nr_names = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), nr_names);
-    }
-}
+#[path = "place_tests.rs"]
+mod tests;

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::class;
 use super::host_load::HostLoad;
 use super::observation::Observation;
 use super::oracle;
+use super::place;
 use super::score::{self, Grade, Score};
 
 /// Name and version of the document.
@@ -57,6 +59,15 @@ pub(super) struct Judged {
     pub(super) class_is_right: Option<bool>,
     /// Null where it is not judged.
     pub(super) place_is_right: Option<bool>,
+    /// Whatever the status; null without a verdict, and in a control.
+    #[serde(default)]
+    pub(super) class_of_all_is_right: Option<bool>,
+    /// Lock and caller, whatever the status; null where it is not judged.
+    #[serde(default)]
+    pub(super) place_is_strictly_right: Option<bool>,
+    /// Null where the load has no holder of its own.
+    #[serde(default)]
+    pub(super) holder_is_right: Option<bool>,
 }
 
 impl Report {
@@ -132,8 +143,11 @@ fn judge(observation: Observation) -> Judged {
     Judged {
         grade: score::grade(&observation),
         is_made: oracle::is_made(&observation),
-        class_is_right: score::class_is_right(&observation),
-        place_is_right: score::place_is_right(&observation),
+        class_is_right: class::is_right(&observation),
+        place_is_right: place::is_right(&observation),
+        class_of_all_is_right: class::is_right_of_all(&observation),
+        place_is_strictly_right: place::is_strictly_right_of_all(&observation),
+        holder_is_right: place::is_holder_right(&observation),
         observation,
     }
 }

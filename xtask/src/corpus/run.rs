@@ -313,13 +313,13 @@ mod tests {
     use livelock_core::verdict::CauseClass;
 
     use super::super::catalogue::tests::scenario;
+    use super::super::modes;
     use super::*;
 
-    #[test]
-    fn a_task_is_over_with_its_files_or_after_two_deaths() {
-        let cell = Cell {
+    fn cell(nr_cpus: u32) -> Cell {
+        Cell {
             kernel: "6.1".to_owned(),
-            nr_cpus: 4,
+            nr_cpus,
             memory_mib: 1,
             hypervisor_flag: false,
             look: Look {
@@ -330,7 +330,12 @@ mod tests {
             },
             verdicts: None,
             recordings: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_task_is_over_with_its_files_or_after_two_deaths() {
+        let cell = cell(4);
         let mut big = scenario("big", CauseClass::SpinCollapse, Kind::Positive);
         big.needs.nr_cpus_min = 8;
         let small = scenario("small", CauseClass::SpinCollapse, Kind::Positive);
@@ -363,5 +368,27 @@ mod tests {
         assert_eq!(progress.todo(), [2]);
         progress.died(2, "soft lockup");
         assert!(progress.todo().is_empty());
+    }
+
+    #[test]
+    fn two_cpus_are_enough_for_two_threads() {
+        let all = modes::read().unwrap();
+        let named = |name: &str| all.iter().find(|mode| mode.name == name).unwrap();
+        let kernel = kernels::by_name("6.1").unwrap();
+        let outfit = Outfit::of(kernel, &[], std::iter::empty());
+        for nr_cpus in [1, 2, 4, 8] {
+            let cell = cell(nr_cpus);
+            let progress = Progress {
+                cell: &cell,
+                tasks: &[],
+                program: None,
+                done: BTreeMap::new(),
+                nr_deaths: BTreeMap::new(),
+                last_result: Instant::now(),
+            };
+            let runs = |name| progress.lacks(named(name), &outfit).is_none();
+            assert_eq!(runs("truth:spin-hot-two"), nr_cpus >= 2, "{nr_cpus}");
+            assert_eq!(runs("truth:spin-hot"), nr_cpus >= 4, "{nr_cpus}");
+        }
     }
 }

@@ -2,30 +2,14 @@
 //!
 //! In: observations. Out: counts and the ratios they make. Refuses: a ratio of nothing, which is null.
 
-use livelock_core::verdict::{CauseClass, Status};
+use livelock_core::verdict::Status;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Kind;
+use super::class::{self, Confused};
 use super::observation::{Measured, Observation, Outcome};
 use super::oracle;
 use super::place;
-
-/// Which of these applies to one lock depends on how long CPUs lose their lock holders: on the time
-/// slices of the emulator. They are one answer.
-const ONE_LOCK: &[CauseClass] = &[
-    CauseClass::SpinCollapse,
-    CauseClass::HolderPreemption,
-    CauseClass::LongHold,
-];
-
-/// Classes of business: a verdict must tell them also where it accuses nobody.
-const BUSINESS: &[CauseClass] = &[
-    CauseClass::UserSpin,
-    CauseClass::LegitimatePolling,
-    CauseClass::UserCompute,
-    CauseClass::KernelWork,
-    CauseClass::None,
-];
 
 /// Events that one may have seen none of, 95 times in 100: the rule of three.
 const RULE_OF_THREE: f64 = 3.0;
@@ -87,29 +71,6 @@ pub(super) fn grade(observation: &Observation) -> Grade {
 
 fn least_severity(observation: &Observation) -> u8 {
     observation.least_status.map_or(0, Status::severity)
-}
-
-/// Was the class right? None where it is not judged: without an accusation, unless the class is one of
-/// business, and in a control.
-pub(super) fn class_is_right(observation: &Observation) -> Option<bool> {
-    let measured = accused_or_business(observation)?;
-    let (class, expected) = (measured.class, observation.class);
-    Some(class == expected || (ONE_LOCK.contains(&class) && ONE_LOCK.contains(&expected)))
-}
-
-/// Was the first lock the right one? None where it is not judged: as for the class, and for scenarios
-/// that are not about a lock.
-pub(super) fn place_is_right(observation: &Observation) -> Option<bool> {
-    place::is_right(&observation.scenario, accused_or_business(observation)?)
-}
-
-fn accused_or_business(observation: &Observation) -> Option<&Measured> {
-    let Outcome::Measured(measured) = &observation.outcome else {
-        return None;
-    };
-    let is_accused = measured.status.severity() >= Status::Contended.severity();
-    let is_business = observation.kind == Kind::LookAlike && BUSINESS.contains(&observation.class);
-    (!observation.is_control && (is_accused || is_business)).then_some(measured)
 }
 
 /// A part of a whole.
@@ -189,8 +150,31 @@ pub(super) struct Score {
     /// Over the positives that were right.
     pub(super) detect_median_ns: Option<u64>,
     pub(super) detect_p95_ns: Option<u64>,
+    /// Where somebody is accused, and of look-alikes of business.
     pub(super) class_accuracy: Share,
+    /// The same with the three classes of one lock told apart.
+    #[serde(default)]
+    pub(super) class_accuracy_exact: Share,
+    /// Of all that were measured, whatever their status.
+    #[serde(default)]
+    pub(super) class_accuracy_all: Share,
+    /// The same with the three classes of one lock told apart.
+    #[serde(default)]
+    pub(super) class_accuracy_all_exact: Share,
+    /// Which class was told for which.
+    #[serde(default)]
+    pub(super) class_confusion: Vec<Confused>,
+    /// Lock or caller, where somebody is accused.
     pub(super) place_at_1: Share,
+    /// Lock and caller, where somebody is accused.
+    #[serde(default)]
+    pub(super) place_strict_at_1: Share,
+    /// Lock and caller of all positives and boundaries that have a place, whatever their status.
+    #[serde(default)]
+    pub(super) place_strict_at_1_all: Share,
+    /// Of modes with one path that holds: that path is the first holder of the first lock.
+    #[serde(default)]
+    pub(super) holder_at_1: Share,
     pub(super) own_cost_median_pct: Option<f64>,
     pub(super) own_cost_max_pct: Option<f64>,
     /// Time in the guest that a task took, without sending its results.
@@ -321,8 +305,15 @@ pub(super) fn score(observations: &[Observation]) -> Score {
         ),
         detect_median_ns: percentile(&detect_ns, 50),
         detect_p95_ns: percentile(&detect_ns, 95),
-        class_accuracy: Share::count(observations.iter().filter_map(class_is_right)),
-        place_at_1: Share::count(observations.iter().filter_map(place_is_right)),
+        class_accuracy: share_of(observations, class::is_right),
+        class_accuracy_exact: share_of(observations, class::is_exact),
+        class_accuracy_all: share_of(observations, class::is_right_of_all),
+        class_accuracy_all_exact: share_of(observations, class::is_exact_of_all),
+        class_confusion: class::confusion(observations),
+        place_at_1: share_of(observations, place::is_right),
+        place_strict_at_1: share_of(observations, place::is_strictly_right),
+        place_strict_at_1_all: share_of(observations, place::is_strictly_right_of_all),
+        holder_at_1: share_of(observations, place::is_holder_right),
         own_cost_median_pct: percentile(&costs, 50),
         own_cost_max_pct: costs.last().copied(),
         guest_secs_median: percentile(&sorted(|measured| measured.guest_secs), 50),
@@ -339,6 +330,10 @@ pub(super) fn score(observations: &[Observation]) -> Score {
                 .filter_map(|(_, measured, _)| measured.replays_alike),
         ),
     }
+}
+
+fn share_of(observations: &[Observation], judge: fn(&Observation) -> Option<bool>) -> Share {
+    Share::count(observations.iter().filter_map(judge))
 }
 
 fn count<T>(items: impl Iterator<Item = T>, is_counted: impl Fn(&T) -> bool) -> u32 {

@@ -1,7 +1,7 @@
 //! Scores of known confusion matrices. In: made-up observations. Out: figures worked out by hand.
 //! Refuses: nothing.
 
-use livelock_core::verdict::Confidence;
+use livelock_core::verdict::{CauseClass, Confidence};
 
 use super::super::catalogue::Oracle;
 use super::*;
@@ -24,7 +24,9 @@ pub(in crate::corpus) fn measured(status: Status) -> Measured {
         own_cost_pct: 2.0,
         level: 0,
         lock: Some("files_struct.file_lock".to_owned()),
-        callers: Vec::new(),
+        callers: vec!["_raw_spin_lock".to_owned(), "close_fd".to_owned()],
+        holder: Some(Vec::new()),
+        evidence: Some(Vec::new()),
         unaccounted: 0,
         ops_per_sec: None,
         alone_ops_per_sec: None,
@@ -287,30 +289,51 @@ fn no_false_live_lock_is_a_bound_and_no_promise() {
     assert!((below - 3.0).abs() < 1e-9, "{below}");
 }
 
+/// A named holder, found but for its class; a busy hallway that names nothing; a collapse that names another lock and holds
+/// for long; a control and a lost one, which count nowhere.
 #[test]
-fn classes_are_judged_where_somebody_is_accused() {
-    let mut seen = observation(Kind::Positive, Status::Livelock, Status::Contended);
-    assert_eq!(class_is_right(&seen), Some(true));
-    edit(&mut seen).class = CauseClass::HolderPreemption;
-    assert_eq!(class_is_right(&seen), Some(true));
-    edit(&mut seen).class = CauseClass::FutexBucket;
-    assert_eq!(class_is_right(&seen), Some(false));
-    edit(&mut seen).status = Status::Busy;
-    assert_eq!(class_is_right(&seen), None);
-    seen.class = CauseClass::FutexBucket;
-    edit(&mut seen).status = Status::Livelock;
-    edit(&mut seen).class = CauseClass::SpinCollapse;
-    assert_eq!(class_is_right(&seen), Some(false));
-}
-
-#[test]
-fn business_is_judged_without_an_accusation() {
-    let mut busy = observation(Kind::LookAlike, Status::Busy, Status::Busy);
-    assert_eq!(class_is_right(&busy), None);
-    busy.class = CauseClass::UserCompute;
-    assert_eq!(class_is_right(&busy), Some(false));
-    edit(&mut busy).class = CauseClass::UserCompute;
-    assert_eq!(class_is_right(&busy), Some(true));
+fn strict_figures_are_of_all_that_was_measured() {
+    let mode = |name: &str, kind, status, class| {
+        let mut seen = observation(kind, Status::Livelock, status);
+        seen.scenario = name.to_owned();
+        seen.class = class;
+        seen
+    };
+    let mut held = mode(
+        "truth:named-holder",
+        Kind::Positive,
+        Status::Livelock,
+        CauseClass::LongHold,
+    );
+    let measured = edit(&mut held);
+    measured.class = CauseClass::FutexBucket;
+    measured.lock = Some("truth_named_lock".to_owned());
+    measured.callers = vec!["truth_waiter_path".to_owned()];
+    measured.holder = Some(vec!["truth_holder_path".to_owned()]);
+    let mut reads = mode(
+        "truth:seqcount",
+        Kind::Boundary,
+        Status::Busy,
+        CauseClass::SeqlockRetry,
+    );
+    edit(&mut reads).class = CauseClass::KernelWork;
+    let mut elsewhere = observation(Kind::Positive, Status::Livelock, Status::Livelock);
+    elsewhere.class = CauseClass::LongHold;
+    edit(&mut elsewhere).lock = Some("rq.__lock".to_owned());
+    let mut control = elsewhere.clone();
+    control.is_control = true;
+    let lost = lost(Kind::Positive, Status::Livelock);
+    let score = score(&[held, reads, elsewhere, control, lost]);
+    let pair = |share: Share| (share.nr, share.of);
+    assert_eq!(pair(score.class_accuracy), (1, 2));
+    assert_eq!(pair(score.class_accuracy_exact), (0, 2));
+    assert_eq!(pair(score.class_accuracy_all), (1, 3));
+    assert_eq!(pair(score.class_accuracy_all_exact), (0, 3));
+    assert_eq!(score.class_confusion.len(), 3);
+    assert_eq!(pair(score.place_at_1), (2, 2));
+    assert_eq!(pair(score.place_strict_at_1), (1, 2));
+    assert_eq!(pair(score.place_strict_at_1_all), (1, 3));
+    assert_eq!(pair(score.holder_at_1), (1, 1));
 }
 
 #[test]

@@ -203,4 +203,20 @@ mod tests {
             .unwrap();
         assert!(shell.wait().unwrap().success());
     }
+
+    #[test]
+    fn two_threads_are_given_to_the_module_and_one_alone_is_measured() {
+        let all = modes::read().unwrap();
+        let two = all.iter().find(|it| it.name == "truth:spin-hot-two");
+        let task = Task {
+            run: 1,
+            scenario: Arc::new(two.unwrap().clone()),
+        };
+        assert_eq!(
+            call(0, &task),
+            "observe_truth 0 1 'mode=spin-hot' 'nr_threads=2'\n"
+        );
+        // The kernel takes the last of two, which is the script's.
+        assert!(FUNCTIONS.contains("load_module \"$@\" nr_threads=1"));
+    }
 }

@@ -1,7 +1,7 @@
 //! The report as people read it, in Markdown, so that it can go into a page as it is.
 //!
-//! In: a [`Report`]. Out: one table of figures, one of the runs whose truth is known, one of the verdicts that were wrong, one
-//! of what was not measured. Refuses: a rate of false alarms without the hours behind it.
+//! In: a [`Report`]. Out: one table of figures, one of the runs whose truth is known, one of the classes that were told for others,
+//! one of the verdicts that were wrong, one of what was not measured. Refuses: a rate of false alarms without the hours behind it.
 
 use std::fmt::{self, Write as _};
 
@@ -51,6 +51,7 @@ pub(super) fn render(report: &Report) -> Result<String, fmt::Error> {
         )?;
     }
     runs_table::render(report, &mut out)?;
+    confused(report, &mut out)?;
     wrong(report, &mut out)?;
     not_measured(report, &mut out)?;
     Ok(out)
@@ -112,7 +113,25 @@ const ROWS: &[(&str, Figure)] = &[
         secs(score.detect_p95_ns)
     }),
     ("class right", |score| share(score.class_accuracy)),
-    ("first lock right", |score| share(score.place_at_1)),
+    ("class exactly right", |score| {
+        share(score.class_accuracy_exact)
+    }),
+    ("class right, whatever the status", |score| {
+        share(score.class_accuracy_all)
+    }),
+    ("class exactly right, whatever the status", |score| {
+        share(score.class_accuracy_all_exact)
+    }),
+    ("first lock right, by name or caller", |score| {
+        share(score.place_at_1)
+    }),
+    ("lock and caller right", |score| {
+        share(score.place_strict_at_1)
+    }),
+    ("lock and caller right, whatever the status", |score| {
+        share(score.place_strict_at_1_all)
+    }),
+    ("first holder right", |score| share(score.holder_at_1)),
     ("own cost, median", |score| pct(score.own_cost_median_pct)),
     ("own cost, largest", |score| pct(score.own_cost_max_pct)),
     ("books closed", |score| share(score.books_closed)),
@@ -169,6 +188,33 @@ fn judged(report: &Report) -> impl Iterator<Item = (String, &Judged)> {
     })
 }
 
+/// Classes that were told for others, over all guests.
+fn confused(report: &Report, out: &mut String) -> fmt::Result {
+    let rows = report.all.as_ref().map(|all| &all.class_confusion);
+    let Some(rows) = rows.filter(|rows| !rows.is_empty()) else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "\n| expected class | told | verdicts | counts as |\n|---|---|---:|---|"
+    )?;
+    for row in rows {
+        let counts_as = if row.is_of_one_lock {
+            "right, but not exactly"
+        } else {
+            "wrong"
+        };
+        writeln!(
+            out,
+            "| `{}` | `{}` | {} | {counts_as} |",
+            word(row.expected),
+            word(row.told),
+            row.nr
+        )?;
+    }
+    Ok(())
+}
+
 fn wrong(report: &Report, out: &mut String) -> fmt::Result {
     let mut has_header = false;
     for (guest, judged) in judged(report) {
@@ -179,11 +225,16 @@ fn wrong(report: &Report, out: &mut String) -> fmt::Result {
         if judged.grade != Grade::Right {
             faults.push(word(judged.grade).replace('_', " "));
         }
-        if judged.class_is_right == Some(false) {
+        if judged.class_of_all_is_right == Some(false) {
             faults.push("class".to_owned());
         }
         if judged.place_is_right == Some(false) {
             faults.push("lock".to_owned());
+        } else if judged.place_is_strictly_right == Some(false) {
+            faults.push("lock or caller".to_owned());
+        }
+        if judged.holder_is_right == Some(false) {
+            faults.push("holder".to_owned());
         }
         if measured.is_late {
             faults.push("the load began late".to_owned());
@@ -240,10 +291,10 @@ fn not_measured(report: &Report, out: &mut String) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use livelock_core::verdict::Status;
+    use livelock_core::verdict::{CauseClass, Status};
 
     use super::super::catalogue::Kind;
-    use super::super::score::tests::observation;
+    use super::super::score::tests::{edit, observation};
     use super::*;
 
     #[test]
@@ -285,5 +336,32 @@ mod tests {
             .map(|line| line.matches('|').count())
             .collect();
         assert_eq!(widths, [3; 5]);
+    }
+
+    #[test]
+    fn a_wrong_class_is_told_without_an_accusation() {
+        let mut report = Report::new(5, false);
+        let mut busy = observation(Kind::Boundary, Status::Contended, Status::Busy);
+        busy.scenario = "truth:cmpxchg".to_owned();
+        busy.class = CauseClass::AtomicHotLine;
+        edit(&mut busy).class = CauseClass::KernelWork;
+        let mut sliced = observation(Kind::Positive, Status::Livelock, Status::Livelock);
+        edit(&mut sliced).class = CauseClass::HolderPreemption;
+        report.add("6.1", 4, vec![busy, sliced]);
+        let text = render(&report).unwrap();
+        for line in [
+            "| class right | 100.0 % (1 of 1) |",
+            "| class exactly right | 0.0 % (0 of 1) |",
+            "| class right, whatever the status | 50.0 % (1 of 2) |",
+            "| class exactly right, whatever the status | 0.0 % (0 of 2) |",
+            "| lock and caller right | 100.0 % (1 of 1) |",
+            "| lock and caller right, whatever the status | 50.0 % (1 of 2) |",
+            "| first holder right | – |",
+            "| `spin_collapse` | `holder_preemption` | 1 | right, but not exactly |",
+            "| `atomic_hot_line` | `kernel_work` | 1 | wrong |",
+            "| 6.1, 4 CPUs | `truth:cmpxchg` (boundary) | contended atomic_hot_line | class, lock or caller | busy kernel_work |",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 }
