@@ -18,6 +18,7 @@ use crate::ledger::progress::{Tokens, pi};
 use crate::ledger::shares::SampledShares;
 use crate::ledger::time::{TimeBooks, share};
 use crate::probes::Probe;
+use crate::syscall_report::nr_achieved;
 use crate::thresholds as at;
 use crate::verdict::{ProgressState, TimeLedger};
 use crate::window::Window;
@@ -124,7 +125,7 @@ pub struct Observation {
     pub starved: Option<StarvedTask>,
     /// A real-time task that had a CPU nearly to itself, by samples.
     pub rt_hog: Option<Pid>,
-    /// System calls that succeeded, per busy second; `None`: not observed.
+    /// System calls that succeeded and did something, per busy second; `None`: not observed.
     pub ok_syscalls_per_busy_sec: Option<f64>,
     /// The lock that burned most.
     pub top_lock: Option<TopLock>,
@@ -239,7 +240,7 @@ pub fn detect(
         stuck: stuck_spins(window, host),
         starved: None,
         rt_hog: None,
-        ok_syscalls_per_busy_sec: ok_syscalls(window, books),
+        ok_syscalls_per_busy_sec: ok_syscalls(window, books, &host.arch),
         top_lock: top_lock(window),
         declared: None,
         is_below_floor: books.is_some_and(|b| is_below_floor(b, window.duration_ns())),
@@ -341,12 +342,12 @@ fn cpu_progressed(window: &Window, wait: &InFlightWait) -> bool {
     completed != Some(0) || user_ns != Some(0)
 }
 
-fn ok_syscalls(window: &Window, books: Option<&TimeBooks>) -> Option<f64> {
+fn ok_syscalls(window: &Window, books: Option<&TimeBooks>, arch: &str) -> Option<f64> {
     let activity = window.activity.as_ref()?;
     if !activity.sees(Probe::SysExit) {
         return None;
     }
-    let nr = activity.all_syscalls().nr_ok();
+    let nr = nr_achieved(activity, arch);
     let busy_ns = books?.busy_ns();
     (busy_ns > 0).then(|| nr as f64 * 1e9 / busy_ns as f64)
 }

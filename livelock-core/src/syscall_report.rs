@@ -36,6 +36,12 @@ const TAKING: &[&str] = &[
     "msgrcv",
 ];
 
+/// Further calls whose 0 means that nothing happened: nobody to wake, nothing more to read.
+const IDLE_AT_ZERO: &[&str] = &["futex"];
+
+/// Calls that succeed whatever they do.
+const EMPTY: &[&str] = &["sched_yield"];
+
 /// One system call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SyscallReport {
@@ -78,7 +84,7 @@ pub(crate) fn failing_syscalls(
         .take(NR_NAMED)
         .map(|(&number, results)| SyscallReport {
             number,
-            name: syscall_name(arch, number),
+            name: syscall_name(arch, number).map(str::to_owned),
             per_sec: rates.per_sec(results.nr()),
             retry_pct: 100.0 * share(results.nr_retry, results.nr()).unwrap_or(0.0),
             failed_pct: 100.0 * share(results.nr_failed, results.nr()).unwrap_or(0.0),
@@ -90,33 +96,56 @@ pub(crate) fn failing_syscalls(
 pub(crate) fn polls(activity: &Activity, rates: &Rates, arch: &str) -> Option<PollReport> {
     let in_vain = activity.syscalls.iter().filter_map(|(&number, results)| {
         let name = syscall_name(arch, number)?;
-        let nr = if ASKING.contains(&name.as_str()) {
+        let nr = if ASKING.contains(&name) {
             results.nr_zero
-        } else if TAKING.contains(&name.as_str()) {
+        } else if TAKING.contains(&name) {
             results.nr_retry
         } else {
             0
         };
         (nr > 0).then_some((nr, name))
     });
-    let in_vain: Vec<(u64, String)> = in_vain.collect();
+    let in_vain: Vec<(u64, &str)> = in_vain.collect();
     let nr: u64 = in_vain.iter().map(|(nr, _)| nr).sum();
     let (_, name) = in_vain.into_iter().max()?;
     Some(PollReport {
-        name,
+        name: name.to_owned(),
         in_vain_per_sec: rates.per_sec(nr),
         in_vain_pct: 100.0 * share(nr, activity.all_syscalls().nr())?,
     })
 }
 
-fn syscall_name(arch: &str, number: u32) -> Option<String> {
+/// Name of an `errno` of Linux, as in errno(3); `None` if this program does not know it.
+#[must_use]
+pub fn errno_name(number: u32) -> Option<&'static str> {
+    let number = i32::try_from(number).ok()?;
+    syscalls::Errno::new(number).name()
+}
+
+/// Calls that succeeded and did something. All that succeeded where the names of calls are not known here.
+pub(crate) fn nr_achieved(activity: &Activity, arch: &str) -> u64 {
+    let calls = activity.syscalls.iter();
+    let achieved = calls.map(|(&number, results)| match syscall_name(arch, number) {
+        Some(name) if EMPTY.contains(&name) => 0,
+        Some(name)
+            if [ASKING, TAKING, IDLE_AT_ZERO]
+                .iter()
+                .any(|of| of.contains(&name)) =>
+        {
+            results.nr_positive
+        }
+        _ => results.nr_ok(),
+    });
+    achieved.sum()
+}
+
+fn syscall_name(arch: &str, number: u32) -> Option<&'static str> {
     let number = usize::try_from(number).ok()?;
-    let name = match arch {
-        "x86_64" => syscalls::x86_64::Sysno::new(number)?.name(),
-        "aarch64" => syscalls::aarch64::Sysno::new(number)?.name(),
-        _ => return None,
-    };
-    Some(name.to_owned())
+    match arch {
+        "x86_64" => Some(syscalls::x86_64::Sysno::new(number)?.name()),
+        "aarch64" => Some(syscalls::aarch64::Sysno::new(number)?.name()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

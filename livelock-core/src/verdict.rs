@@ -26,7 +26,7 @@ use crate::host::HostFacts;
 pub use crate::lock_report::{GapTimes, LockReport, LockSide, WaitTimes};
 pub use crate::name_source::NameSource;
 use crate::scope::Scope;
-pub use crate::syscall_report::{PollReport, SyscallReport};
+pub use crate::syscall_report::{PollReport, SyscallReport, errno_name};
 pub use crate::time_ledger::TimeLedger;
 pub use crate::user_stack::UserStack;
 

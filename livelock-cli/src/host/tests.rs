@@ -293,6 +293,7 @@ fn blind_spots_follow_the_host() {
     facts.spinlocks = SpinlockFlavour::TestAndSet;
     facts.has_contended_release = false;
     facts.idle_by_clock = Some(true);
+    facts.hardirq_by_clock = Some(true);
     assert_eq!(
         ids(&facts, true),
         [
@@ -308,6 +309,7 @@ fn blind_spots_follow_the_host() {
     facts.sampler = SamplerSource::None;
     facts.has_contended_release = true;
     facts.idle_by_clock = None;
+    facts.hardirq_by_clock = Some(false);
     assert_eq!(
         ids(&facts, false),
         [
@@ -316,6 +318,7 @@ fn blind_spots_follow_the_host() {
             "rwsem-optimistic-spin",
             "no-lock-event",
             "idle-by-ticks",
+            "hardirqs-by-ticks",
             "syscall-results",
         ]
     );

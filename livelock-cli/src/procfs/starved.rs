@@ -7,13 +7,16 @@ use std::collections::HashMap;
 use std::fs;
 
 use livelock_core::activity::StarvedTask;
-use livelock_core::ids::Pid;
+use livelock_core::ids::{CpuId, Pid};
 
 /// Candidates looked at in one window, the longest waits first.
 const MAX_LOOKED_AT: usize = 64;
 
 /// Tasks that run when nobody else wants to, include/uapi/linux/sched.h, v6.1: they may wait for ever.
 const SCHED_IDLE: u32 = 5;
+
+/// Words of `/proc/PID/stat` between the command name and `processor`.
+const PROCESSOR_AT: usize = 36;
 
 /// CPU times of the candidates at the last look.
 #[derive(Debug, Default)]
@@ -45,6 +48,19 @@ impl Starvation {
     }
 }
 
+/// The CPU on which `thread` runs, or in whose queue it waits; `None` if it is gone.
+pub fn cpu_of(thread: Pid) -> Option<CpuId> {
+    let stat = fs::read_to_string(format!("/proc/{0}/task/{0}/stat", thread.0));
+    parse_cpu(&stat.ok()?)
+}
+
+/// `processor` of proc(5). The command name may hold spaces and brackets.
+fn parse_cpu(stat: &str) -> Option<CpuId> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let cpu = rest.split_ascii_whitespace().nth(PROCESSOR_AT)?;
+    Some(CpuId(cpu.parse().ok()?))
+}
+
 /// State, user plus system time in ticks, and scheduling policy. The command name may hold spaces and brackets.
 fn parse(stat: &str) -> Option<(char, u64, u32)> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -66,6 +82,8 @@ mod tests {
                     0 17 3 0 5 0 0 0 0 0 0 0 0 0 0 0";
         assert_eq!(parse(stat), Some(('R', 75, 5)));
         assert_eq!(parse("12 (short) R 1"), None);
+        assert_eq!(parse_cpu(stat), Some(CpuId(3)));
+        assert_eq!(parse_cpu("12 (short) R 1"), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::deadline::Counts;
 use super::governor::{Governor, cost};
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
-use crate::procfs::{HostCounters, KeptOut, Starvation};
+use crate::procfs::{HostCounters, KeptOut, Starvation, cpu_of};
 use crate::raw::RawRecord;
 use crate::tasks::{Found, TaskReader};
 use crate::user_code::UserCode;
@@ -321,7 +321,10 @@ impl Pipeline {
     /// Whether a thread belongs to the scope.
     fn is_in_scope(&self, thread: Pid) -> bool {
         let tasks = self.tasks.as_ref();
-        tasks.is_none_or(|tasks| tasks.has(thread))
+        let scope = self.builder.scope();
+        let is_on_its_cpus =
+            || scope.cpus.is_none() || cpu_of(thread).is_some_and(|cpu| scope.has(cpu));
+        tasks.is_none_or(|tasks| tasks.has(thread)) && is_on_its_cpus()
     }
 
     /// What the tasks of the scope did, and a word once none of them is left.

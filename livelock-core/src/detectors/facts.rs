@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub wall_ns: u64,
     /// CPUs online, or how many the tasks of the scope could use.
     pub nr_cpus: f64,
+    /// Architecture, for the names of system calls.
+    pub arch: &'a str,
     /// Samples.
     pub profile: &'a Profile,
     /// Counters of the host.

@@ -70,6 +70,7 @@ impl Host {
             books: &books,
             wall_ns: 1_000_000_000,
             nr_cpus: 4.0,
+            arch: "x86_64",
             profile: &self.profile,
             counters: &HostCounters::default(),
             nr_pages: Some((100, 90)),

@@ -16,7 +16,7 @@ use super::tally::SpanTally;
 use crate::activity_report;
 use crate::detectors::{self, Facts};
 use crate::filter::Filter;
-use crate::host::HostFacts;
+use crate::host::{HostFacts, SamplerSource};
 use crate::ids::MonotonicNs;
 use crate::ledger::time::{TimeBooks, share};
 use crate::locks::{self, SampledSpin};
@@ -220,8 +220,9 @@ impl Case<'_> {
     fn time(&self) -> TimeLedger {
         let profile = &self.span.profile;
         let is_enough = profile.nr >= at::NR_MIN_SAMPLES;
-        // Samples of a scope's tasks are no share of any CPU's time.
-        let is_of_cpus = !self.scope.is_of_tasks();
+        // Samples of a scope's tasks are no share of any CPU's time; nor are those by cycles, which stop with the clock of
+        // a halted CPU.
+        let is_of_cpus = !self.scope.is_of_tasks() && self.host.sampler != SamplerSource::PmuNmi;
         let pct = |nr: u64| {
             share(nr, profile.nr)
                 .filter(|_| is_enough && is_of_cpus)
@@ -268,6 +269,7 @@ impl Case<'_> {
             books: &span.books,
             wall_ns: span.wall_ns,
             nr_cpus: self.nr_cpus,
+            arch: &self.host.arch,
             profile: &span.profile,
             counters: &span.counters,
             nr_pages: span.nr_pages,

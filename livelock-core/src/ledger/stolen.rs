@@ -79,7 +79,12 @@ mod tests {
     fn who_spins_all_the_time_spins_in_what_is_left_to_it() {
         let window = window(&[(times(50, 50), 100), (times(50, 50), 100)]);
         assert_eq!(stolen_spin_ns(&window), 100 * MS);
-        let books = book(&window, &SampleCounts::default(), &Profile::default());
+        let books = book(
+            &window,
+            &SampleCounts::default(),
+            &Profile::default(),
+            "x86_64",
+        );
         let books = books.expect("times and counters are there");
         assert_eq!((books.traced_spin_ns, books.conflict_ns), (100 * MS, 0));
         assert_eq!(books.omega(), Some(1.0));
@@ -88,7 +93,12 @@ mod tests {
     #[test]
     fn nothing_is_taken_from_the_work_of_other_cpus() {
         let window = window(&[(times(50, 50), 100), (times(100, 0), 0)]);
-        let books = book(&window, &SampleCounts::default(), &Profile::default());
+        let books = book(
+            &window,
+            &SampleCounts::default(),
+            &Profile::default(),
+            "x86_64",
+        );
         let books = books.expect("times and counters are there");
         assert_eq!((books.traced_spin_ns, books.kernel_ns), (50 * MS, 100 * MS));
     }

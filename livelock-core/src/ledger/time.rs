@@ -244,9 +244,14 @@ pub(super) fn of_cpus<'times>(
 }
 
 /// The books of one window; `None` without both snapshots of `/proc/stat` (or of the tasks of the scope) and of the
-/// programs.
+/// programs. `arch`: as `uname -m` says, for what system calls are called.
 #[must_use]
-pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option<TimeBooks> {
+pub fn book(
+    window: &Window,
+    counts: &SampleCounts,
+    profile: &Profile,
+    arch: &str,
+) -> Option<TimeBooks> {
     if window.duration_ns() == 0 {
         return None;
     }
@@ -280,7 +285,7 @@ pub fn book(window: &Window, counts: &SampleCounts, profile: &Profile) -> Option
         books.corroborated_ns = corroborated_ns;
         books.ipi_ns = ipi_ns.min(books.untraced_spin_ns - corroborated_ns);
     }
-    let in_vain = waste::in_vain(window, profile, &books);
+    let in_vain = waste::in_vain(window, profile, &books, arch);
     books.reclaim_ns += take_busy(&mut books, in_vain.reclaim_ns).0;
     books.receive_ns += take_busy(&mut books, in_vain.receive_ns).0;
     books.fault_ns += take_busy(&mut books, in_vain.fault_ns).0;

@@ -13,6 +13,7 @@ use crate::ledger::profile::{HotKey, HotSpot, Profile};
 use crate::ledger::time::{TimeBooks, share};
 use crate::probes::Probe;
 use crate::spin_functions::{is_slow_clock, is_spin};
+use crate::syscall_report::nr_achieved;
 use crate::thresholds as at;
 use crate::window::Window;
 
@@ -73,7 +74,7 @@ pub fn softirq_busy_share(books: &TimeBooks) -> f64 {
 
 /// What was in vain in `window`.
 #[must_use]
-pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain {
+pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks, arch: &str) -> InVain {
     let sampled = |class| {
         profile
             .class(class)
@@ -109,7 +110,10 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
             0
         },
         fault_ns: of_busy(vain_fault_share(window, profile)),
-        retry_ns: of_busy(retries_in_vain(window, profile, books)),
+        retry_ns: of_busy(retries_in_vain(
+            profile,
+            returns_something(window, books, arch),
+        )),
     }
 }
 
@@ -117,9 +121,9 @@ pub fn in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> InVain 
 /// left. Trylocks that fail were counted as well, but who tries may do something useful besides, as may a loop that
 /// only looks like one: those are in vain if next to no system call succeeds meanwhile. Where nobody counts system calls,
 /// trylocks are in vain if two parties try for what the other has.
-fn retries_in_vain(window: &Window, profile: &Profile, books: &TimeBooks) -> f64 {
+fn retries_in_vain(profile: &Profile, returns_something: Option<bool>) -> f64 {
     let trylocks = profile.tried_in_vain(AttemptKind::Trylock);
-    let trylocks = match returns_something(window, books) {
+    let trylocks = match returns_something {
         Some(true) => 0.0,
         Some(false) => retry_share(profile).max(trylocks),
         None if profile.has_crossed_tries => trylocks,
@@ -147,13 +151,13 @@ fn vain_fault_share(window: &Window, profile: &Profile) -> f64 {
     }
 }
 
-/// Whether system calls succeed, more than next to none; `None` if nobody counts them.
-fn returns_something(window: &Window, books: &TimeBooks) -> Option<bool> {
+/// Whether system calls come to something, more than next to none; `None` if nobody counts them.
+fn returns_something(window: &Window, books: &TimeBooks, arch: &str) -> Option<bool> {
     let counted = window.activity.as_ref();
     let activity = counted.filter(|seen| seen.sees(Probe::SysExit))?;
     let busy_secs = books.busy_ns() as f64 / 1e9;
-    let nr_ok = activity.all_syscalls().nr_ok() as f64;
-    Some(nr_ok >= at::OK_SYSCALLS_PER_BUSY_SEC * busy_secs)
+    let nr_achieved = nr_achieved(activity, arch) as f64;
+    Some(nr_achieved >= at::OK_SYSCALLS_PER_BUSY_SEC * busy_secs)
 }
 
 /// Whether code at `spot` retries: a tight kernel loop with a pause or an atomic instruction, and none of the

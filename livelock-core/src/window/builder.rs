@@ -124,6 +124,12 @@ impl WindowBuilder {
         }
     }
 
+    /// What everything is restricted to.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// Counters of the programs stay whole until the books are closed.
     fn is_in_scope(&self, event: &Event) -> bool {
         let cpu = match event {

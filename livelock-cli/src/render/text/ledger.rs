@@ -1,7 +1,7 @@
 //! Where the time went and what came of it.
 
 use livelock_core::declared::DeclaredState;
-use livelock_core::verdict::{ProgressState, Verdict};
+use livelock_core::verdict::{ProgressState, Verdict, errno_name};
 
 use super::Page;
 use crate::render::Tint;
@@ -15,6 +15,8 @@ const MIN_SPIN_PCT: f64 = 1.0;
 const NR_FAILING: usize = 3;
 /// Time in percent of all CPUs under which an interrupt is not worth a word.
 const MIN_INTERRUPT_PCT: f64 = 0.5;
+/// Time in percent of all CPUs under which what overlaps the rows is not worth a line.
+const MIN_OVERLAP_PCT: f64 = 0.5;
 /// Columns of a bar of 100 %, at most.
 const MAX_BAR: usize = 40;
 
@@ -35,7 +37,6 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
         ("softirq", time.softirq_pct),
         ("steal", time.steal_pct),
         ("this tool", time.own_pct),
-        ("lost ticks", time.lost_ticks_pct),
     ];
     // Most hosts have none of it.
     for (name, value) in [
@@ -56,6 +57,22 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
     for (name, value) in rows {
         let bar = "#".repeat(columns(value.unwrap_or(0.0), full));
         page.line(&format!("  {name:<14} {:>8}  {bar}", pct(value)));
+    }
+    // These overlap the rows.
+    for (what, value) in [
+        (
+            "of the time is idle by polling, as samples tell",
+            time.polling_idle_pct,
+        ),
+        (
+            "of the time waiters for locks had given their CPU back to the hypervisor",
+            time.halted_waiters_pct,
+        ),
+        ("of the time lost its ticks", time.lost_ticks_pct),
+    ] {
+        if value.is_some_and(|pct| pct >= MIN_OVERLAP_PCT) {
+            page.line(&format!("  {} {what}", pct(value)));
+        }
     }
     let spin_pct = time.traced_spin_pct.unwrap_or(0.0) + time.untraced_spin_pct.unwrap_or(0.0);
     if let Some(coverage) = time.coverage_pct.filter(|_| spin_pct >= MIN_SPIN_PCT) {
@@ -130,6 +147,17 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
             &format!("{tokens} tokens per busy CPU-second ({baseline})"),
         );
     }
+    if let Some(slope) = progress.throughput_slope {
+        let (verb, by) = if slope < 0.0 {
+            ("costs", -slope)
+        } else {
+            ("brings", slope)
+        };
+        page.item(
+            "  ",
+            &format!("one busy CPU more {verb} {} tokens a second", amount(by)),
+        );
+    }
     let sources: Vec<String> = progress
         .tokens_per_sec
         .iter()
@@ -172,6 +200,30 @@ pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
         .collect();
     if !failing.is_empty() {
         page.item("  ", &format!("failing most: {}", failing.join("; ")));
+    }
+    let mut errnos: Vec<(u32, f64)> = activity
+        .errnos_per_sec
+        .iter()
+        .flatten()
+        .map(|(&n, &r)| (n, r))
+        .collect();
+    errnos.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let all: f64 = errnos.iter().map(|(_, rate)| rate).sum();
+    let errnos: Vec<String> = errnos
+        .into_iter()
+        .take(NR_FAILING)
+        .filter(|(_, rate)| *rate > 0.0)
+        .map(|(number, rate)| {
+            let name = errno_name(number).map_or_else(|| format!("errno {number}"), str::to_owned);
+            format!(
+                "{name} {}/s ({} of them)",
+                amount(rate),
+                pct(Some(100.0 * rate / all))
+            )
+        })
+        .collect();
+    if !errnos.is_empty() {
+        page.item("  ", &format!("failures: {}", errnos.join(", ")));
     }
     let interrupts: Vec<String> = activity
         .softirqs

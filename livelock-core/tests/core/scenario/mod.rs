@@ -31,7 +31,7 @@ pub(crate) const LOCK: LockAddr = LockAddr(0xffff_8880_0123_4540);
 pub(crate) fn books(window: &Window) -> Option<TimeBooks> {
     let own = window.own.map(|own| own.tgid);
     let (counts, profile) = samples::read(window, own, &mut Functions::default(), &Table);
-    time::book(window, &counts, &profile)
+    time::book(window, &counts, &profile, "x86_64")
 }
 
 /// The made-up host.
