@@ -29,6 +29,7 @@ mod holder_report;
 pub mod host;
 pub mod ids;
 pub mod judge;
+pub mod known_functions;
 pub mod ledger;
 pub mod lock_call;
 pub mod lock_dictionary;

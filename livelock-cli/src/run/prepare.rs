@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use livelock_core::lock_dictionary::dictionary;
+use livelock_core::lock_dictionary;
+use livelock_core::spin_functions;
 use livelock_core::topology::Topology;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
@@ -71,8 +72,9 @@ impl Preparing {
             let symbols = KernelSymbols::load();
             // Read at its first use otherwise, which is the first judgement.
             log::debug!("symbols are there");
-            dictionary();
-            log::debug!("dictionary is there");
+            lock_dictionary::dictionary();
+            spin_functions::dictionary();
+            log::debug!("dictionaries are there");
             Prepared::new(
                 symbols,
                 given.recv().ok(),

@@ -1,4 +1,4 @@
-//! CPUs read a clock that lies outside of them: HPET, the ACPI timer, the PIT.
+//! CPUs read a clock that lies outside of them: the HPET or the ACPI timer.
 //!
 //! In: samples at instructions of the functions that read it. Out: a detection. Refuses: waste; whoever asks for the time
 //! gets it, only slowly.

@@ -6,15 +6,14 @@
 //! The dictionary is data, `data/lock-dictionary.toml`. `cargo xtask dictionary` holds it against the symbols of
 //! real kernels; docs/lock-names.md has the result.
 
-mod kernels;
 mod source;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use crate::event::LockKind;
-pub use kernels::{KernelRange, KernelRelease};
-pub use source::{DictionaryError, Elsewhere, KnownFunction, KnownLock, Presence};
+use crate::known_functions::DictionaryError;
+pub use source::{Elsewhere, KnownLock};
 
 /// The file.
 const TEXT: &str = include_str!("../../data/lock-dictionary.toml");

@@ -1,53 +1,12 @@
 //! The dictionary's file.
 //!
-//! In: TOML. Out: locks with their functions. Refuses: unknown fields, empty names, ranges that are none.
-//!
-//! A function is `name`, `name*` (a beginning), each followed by an optional range of kernels and by an optional
-//! word on where it is a symbol: `"pick_file ..6.7 inlined"`.
+//! In: TOML. Out: locks with their functions. Refuses: unknown fields, and functions that
+//! [`known_functions`](crate::known_functions) cannot read.
 
 use serde::Deserialize;
 
-use super::kernels::KernelRange;
 use crate::event::LockKind;
-
-/// What is wrong with a dictionary. Messages read after "failed to".
-#[derive(Debug, thiserror::Error)]
-pub enum DictionaryError {
-    /// No TOML, or of another shape.
-    #[error("read the dictionary of locks")]
-    Toml(#[from] toml::de::Error),
-    /// A function.
-    #[error("understand '{text}' of {lock}")]
-    Function {
-        /// The lock.
-        lock: String,
-        /// What stands there.
-        text: String,
-    },
-}
-
-/// Where, within its range, a function is a symbol of its own. One that the compiler puts into its caller is none,
-/// and then the caller acquires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// In every kernel of the matrix.
-    Always,
-    /// In one of them at least.
-    Sometimes,
-    /// In none of them; in other builds.
-    Elsewhere,
-}
-
-/// A function that takes a lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownFunction {
-    /// Name, or with a trailing `*` the beginning of one.
-    pub pattern: String,
-    /// Kernels in which it takes the lock.
-    pub kernels: KernelRange,
-    /// Where it is a symbol.
-    pub presence: Presence,
-}
+use crate::known_functions::{DictionaryError, KnownFunction};
 
 /// A lock that is known by who takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,38 +76,12 @@ pub(super) fn read(text: &str) -> Result<(Vec<KnownLock>, Vec<Elsewhere>), Dicti
     let file: File = toml::from_str(text)?;
     let mut locks = Vec::with_capacity(file.lock.len());
     for lock in file.lock {
-        let functions = lock.functions.iter().map(|text| {
-            function(text).ok_or_else(|| DictionaryError::Function {
-                lock: lock.name.clone(),
-                text: text.clone(),
-            })
-        });
         locks.push(KnownLock {
-            functions: functions.collect::<Result<_, _>>()?,
+            functions: KnownFunction::parse_all(&lock.name, &lock.functions)?,
             name: lock.name,
             object: lock.object,
             kinds: lock.kinds,
         });
     }
     Ok((locks, file.elsewhere))
-}
-
-fn function(text: &str) -> Option<KnownFunction> {
-    let mut words = text.split(' ').peekable();
-    let pattern = words.next().filter(|name| !name.is_empty())?;
-    let kernels = match words.next_if(|word| word.contains("..")) {
-        Some(range) => KernelRange::parse(range)?,
-        None => KernelRange::default(),
-    };
-    let presence = match words.next() {
-        None => Presence::Always,
-        Some("inlined") => Presence::Sometimes,
-        Some("elsewhere") => Presence::Elsewhere,
-        Some(_) => return None,
-    };
-    words.next().is_none().then(|| KnownFunction {
-        pattern: pattern.to_owned(),
-        kernels,
-        presence,
-    })
 }

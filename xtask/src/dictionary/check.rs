@@ -1,11 +1,12 @@
 //! Names against symbols.
 //!
-//! In: what livelock knows, symbols of kernels. Out: faults, and a row a lock. Refuses: to call a name rotten for a
+//! In: what livelock knows, symbols of kernels. Out: faults, and a row a lock or role. Refuses: to call a name rotten for a
 //! kernel outside its range.
 
 use std::collections::BTreeSet;
 
-use livelock_core::lock_dictionary::{KernelRelease, KnownFunction, Presence};
+use livelock_core::known_functions::{KernelRange, KernelRelease, KnownFunction, Presence};
+use livelock_core::spin_functions::{Group, Role};
 
 use super::names::Known;
 
@@ -34,12 +35,13 @@ impl Symbols {
     }
 }
 
-/// A lock of the dictionary.
+/// A lock or a role, and its functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) name: String,
-    pub(super) object: String,
-    /// Functions that are symbols and take it, by kernel.
+    /// What a lock guards, or what a CPU does.
+    pub(super) meaning: String,
+    /// Functions that are symbols and of this row, by kernel.
     pub(super) nr_found: Vec<usize>,
     /// Functions that are not the same in all kernels, each with how.
     pub(super) special: Vec<String>,
@@ -48,9 +50,14 @@ pub(super) struct Row {
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
-    pub(super) rows: Vec<Row>,
+    pub(super) locks: Vec<Row>,
+    pub(super) roles: Vec<Row>,
     pub(super) faults: Vec<String>,
+    /// Of locks.
     pub(super) nr_functions: usize,
+    /// Of roles.
+    pub(super) nr_with_role: usize,
+    /// Of detectors.
     pub(super) nr_patterns: usize,
 }
 
@@ -61,30 +68,78 @@ pub(super) fn check(known: &Known, kernels: &[Symbols], is_whole: bool) -> Outco
         ..Outcome::default()
     };
     for lock in &known.locks {
-        let mut row = Row {
-            name: lock.name.clone(),
-            object: lock.object.clone(),
-            nr_found: vec![0; kernels.len()],
-            special: Vec::new(),
-        };
-        for function in &lock.functions {
-            outcome.nr_functions += 1;
-            let seen = look(function, kernels);
-            for (nr, in_kernel) in row.nr_found.iter_mut().zip(&seen) {
-                *nr += usize::from(*in_kernel == Some(true));
-            }
-            if let Some(fault) = fault(function, &seen, kernels, is_whole) {
-                let (pattern, name) = (&function.pattern, &lock.name);
-                outcome.faults.push(format!("{pattern} of {name}: {fault}"));
-            }
-            row.special.extend(special(function));
+        outcome.nr_functions += lock.functions.len();
+        let mut row = Row::new(&lock.name, &lock.object, kernels);
+        let faults = row.book(&lock.functions, kernels, is_whole);
+        outcome.faults.extend(faults);
+        let special = lock.functions.iter().filter_map(special);
+        row.special.extend(special);
+        outcome.locks.push(row);
+    }
+    for group in &known.roles {
+        outcome.nr_with_role += group.functions.len();
+        let name = group.role.name();
+        let rows = &mut outcome.roles;
+        let at = rows.iter().position(|row| row.name == name);
+        let at = at.unwrap_or_else(|| {
+            rows.push(Row::new(name, meaning(group.role), kernels));
+            rows.len() - 1
+        });
+        if let Some(row) = rows.get_mut(at) {
+            let faults = row.book(&group.functions, kernels, is_whole);
+            outcome.faults.extend(faults);
+            row.special.extend(special_of(group));
         }
-        outcome.rows.push(row);
     }
     if is_whole {
         outcome.faults.extend(lists(known, kernels));
     }
     outcome
+}
+
+impl Row {
+    fn new(name: &str, meaning: &str, kernels: &[Symbols]) -> Self {
+        Self {
+            name: name.to_owned(),
+            meaning: meaning.to_owned(),
+            nr_found: vec![0; kernels.len()],
+            special: Vec::new(),
+        }
+    }
+
+    /// Counts `functions` where they are. What is wrong with them.
+    fn book(
+        &mut self,
+        functions: &[KnownFunction],
+        kernels: &[Symbols],
+        is_whole: bool,
+    ) -> Vec<String> {
+        let mut faults = Vec::new();
+        for function in functions {
+            let seen = look(function, kernels);
+            for (nr, in_kernel) in self.nr_found.iter_mut().zip(&seen) {
+                *nr += usize::from(*in_kernel == Some(true));
+            }
+            if let Some(fault) = fault(function, &seen, kernels, is_whole) {
+                faults.push(format!("{} of {}: {fault}", function.pattern, self.name));
+            }
+        }
+        faults
+    }
+}
+
+/// What a CPU does, for a human.
+fn meaning(role: Role) -> &'static str {
+    match role {
+        Role::Spin => "waits by spinning",
+        Role::Idle => "idles",
+        Role::PollingIdle => "idles by polling",
+        Role::HaltedWaiter => "waits for a lock, halted by its hypervisor",
+        Role::SlowClock => "reads a clock outside of the CPU",
+        Role::Trylock => "tries to take a lock",
+        Role::Lock => "takes a lock",
+        Role::Unlock => "lets a lock go",
+    }
 }
 
 /// By kernel whether the function is there; `None` outside its range.
@@ -125,7 +180,7 @@ fn fault(
 
 fn special(function: &KnownFunction) -> Option<String> {
     let mut words = Vec::new();
-    if function.kernels != livelock_core::lock_dictionary::KernelRange::default() {
+    if function.kernels != KernelRange::default() {
         words.push(function.kernels.to_string());
     }
     match function.presence {
@@ -136,7 +191,20 @@ fn special(function: &KnownFunction) -> Option<String> {
     (!words.is_empty()).then(|| format!("`{}` ({})", function.pattern, words.join(", ")))
 }
 
-/// Functions of detectors and spin loops have no range: each is in one kernel at least, or listed as elsewhere.
+/// The functions of a group that are not the same in all kernels; those of other builds together, with the reason.
+fn special_of(group: &Group) -> Vec<String> {
+    let is_elsewhere = |function: &&KnownFunction| function.presence == Presence::Elsewhere;
+    let here = group.functions.iter().filter(|f| !is_elsewhere(f));
+    let mut texts: Vec<String> = here.filter_map(special).collect();
+    let elsewhere = group.functions.iter().filter(is_elsewhere);
+    let names: Vec<String> = elsewhere.map(|f| format!("`{}`", f.pattern)).collect();
+    if let Some(reason) = &group.reason {
+        texts.push(format!("{} (other builds: {reason})", names.join(", ")));
+    }
+    texts
+}
+
+/// Functions of detectors have no range: each is in one kernel at least, or listed as elsewhere.
 fn lists(known: &Known, kernels: &[Symbols]) -> Vec<String> {
     let is_somewhere = |pattern: &str| kernels.iter().any(|kernel| kernel.has(pattern));
     let excused: BTreeSet<&str> = known
@@ -170,6 +238,7 @@ fn lists(known: &Known, kernels: &[Symbols]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use livelock_core::lock_dictionary::Dictionary;
+    use livelock_core::spin_functions::SpinDictionary;
 
     use super::*;
 
@@ -190,16 +259,20 @@ mod tests {
         let known = Known {
             locks: dictionary.locks().to_vec(),
             elsewhere: dictionary.elsewhere().to_vec(),
+            roles: Vec::new(),
             patterns: patterns
                 .iter()
                 .map(|&name| (name.to_owned(), "d".to_owned()))
                 .collect(),
         };
-        let kernels = [
+        check(&known, &kernels(), is_whole).faults
+    }
+
+    fn kernels() -> [Symbols; 2] {
+        [
             kernel("6.1", &["both", "old", "some_part"]),
             kernel("7.3", &["both", "new"]),
-        ];
-        check(&known, &kernels, is_whole).faults
+        ]
     }
 
     #[test]
@@ -238,5 +311,39 @@ mod tests {
             faults("\"both\"", &["new"], true),
             ["far: listed as elsewhere, but used by nobody"]
         );
+    }
+
+    #[test]
+    fn a_spin_function_is_held_by_its_range() {
+        let outcome = |functions: &str| {
+            let text = format!(
+                "[[group]]\nrole = \"spin\"\nfunctions = [{functions}]\n\
+                 [[group]]\nrole = \"spin\"\nreason = \"far away\"\nfunctions = [\"far elsewhere\"]\n"
+            );
+            let dictionary = SpinDictionary::read(&text).unwrap();
+            let known = Known {
+                locks: Vec::new(),
+                elsewhere: Vec::new(),
+                roles: dictionary.groups().to_vec(),
+                patterns: Vec::new(),
+            };
+            check(&known, &kernels(), true)
+        };
+        let fine = outcome("\"both\", \"old ..7.0\", \"new 7.0..\"");
+        assert_eq!(fine.faults, Vec::<String>::new());
+        let [row] = &fine.roles[..] else {
+            panic!("one role: {:?}", fine.roles);
+        };
+        assert_eq!(row.nr_found, [2, 2]);
+        assert_eq!(
+            row.special,
+            [
+                "`old` (before 7.0)",
+                "`new` (7.0 on)",
+                "`far` (other builds: far away)"
+            ]
+        );
+        // Renamed, while an older kernel still has it.
+        assert_eq!(outcome("\"old\"").faults, ["old of spin: not in 7.3"]);
     }
 }

@@ -1,7 +1,7 @@
 //! `dictionary`: the functions that livelock knows by name, held against real kernels.
 //!
-//! In: the lock dictionary, the functions of detectors and spin loops, the symbols of kernels. Out: what is rotten,
-//! and the table in docs/lock-names.md. Refuses: to guess; a kernel is booted and asked once, then remembered.
+//! In: the dictionaries of locks and of spin functions, the functions of detectors, the symbols of kernels. Out: what is
+//! rotten, and the tables in docs/lock-names.md. Refuses: to guess; a kernel is booted and asked once, then remembered.
 
 mod check;
 mod names;
@@ -19,7 +19,7 @@ use crate::vm::kernels;
 /// Kernels whose symbols decide, oldest first: the long-term ones of the matrix, and the newest.
 const MATRIX: &[&str] = &["6.1", "6.12", "6.18", "7.3"];
 
-/// Where the table stands.
+/// Where the tables stand.
 const PAGE: &str = "docs/lock-names.md";
 
 /// Arguments of `dictionary`.
@@ -28,12 +28,12 @@ pub(crate) struct Args {
     /// Kernel to hold the names against; repeatable. Fewer than all tell only what is missing [default: 6.1 6.12 6.18 7.3]
     #[arg(long = "kernel", value_name = "NAME")]
     kernels: Vec<String>,
-    /// Write the table into docs/lock-names.md instead of comparing it
+    /// Write the tables into docs/lock-names.md instead of comparing them
     #[arg(long, conflicts_with = "kernels")]
     write: bool,
 }
 
-/// Checks; failure if anything is rotten or the table is not the present one.
+/// Checks; failure if anything is rotten or the tables are not the present ones.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let is_whole = args.kernels.is_empty();
     let wanted: Vec<&str> = if is_whole {
@@ -51,10 +51,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         eprintln!("dictionary: {fault}");
     }
     println!(
-        "dictionary: {} functions of {} locks and {} of detectors and spin loops, {} rotten",
-        outcome.nr_functions,
-        outcome.rows.len(),
-        outcome.nr_patterns,
+        "dictionary: {}, {} rotten",
+        table::counts(&outcome),
         outcome.faults.len()
     );
     let mut is_fine = outcome.faults.is_empty();
@@ -65,7 +63,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if args.write {
             fs::write(&path, fresh).with_context(|| format!("failed to write {PAGE}"))?;
         } else if fresh != page {
-            eprintln!("dictionary: the table in {PAGE} is not this one; write it with --write");
+            eprintln!("dictionary: the tables in {PAGE} are not these; write them with --write");
             is_fine = false;
         }
     }

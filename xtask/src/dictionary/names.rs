@@ -1,37 +1,42 @@
 //! The names that livelock knows.
 //!
-//! In: the dictionary and the lists of the core. Out: both, with where each stands. Refuses: to list a name that the
+//! In: the dictionaries and the lists of the core. Out: all, with where each stands. Refuses: to list a name that the
 //! core does not use.
 
 use anyhow::Context as _;
 use livelock_core::detectors::DETECTORS;
 use livelock_core::lock_dictionary::{Dictionary, Elsewhere, KnownLock};
-use livelock_core::spin_functions;
+use livelock_core::spin_functions::{Group, SpinDictionary};
 
-/// The dictionary's file, read anew: the core's own copy hides what is wrong with it.
-const TEXT: &str = include_str!("../../../livelock-core/data/lock-dictionary.toml");
+/// The dictionaries' files, read anew: the core's own copies hide what is wrong with them.
+const LOCKS: &str = include_str!("../../../livelock-core/data/lock-dictionary.toml");
+const SPIN_FUNCTIONS: &str = include_str!("../../../livelock-core/data/spin-functions.toml");
 
 /// All that livelock knows by name.
 pub(super) struct Known {
     pub(super) locks: Vec<KnownLock>,
     pub(super) elsewhere: Vec<Elsewhere>,
-    /// Functions of detectors and spin loops, with who lists them.
+    /// Functions in which a CPU spins or idles, or does something with a lock.
+    pub(super) roles: Vec<Group>,
+    /// Functions of detectors, with who lists them.
     pub(super) patterns: Vec<(String, String)>,
 }
 
 impl Known {
     pub(super) fn of_this_version() -> anyhow::Result<Self> {
-        let dictionary = Dictionary::read(TEXT).context("failed to read the dictionary")?;
+        let dictionary = Dictionary::read(LOCKS).context("failed to read lock-dictionary.toml")?;
+        let spin =
+            SpinDictionary::read(SPIN_FUNCTIONS).context("failed to read spin-functions.toml")?;
         let of_detectors = DETECTORS.iter().flat_map(|detector| {
             let who = format!("detector {:?}", detector.class);
             let functions = detector.functions.iter();
             functions.map(move |function| ((*function).to_owned(), who.clone()))
         });
-        let of_loops = spin_functions::patterns().map(|name| (name, "spin_functions".to_owned()));
         Ok(Self {
             locks: dictionary.locks().to_vec(),
             elsewhere: dictionary.elsewhere().to_vec(),
-            patterns: of_detectors.chain(of_loops).collect(),
+            roles: spin.groups().to_vec(),
+            patterns: of_detectors.collect(),
         })
     }
 }
@@ -44,6 +49,7 @@ mod tests {
     fn there_is_something_to_check() {
         let known = Known::of_this_version().unwrap();
         assert!(known.locks.len() > 100 && known.patterns.len() > 200);
-        assert!(known.patterns.iter().any(|(name, _)| name == "osq_lock"));
+        let mut spin = known.roles.iter().flat_map(|group| &group.functions);
+        assert!(spin.any(|function| function.pattern == "osq_lock"));
     }
 }
