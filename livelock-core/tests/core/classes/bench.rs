@@ -23,6 +23,8 @@ use crate::scenario::{empty_totals, host};
 
 const SECOND_NS: u64 = 1_000_000_000;
 pub(super) const NR_CPUS: u32 = 4;
+/// Bytes between two places in user space.
+pub(super) const USER_STEP: u64 = 0x100;
 
 /// Where a part of the samples of each CPU land.
 #[derive(Clone, Copy)]
@@ -39,6 +41,10 @@ pub(super) struct Place {
     pub(super) code: Option<CodeFacts>,
     /// The same instruction on all CPUs, or one each.
     pub(super) shared: bool,
+    /// Bytes before where it would be.
+    pub(super) nearer: u64,
+    /// The threads are processes of their own.
+    pub(super) forked: bool,
 }
 
 impl Place {
@@ -51,7 +57,17 @@ impl Place {
             prio: 120,
             code: None,
             shared: true,
+            nearer: 0,
+            forked: false,
         }
+    }
+
+    const fn tgid(&self, cpu: u32) -> Tgid {
+        Tgid(if self.forked {
+            self.pid + cpu
+        } else {
+            self.pid
+        })
     }
 
     pub(super) const fn user(nr: u32) -> Self {
@@ -105,7 +121,7 @@ fn code(second: &Second) -> Vec<(CodeSpace, CodeAddr, CodeFacts)> {
     for (index, place) in second.places.iter().enumerate() {
         for cpu in 0..NR_CPUS {
             let space = if place.stack.is_empty() {
-                CodeSpace::User(Tgid(place.pid))
+                CodeSpace::User(place.tgid(cpu))
             } else {
                 CodeSpace::Kernel
             };
@@ -121,7 +137,7 @@ fn address(place: &Place, index: usize, cpu: u32) -> CodeAddr {
     let offset = if place.shared { 0 } else { u64::from(cpu) * 4 };
     match place.stack.first() {
         Some(function) => CodeAddr(place_of(function) + offset),
-        None => CodeAddr(0x40_0000 + 0x100 * index as u64 + offset),
+        None => CodeAddr(0x40_0000 + USER_STEP * index as u64 + offset - place.nearer),
     }
 }
 
@@ -244,7 +260,7 @@ fn samples(second: &Second, end: MonotonicNs, events: &mut Vec<Event>) {
                     taken: MonotonicNs(taken_ns),
                     task: TaskRef {
                         pid: Pid(place.pid + cpu),
-                        tgid: Tgid(place.pid),
+                        tgid: place.tgid(cpu),
                         comm: Some(place.comm.to_owned()),
                     },
                     mode: if is_user {

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod bench;
+mod user_code;
 
 use std::collections::BTreeMap;
 
