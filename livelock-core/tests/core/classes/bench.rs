@@ -81,6 +81,7 @@ pub(super) struct Second {
     pub(super) places: Vec<Place>,
     pub(super) user: f64,
     pub(super) softirq: f64,
+    pub(super) hardirq: f64,
     pub(super) idle: f64,
     /// Spin waits that tracepoints see, in CPUs.
     pub(super) traced_cpus: f64,
@@ -204,9 +205,11 @@ impl Run {
 
     fn advance(&mut self, second: &Second, end: MonotonicNs) -> Vec<Event> {
         let ns = |share: f64| (SECOND_NS as f64 * share) as u64;
-        let kernel = 1.0 - second.user - second.softirq - second.idle;
+        let interrupts = second.softirq + second.hardirq;
+        let kernel = 1.0 - second.user - interrupts - second.idle;
         self.times.user_ns += ns(second.user);
         self.times.softirq_ns += ns(second.softirq);
+        self.times.hardirq_ns += ns(second.hardirq);
         self.times.idle_ns += ns(second.idle);
         self.times.system_ns += ns(kernel);
         self.spin_ns += ns(second.traced_cpus / f64::from(NR_CPUS));
@@ -304,6 +307,8 @@ const FUNCTIONS: &[&str] = &[
     "bpf_prog_deadbeef",
     "aes_encrypt",
     "prune_guarded",
+    "vprintk_store",
+    "devkmsg_write",
 ];
 
 pub(super) fn place_of(function: &str) -> u64 {

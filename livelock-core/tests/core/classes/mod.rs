@@ -2,6 +2,7 @@
 
 mod attempts;
 mod bench;
+mod places;
 mod user_code;
 
 use std::collections::BTreeMap;
