@@ -28,7 +28,7 @@ const REMEDIES: &[super::Row] = &[
         "split the counter or flag: per-CPU or per-thread parts, summed up when read",
         "an atomic needs the cache line for itself, so that all CPUs together do one at a time",
         "a change of the program; reading the sum gets dearer",
-        "perf annotate, or perf c2c where there is a PMU",
+        "perf record -a sleep 5 && perf annotate --stdio; perf c2c record -a sleep 5 && perf c2c report --stdio",
     ),
     (
         "in the kernel: upgrade, or avoid the feature (autogroup, deep cgroups, one mm for hundreds of threads)",
