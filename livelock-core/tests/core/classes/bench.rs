@@ -309,6 +309,20 @@ const FUNCTIONS: &[&str] = &[
     "prune_guarded",
     "vprintk_store",
     "devkmsg_write",
+    "rcu_do_batch",
+    "rcu_exp_wait_wake",
+    "nf_conntrack_in",
+    "nft_do_chain",
+    "cgroup_rstat_flush_locked",
+    "memory_stat_format",
+    "evict_inodes",
+    "lockref_get_not_dead",
+    "dput",
+    "read_hpet",
+    "read_tsc",
+    "ktime_get",
+    "__ww_mutex_wound",
+    "__bch2_trans_commit",
 ];
 
 pub(super) fn place_of(function: &str) -> u64 {

@@ -43,6 +43,53 @@ fn user(places: Vec<Place>) -> Verdict {
 }
 
 #[test]
+fn user_space_spinning_is_told_and_not_accused() {
+    let spin = Second {
+        places: vec![Place {
+            code: Some(PAUSING),
+            ..Place::user(97)
+        }],
+        user: 1.0,
+        ..Second::default()
+    };
+    expect(&judge(&spin), Status::Busy, CauseClass::UserSpin);
+    let compute = Second {
+        places: vec![Place {
+            code: Some(CodeFacts {
+                loop_has_pause: false,
+                ..PAUSING
+            }),
+            ..Place::user(97)
+        }],
+        user: 1.0,
+        ..Second::default()
+    };
+    expect(&judge(&compute), Status::Busy, CauseClass::UserCompute);
+}
+
+#[test]
+fn one_atomic_instruction_for_all_is_a_hot_line() {
+    let atomic = CodeFacts {
+        atomic: Some(AtomicNear {
+            place: AtomicPlace::After,
+            op: AtomicOp::Xadd,
+        }),
+        ..CodeFacts::default()
+    };
+    let of = |shared| Second {
+        places: vec![Place {
+            code: Some(atomic),
+            shared,
+            ..Place::kernel(90, &["do_syscall_64"])
+        }],
+        activity: Some(syscalls(900_000, 0)),
+        ..Second::default()
+    };
+    expect(&judge(&of(true)), Status::Busy, CauseClass::AtomicHotLine);
+    expect(&judge(&of(false)), Status::Busy, CauseClass::KernelWork);
+}
+
+#[test]
 fn an_exchange_that_is_tried_again_at_once_is_a_hot_line() {
     let verdict = user(vec![at(60, AT), at(37, RETRYING)]);
     expect(&verdict, Status::Busy, CauseClass::AtomicHotLine);
