@@ -27,7 +27,7 @@ pub enum CauseClass {
     MutexSpin,
     /// One bucket of the futex hash.
     FutexBucket,
-    /// Signals, process ids, the task list, the runqueues of a fork storm.
+    /// Signals, process ids, the task list of a fork storm.
     TasklistSignal,
     /// Locks of the memory manager.
     MemoryLocks,

@@ -1,10 +1,14 @@
 //! One cache line that everybody modifies atomically, without any lock.
 //!
-//! In: samples clustered at, or right behind, one atomic instruction, on several CPUs; in the kernel and in user space. Out: a detection. Refuses: atomics of traced locks, and single threads.
+//! In: samples at, and right behind, one atomic instruction, on several CPUs; in the kernel and in user space. Out: a detection. Refuses: atomics of traced locks, and single threads.
+
+use std::collections::BTreeMap;
 
 use super::facts::{Facts, sampled};
+use super::loops::{Line, Sampled, lines, user_loops};
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
+use crate::ids::Tgid;
 use crate::thresholds as at;
 
 /// The class.
@@ -24,7 +28,7 @@ const REMEDIES: &[super::Row] = &[
         "split the counter or flag: per-CPU or per-thread parts, summed up when read",
         "an atomic needs the cache line for itself, so that all CPUs together do one at a time",
         "a change of the program; reading the sum gets dearer",
-        "perf annotate, or perf c2c where there is a PMU",
+        "perf record -a sleep 5 && perf annotate --stdio; perf c2c record -a sleep 5 && perf c2c report --stdio",
     ),
     (
         "in the kernel: upgrade, or avoid the feature (autogroup, deep cgroups, one mm for hundreds of threads)",
@@ -35,37 +39,15 @@ const REMEDIES: &[super::Row] = &[
 ];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let mut best: Option<(
-        f64,
-        &crate::ledger::profile::HotKey,
-        &crate::ledger::profile::HotSpot,
-    )> = None;
-    for (key, spot) in &facts.profile.hot {
-        let is_atomic = spot.facts.is_some_and(|code| code.atomic.is_some());
-        let is_lock = spot
-            .function
-            .as_deref()
-            .is_some_and(crate::spin_functions::is_spin);
-        let share = facts.of_samples(spot.nr);
-        if is_atomic
-            && !is_lock
-            && spot.cpus.len() >= 2
-            && spot.threads.len() >= 2
-            && best.is_none_or(|(most, _, _)| share > most)
-        {
-            best = Some((share, key, spot));
-        }
+    let (line, whose) = hottest(facts)?;
+    let share = facts.of_samples(line.nr);
+    if share < at::HOT_INSTRUCTION_SHARE {
+        return None;
     }
-    let (share, key, spot) = best.filter(|(share, _, _)| *share >= at::HOT_INSTRUCTION_SHARE)?;
-    let whose = match (key.tgid, spot.function.as_deref(), spot.comm.as_deref()) {
-        (None, Some(function), _) => format!("{function} of the kernel"),
-        (None, None, _) => "the kernel".to_owned(),
-        (Some(tgid), _, comm) => format!("process {} ({})", tgid.0, comm.unwrap_or("?")),
-    };
     let text = format!(
         "one atomic instruction at {} in {whose}, from {} CPUs",
-        key.addr,
-        spot.cpus.len()
+        line.addr,
+        line.cpus.len()
     );
     Some(Detection {
         class: detector.class,
@@ -77,4 +59,46 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             facts.cpus(share)
         ),
     })
+}
+
+/// The atomic instruction that was sampled most, of those that several threads execute on several CPUs, and whose it is.
+fn hottest<'a>(facts: &Facts<'a>) -> Option<(Line<'a>, String)> {
+    let mut by_space: BTreeMap<Option<Tgid>, Vec<Sampled<'a>>> = BTreeMap::new();
+    for (key, spot) in &facts.profile.hot {
+        let is_lock = spot
+            .function
+            .as_deref()
+            .is_some_and(crate::spin_functions::is_spin);
+        if let Some(code) = spot.facts.filter(|_| !is_lock) {
+            let addr = key.addr;
+            let space = by_space.entry(key.tgid).or_default();
+            space.push(Sampled { addr, spot, code });
+        }
+    }
+    let by_space = by_space
+        .into_iter()
+        .map(|(tgid, spots)| (tgid.map(|tgid| format!("process {}", tgid.0)), spots));
+    // Memory of processes is their own, but where they retry: those have somebody in their way.
+    let by_comm = user_loops(facts.profile)
+        .into_iter()
+        .filter(|them| them.processes.len() >= 2)
+        .map(|them| {
+            let name = format!("{} processes", them.processes.len());
+            (Some(name), them.spots)
+        });
+    by_space
+        .chain(by_comm)
+        .flat_map(|(name, spots)| {
+            let whose = move |line: &Line<'_>| match (&name, line.function) {
+                (None, Some(function)) => format!("{function} of the kernel"),
+                (None, None) => "the kernel".to_owned(),
+                (Some(name), _) => format!("{name} ({})", line.comm.unwrap_or("?")),
+            };
+            lines(&spots).into_iter().map(move |line| {
+                let whose = whose(&line);
+                (line, whose)
+            })
+        })
+        .filter(|(line, _)| line.cpus.len() >= 2 && line.threads.len() >= 2)
+        .max_by_key(|(line, _)| line.nr)
 }

@@ -4,6 +4,7 @@
 //! to say, and a detector says of what kind. docs/verdicts/ has a page for each.
 
 mod facts;
+mod loops;
 #[cfg(test)]
 mod place_tests;
 mod registry;
@@ -45,6 +46,7 @@ mod workqueue_hog;
 mod writeback_inode;
 
 pub use facts::Facts;
+pub use loops::is_one_line;
 pub use registry::{DETECTORS, class_of_function, class_of_lock, detect, remedies_of};
 
 use crate::cause_class::CauseClass;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{DETECTORS, Detection, Facts, Nature, detect};
 use crate::activity::{Activity, HostCounters};
 use crate::cause_class::CauseClass;
-use crate::ledger::profile::{ClassSamples, Profile};
+use crate::ids::{CpuId, Pid};
+use crate::ledger::profile::{ClassSamples, Owner, Profile};
 use crate::ledger::time::TimeBooks;
 use crate::lock_report::{LockSide, specimen};
 use crate::probes::{GroupSet, ProbeGroup, ProbeSet};
@@ -236,4 +237,36 @@ fn who_asks_for_what_is_not_there_and_never_sleeps_polls() {
     assert_eq!(polls(85.0, Some(99.0)), None, "other calls do something");
     assert_eq!(polls(95.0, Some(101.0)), None, "some may sleep");
     assert_eq!(polls(95.0, None), None, "nobody saw whether they sleep");
+}
+
+#[test]
+fn the_worker_that_hogs_a_cpu_is_the_one_with_most_samples() {
+    let hog = |owners: &[(u32, u32, &str, u64)]| {
+        let mut host = Host::new();
+        host.profile.work = BTreeMap::from([("drain_everything".to_owned(), 60)]);
+        for (cpu, pid, comm, nr) in owners {
+            let owner = Owner {
+                nr: *nr,
+                comm: Some((*comm).to_owned()),
+                ..Owner::default()
+            };
+            let of_cpu = host.profile.owners.entry(CpuId(*cpu)).or_default();
+            of_cpu.insert(Pid(*pid), owner);
+        }
+        let found = host.detect().into_iter();
+        let mut hogs = found.filter(|found| found.class == CauseClass::WorkqueueHog);
+        hogs.next().map(|found| found.summary)
+    };
+    let idle = (0, 10, "kworker/0:1", 1);
+    let light = (1, 11, "kworker/1:1", 12);
+    let heavy = (2, 12, "kworker/2:1", 60);
+    let named = hog(&[idle, light, heavy, (2, 99, "worker", 20)]);
+    let summary = "work item drain_everything keeps CPU 2 busy (thread 12)";
+    assert_eq!(named.as_deref(), Some(summary));
+    assert_eq!(hog(&[idle]), None, "one sample tells nothing");
+    assert_eq!(
+        hog(&[heavy, (2, 99, "worker", 61)]),
+        None,
+        "it shares its CPU"
+    );
 }

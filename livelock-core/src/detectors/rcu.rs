@@ -28,7 +28,7 @@ const REMEDIES: &[super::Row] = &[(
     "find who frees or synchronises so often (its path is in the evidence), and let it batch",
     "each expedited grace period interrupts all CPUs, and callbacks in masses run for as long as they were queued",
     "freed memory stays in use until the batch is done",
-    "cat /sys/kernel/debug/rcu/*; perf trace -s -e membarrier",
+    "grep RCU /proc/softirqs; perf trace -s -e membarrier; perf record -a -g -e 'rcu:*' sleep 1",
 )];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {

@@ -16,24 +16,9 @@ pub(super) const DETECTOR: Detector = Detector::place(
     ],
     &[
     ],
-    REMEDIES,
+    &[], // remedies/rows.rs has them: of the lock, and of locks in general
 )
 .by(detect);
-
-const REMEDIES: &[super::Row] = &[
-    (
-        "shard the data behind the lock, or give fewer threads access to it",
-        "a saturated lock lets one holder work at a time; every further waiter only burns",
-        "a change of the program",
-        "livelock diagnose",
-    ),
-    (
-        "cap the number of threads that use it at the number where throughput stops growing",
-        "beyond that point each thread makes the others slower",
-        "none in throughput beyond that number; bursts queue up before the lock instead",
-        "livelock diagnose",
-    ),
-];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let (share, lock) = facts.kind_share(&[LockKind::Spinlock, LockKind::Rwlock]);

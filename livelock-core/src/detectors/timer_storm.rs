@@ -34,29 +34,49 @@ const REMEDIES: &[super::Row] = &[(
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let per_sec = facts.rate(HostCounter::TimerInterrupts)?;
     let per_cpu = per_sec / facts.nr_cpus.max(1.0);
-    let share = facts
+    let in_timers = facts
         .samples(detector.class)
-        .map_or(0.0, |samples| facts.of_samples(samples.nr))
-        .max(facts.of_busy(facts.books.hardirq_ns));
+        .map_or(0.0, |samples| facts.of_samples(samples.nr));
+    // Of all kinds; ticks do not tell them apart, and samples hardly get into any.
+    let in_interrupts = facts.of_busy(facts.books.hardirq_ns);
+    let share = in_timers.max(in_interrupts);
     if per_cpu < at::TIMERS_PER_SEC_AND_CPU || share < at::PLACE_SHARE {
         return None;
     }
+    let mut evidence = vec![signal(
+        "timer_interrupts",
+        (per_cpu, "1/s"),
+        Some(at::TIMERS_PER_SEC_AND_CPU),
+        EvidenceSource::ProgressCounters,
+        format!("{per_cpu:.0} timer interrupts a second on each CPU"),
+    )];
+    if in_timers > 0.0 {
+        evidence.push(sampled(facts, "timers", in_timers, at::PLACE_SHARE));
+    }
+    if in_interrupts > 0.0 {
+        evidence.push(signal(
+            "hardirq_share",
+            (100.0 * in_interrupts, "%"),
+            Some(100.0 * at::PLACE_SHARE),
+            EvidenceSource::ProcStat,
+            format!(
+                "hard interrupts of all kinds take {:.0} % of busy time",
+                100.0 * in_interrupts
+            ),
+        ));
+    }
+    let what = if in_timers >= in_interrupts {
+        "handle timers"
+    } else {
+        "handle hard interrupts, of timers and others"
+    };
     Some(Detection {
         class: detector.class,
         nature: Nature::Work,
         share,
-        evidence: vec![
-            signal(
-                "timer_interrupts",
-                (per_cpu, "1/s"),
-                Some(at::TIMERS_PER_SEC_AND_CPU),
-                EvidenceSource::ProgressCounters,
-                format!("{per_cpu:.0} timer interrupts a second on each CPU"),
-            ),
-            sampled(facts, "timers", share, at::PLACE_SHARE),
-        ],
+        evidence,
         summary: format!(
-            "{:.1} CPUs handle timers: {per_cpu:.0} interrupts a second on each CPU",
+            "{:.1} CPUs {what}: {per_cpu:.0} timer interrupts a second on each CPU",
             facts.cpus(share)
         ),
     })

@@ -1,6 +1,6 @@
 //! Transactions that are restarted over and over: wound/wait mutexes, btrees.
 //!
-//! In: samples in back-off and restart functions. Out: a detection. Refuses: transactions that commit; samples cannot count those, so that this is where, not how much.
+//! In: samples in back-off and restart functions. Out: a detection. Refuses: functions of transactions that commit, and numbers; samples cannot count restarts.
 
 use super::facts::Facts;
 use super::shared::work;
@@ -14,9 +14,8 @@ pub(super) const DETECTOR: Detector = Detector::place(
     &[
     ],
     &[
-        "ww_mutex_lock*", "__ww_mutex_*", "drm_modeset_backoff", "drm_modeset_lock*",
-        "drm_exec_*", "ttm_eu_*", "dma_resv_lock*", "bch2_trans_begin", "bch2_trans_restart*",
-        "__bch2_trans_commit", "bch2_btree_path_traverse*", "btrfs_commit_transaction",
+        "__ww_mutex_wound", "__ww_mutex_die", "__ww_mutex_kill", "drm_modeset_backoff",
+        "drm_exec_lock_contended", "ttm_eu_backoff_reservation", "bch2_trans_restart*",
     ],
     REMEDIES,
 )

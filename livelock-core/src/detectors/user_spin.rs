@@ -1,14 +1,11 @@
-//! Threads of a process that spin in user space.
+//! Threads that spin in user space.
 //!
-//! In: user samples concentrated in loops with a pause or an atomic instruction, of several threads. Out: a detection. Refuses: to call it a live lock of the kernel; whether the process gets on only it can say.
+//! In: user samples concentrated in loops with a pause, or in tight ones with an atomic instruction, of several threads or forked processes. Out: a detection. Refuses: to call it a live lock of the kernel; whether the process gets on only it can say.
 
 use super::facts::{Facts, sampled, signal};
+use super::loops::user_spinners;
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::ids::Tgid;
-use crate::ledger::profile::HotSpot;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -31,33 +28,13 @@ const REMEDIES: &[super::Row] = &[(
     "perf top -p <pid>; livelock diagnose --progress file:/path/to/a/counter",
 )];
 
-#[derive(Default)]
-struct Spinning<'a> {
-    nr: u64,
-    threads: BTreeSet<crate::ids::Pid>,
-    comm: Option<&'a str>,
-}
-
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let spins = |spot: &HotSpot| {
-        spot.facts
-            .is_some_and(|code| code.in_loop && (code.loop_has_pause || code.loop_has_atomic))
-    };
-    let mut by_process: BTreeMap<Tgid, Spinning<'_>> = BTreeMap::new();
-    for (key, spot) in facts.profile.hot.iter().filter(|(_, spot)| spins(spot)) {
-        if let Some(tgid) = key.tgid {
-            let process = by_process.entry(tgid).or_default();
-            process.nr += spot.nr;
-            process.threads.extend(&spot.threads);
-            process.comm = spot.comm.as_deref();
-        }
-    }
-    let (tgid, process) = by_process.iter().max_by_key(|(_, process)| process.nr)?;
-    let share = facts.of_samples(process.nr);
-    if share < at::WORK_SHARE || process.threads.len() < 2 {
+    let spinning = user_spinners(facts.profile)?;
+    let share = facts.of_samples(spinning.nr());
+    if share < at::WORK_SHARE {
         return None;
     }
-    let who = format!("process {} ({})", tgid.0, process.comm.unwrap_or("?"));
+    let (who, nr_threads) = (spinning.who(), spinning.threads().len());
     Some(Detection {
         class: detector.class,
         nature: Nature::Work,
@@ -71,10 +48,10 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             ),
             signal(
                 "spinning_threads",
-                (process.threads.len() as f64, "threads"),
+                (nr_threads as f64, "threads"),
                 Some(2.0),
                 EvidenceSource::Sampler,
-                format!("{} threads of it were seen there", process.threads.len()),
+                format!("{nr_threads} threads of {who} were seen there"),
             ),
         ],
         summary: format!(

@@ -40,14 +40,20 @@ fn hog(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
         comm.as_deref()
             .is_some_and(|comm| comm.starts_with("kworker"))
     };
-    // One thread that is seen on half of its CPU's samples is not many short items.
-    let hog = facts.profile.owners.iter().find_map(|(cpu, owners)| {
-        let nr_cpu: u64 = owners.values().map(|owner| owner.nr).sum();
-        owners
-            .iter()
-            .find(|(_, o)| is_kworker(&o.comm) && o.nr as f64 >= at::MAJORITY * nr_cpu as f64)
-            .map(|(pid, _)| (*cpu, *pid))
-    });
+    // One thread that is seen on half of its CPU's samples is not many short items. A CPU with next to none tells nothing.
+    let hog = facts
+        .profile
+        .owners
+        .iter()
+        .filter_map(|(cpu, owners)| {
+            let nr_cpu: u64 = owners.values().map(|owner| owner.nr).sum();
+            let (pid, owner) = owners.iter().max_by_key(|(_, owner)| owner.nr)?;
+            let has_most = owner.nr as f64 >= at::MAJORITY * nr_cpu as f64;
+            let is_hog = nr_cpu >= at::NR_MIN_SAMPLES && has_most && is_kworker(&owner.comm);
+            is_hog.then_some((owner.nr, *cpu, *pid))
+        })
+        .max_by_key(|(nr, _, _)| *nr)
+        .map(|(_, cpu, pid)| (cpu, pid));
     let (cpu, pid) = hog.filter(|_| share >= at::PLACE_SHARE)?;
     let mut evidence = vec![sampled(
         facts,

@@ -6,7 +6,7 @@
 use super::answer::Case;
 use crate::attempts::AttemptKind;
 use crate::cause_class::CauseClass;
-use crate::detectors::{Detection, Nature};
+use crate::detectors::{Detection, Nature, is_one_line};
 use crate::ledger::time::{TimeBooks, share};
 use crate::thresholds as at;
 use crate::verdict::{LockReport, Status};
@@ -98,7 +98,17 @@ fn of_business<'d>(case: &Case<'_>, detections: &'d [Detection]) -> Option<&'d D
         let is_business = detection.nature != Nature::Mechanism;
         is_business && detection.share >= at::WORK_SHARE && (is_of_user || !computes)
     });
-    found.max_by(|a, b| a.share.total_cmp(&b.share))
+    // A loop around one atomic instruction has all samples of that instruction, and mostly a few more.
+    let is_line = |detection: &Detection| detection.class == CauseClass::AtomicHotLine;
+    let most = found.max_by(|a, b| {
+        let by_share = a.share.total_cmp(&b.share);
+        by_share.then(is_line(b).cmp(&is_line(a)))
+    })?;
+    let line = detections.iter().find(|detection| is_line(detection));
+    Some(
+        line.filter(|_| is_one_line(&case.span.profile, most.class))
+            .unwrap_or(most),
+    )
 }
 
 fn busy_class(case: &Case<'_>, books: &TimeBooks) -> CauseClass {

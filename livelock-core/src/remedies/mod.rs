@@ -76,7 +76,6 @@ pub fn remedies(
     }
     let of_class: Vec<Row> = detectors::remedies_of(class)
         .iter()
-        .filter(|_| class != CauseClass::SpinCollapse)
         .map(|&(action, reason, cost, confirm)| row(action, reason, cost, confirm))
         .collect();
     add(&of_class, Gain::Class);

@@ -23,6 +23,8 @@ use crate::scenario::{empty_totals, host};
 
 const SECOND_NS: u64 = 1_000_000_000;
 pub(super) const NR_CPUS: u32 = 4;
+/// Bytes between two places in user space.
+pub(super) const USER_STEP: u64 = 0x100;
 
 /// Where a part of the samples of each CPU land.
 #[derive(Clone, Copy)]
@@ -39,6 +41,10 @@ pub(super) struct Place {
     pub(super) code: Option<CodeFacts>,
     /// The same instruction on all CPUs, or one each.
     pub(super) shared: bool,
+    /// Bytes before where it would be.
+    pub(super) nearer: u64,
+    /// The threads are processes of their own.
+    pub(super) forked: bool,
 }
 
 impl Place {
@@ -51,7 +57,17 @@ impl Place {
             prio: 120,
             code: None,
             shared: true,
+            nearer: 0,
+            forked: false,
         }
+    }
+
+    const fn tgid(&self, cpu: u32) -> Tgid {
+        Tgid(if self.forked {
+            self.pid + cpu
+        } else {
+            self.pid
+        })
     }
 
     pub(super) const fn user(nr: u32) -> Self {
@@ -65,6 +81,7 @@ pub(super) struct Second {
     pub(super) places: Vec<Place>,
     pub(super) user: f64,
     pub(super) softirq: f64,
+    pub(super) hardirq: f64,
     pub(super) idle: f64,
     /// Spin waits that tracepoints see, in CPUs.
     pub(super) traced_cpus: f64,
@@ -107,7 +124,7 @@ fn code(second: &Second) -> Vec<(CodeSpace, CodeAddr, CodeFacts)> {
     for (index, place) in second.places.iter().enumerate() {
         for cpu in 0..NR_CPUS {
             let space = if place.stack.is_empty() {
-                CodeSpace::User(Tgid(place.pid))
+                CodeSpace::User(place.tgid(cpu))
             } else {
                 CodeSpace::Kernel
             };
@@ -123,7 +140,7 @@ fn address(place: &Place, index: usize, cpu: u32) -> CodeAddr {
     let offset = if place.shared { 0 } else { u64::from(cpu) * 4 };
     match place.stack.first() {
         Some(function) => CodeAddr(place_of(function) + offset),
-        None => CodeAddr(0x40_0000 + 0x100 * index as u64 + offset),
+        None => CodeAddr(0x40_0000 + USER_STEP * index as u64 + offset - place.nearer),
     }
 }
 
@@ -201,9 +218,11 @@ impl Run {
 
     fn advance(&mut self, second: &Second, end: MonotonicNs) -> Vec<Event> {
         let ns = |share: f64| (SECOND_NS as f64 * share) as u64;
-        let kernel = 1.0 - second.user - second.softirq - second.idle;
+        let interrupts = second.softirq + second.hardirq;
+        let kernel = 1.0 - second.user - interrupts - second.idle;
         self.times.user_ns += ns(second.user);
         self.times.softirq_ns += ns(second.softirq);
+        self.times.hardirq_ns += ns(second.hardirq);
         self.times.idle_ns += ns(second.idle);
         self.times.system_ns += ns(kernel);
         self.spin_ns += ns(second.traced_cpus / f64::from(NR_CPUS));
@@ -258,7 +277,7 @@ fn samples(second: &Second, end: MonotonicNs, events: &mut Vec<Event>) {
                     taken: MonotonicNs(taken_ns),
                     task: TaskRef {
                         pid: Pid(place.pid + cpu),
-                        tgid: Tgid(place.pid),
+                        tgid: place.tgid(cpu),
                         comm: Some(place.comm.to_owned()),
                     },
                     mode: if is_user {
@@ -302,6 +321,22 @@ const FUNCTIONS: &[&str] = &[
     "bpf_prog_deadbeef",
     "aes_encrypt",
     "prune_guarded",
+    "vprintk_store",
+    "devkmsg_write",
+    "rcu_do_batch",
+    "rcu_exp_wait_wake",
+    "nf_conntrack_in",
+    "nft_do_chain",
+    "cgroup_rstat_flush_locked",
+    "memory_stat_format",
+    "evict_inodes",
+    "lockref_get_not_dead",
+    "dput",
+    "read_hpet",
+    "read_tsc",
+    "ktime_get",
+    "__ww_mutex_wound",
+    "__bch2_trans_commit",
 ];
 
 pub(super) fn place_of(function: &str) -> u64 {

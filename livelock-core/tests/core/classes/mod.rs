@@ -2,12 +2,14 @@
 
 mod attempts;
 mod bench;
+mod places;
+mod user_code;
 
 use std::collections::BTreeMap;
 
 use bench::{Place, Second, judge};
 use livelock_core::activity::{Activity, HostCounter, StarvedTask, SyscallResults};
-use livelock_core::code::{AtomicNear, AtomicOp, AtomicPlace, CodeFacts};
+use livelock_core::code::CodeFacts;
 use livelock_core::event::LockKind;
 use livelock_core::ids::Pid;
 use livelock_core::probes::{GroupSet, ProbeGroup, ProbeSet};
@@ -176,53 +178,6 @@ fn a_runnable_task_that_does_not_run_is_starved() {
     // A task of low weight among many: it waits, and gets its turn.
     let fair = judge(&delayed(Place::user(98)));
     expect(&fair, Status::Busy, CauseClass::UserCompute);
-}
-
-#[test]
-fn user_space_spinning_is_told_and_not_accused() {
-    let spin = Second {
-        places: vec![Place {
-            code: Some(PAUSING),
-            ..Place::user(97)
-        }],
-        user: 1.0,
-        ..Second::default()
-    };
-    expect(&judge(&spin), Status::Busy, CauseClass::UserSpin);
-    let compute = Second {
-        places: vec![Place {
-            code: Some(CodeFacts {
-                loop_has_pause: false,
-                ..PAUSING
-            }),
-            ..Place::user(97)
-        }],
-        user: 1.0,
-        ..Second::default()
-    };
-    expect(&judge(&compute), Status::Busy, CauseClass::UserCompute);
-}
-
-#[test]
-fn one_atomic_instruction_for_all_is_a_hot_line() {
-    let atomic = CodeFacts {
-        atomic: Some(AtomicNear {
-            place: AtomicPlace::After,
-            op: AtomicOp::Xadd,
-        }),
-        ..CodeFacts::default()
-    };
-    let of = |shared| Second {
-        places: vec![Place {
-            code: Some(atomic),
-            shared,
-            ..Place::kernel(90, &["do_syscall_64"])
-        }],
-        activity: Some(syscalls(900_000, 0)),
-        ..Second::default()
-    };
-    expect(&judge(&of(true)), Status::Busy, CauseClass::AtomicHotLine);
-    expect(&judge(&of(false)), Status::Busy, CauseClass::KernelWork);
 }
 
 #[test]
