@@ -36,9 +36,6 @@ const TAKING: &[&str] = &[
     "msgrcv",
 ];
 
-/// Further calls whose 0 means that nothing happened: nobody to wake, nothing more to read.
-const IDLE_AT_ZERO: &[&str] = &["futex"];
-
 /// Calls that succeed whatever they do.
 const EMPTY: &[&str] = &["sched_yield"];
 
@@ -122,18 +119,13 @@ pub fn errno_name(number: u32) -> Option<&'static str> {
     syscalls::Errno::new(number).name()
 }
 
-/// Calls that succeeded and did something. All that succeeded where the names of calls are not known here.
+/// Calls that succeeded and did something: not those that asked, or took, and found nothing. A `futex` that woke nobody looks like
+/// one that was woken, and counts. All that succeeded where the names of calls are not known here.
 pub(crate) fn nr_achieved(activity: &Activity, arch: &str) -> u64 {
     let calls = activity.syscalls.iter();
     let achieved = calls.map(|(&number, results)| match syscall_name(arch, number) {
         Some(name) if EMPTY.contains(&name) => 0,
-        Some(name)
-            if [ASKING, TAKING, IDLE_AT_ZERO]
-                .iter()
-                .any(|of| of.contains(&name)) =>
-        {
-            results.nr_positive
-        }
+        Some(name) if ASKING.contains(&name) || TAKING.contains(&name) => results.nr_positive,
         _ => results.nr_ok(),
     });
     achieved.sum()
@@ -181,5 +173,30 @@ mod tests {
         assert_eq!((found.name.as_str(), found.in_vain_per_sec), ("poll", 25.0));
         assert!((found.in_vain_pct - 50.0).abs() < 1e-9);
         assert_eq!(polls(&activity, &rates, "riscv64"), None, "no names");
+    }
+
+    #[test]
+    fn calls_that_find_nothing_achieve_nothing() {
+        let results = |nr_positive, nr_zero| SyscallResults {
+            nr_positive,
+            nr_zero,
+            ..SyscallResults::default()
+        };
+        let activity = Activity {
+            // read, poll, sched_yield, futex, getppid of x86-64.
+            syscalls: BTreeMap::from([
+                (0, results(1, 100)),
+                (7, results(2, 100)),
+                (24, results(0, 100)),
+                (202, results(4, 8)),
+                (110, results(16, 0)),
+            ]),
+            ..Activity::default()
+        };
+        assert_eq!(nr_achieved(&activity, "x86_64"), 1 + 2 + 12 + 16);
+        assert_eq!(
+            nr_achieved(&activity, "riscv64"),
+            activity.all_syscalls().nr_ok()
+        );
     }
 }

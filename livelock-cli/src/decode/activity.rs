@@ -3,7 +3,7 @@
 //! In: a CPU's counters, slots of runnable tasks. Out: `Activity` and `Starved` events. Refuses: slots of
 //! tasks that have waited for less than is worth a word.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use livelock_common::{ABSENT, CpuActivity, FunctionTime, GroupRuns, PairTimes, RunnableSlot};
 use livelock_core::activity::{
@@ -86,7 +86,7 @@ pub(super) fn activity(probes: ProbeSet, raw: &CpuActivity) -> Activity {
         errnos,
         nr_faults: raw.nr_faults,
         nr_same_faults: raw.nr_same_faults,
-        same_fault_pids: BTreeSet::new(),
+        faults_by_cpu: BTreeMap::new(),
         same_fault_pid: (raw.same_fault_pid != 0).then_some(Pid(raw.same_fault_pid)),
         nr_reclaim_retries: raw.nr_reclaim_retries,
         max_no_progress_loops: raw.max_no_progress_loops,

@@ -242,7 +242,15 @@ fn hardirq_by_clock(btf: Option<&Btf>, is_switched_off: bool) -> Option<bool> {
     if is_switched_off {
         return Some(false);
     }
-    btf.map(|btf| btf.member_offset("rq", "prev_irq_time").is_some())
+    let is_built = btf?.member_offset("rq", "prev_irq_time").is_some();
+    // Unsteady time stamp counters switch it off (arch/x86/kernel/tsc.c), and what else the clock may be does not tell.
+    let clock = text("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let is_steady = !cfg!(target_arch = "x86_64") || clock.as_deref() == Some("tsc");
+    match (is_built, is_steady) {
+        (false, _) => Some(false),
+        (true, true) => Some(true),
+        (true, false) => None,
+    }
 }
 
 /// Name of the CPU's PMU in sysfs; hybrid CPUs have one a core type.

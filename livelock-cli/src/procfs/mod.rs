@@ -19,5 +19,5 @@ pub use error::ProcfsError;
 pub use kept_out::KeptOut;
 pub use snapshot::HostCounters;
 pub(crate) use snapshot::user_hz;
-pub use starved::{Starvation, cpu_of};
+pub use starved::Starvation;
 pub use stat::{Stat, parse_stat};

@@ -19,7 +19,7 @@ use super::deadline::Counts;
 use super::governor::{Governor, cost};
 use crate::capture::{Capture, CaptureConfig};
 use crate::decode::decode;
-use crate::procfs::{HostCounters, KeptOut, Starvation, cpu_of};
+use crate::procfs::{HostCounters, KeptOut, Starvation};
 use crate::raw::RawRecord;
 use crate::tasks::{Found, TaskReader};
 use crate::user_code::UserCode;
@@ -287,7 +287,7 @@ impl Pipeline {
         // Once a close: a candidate is confirmed by what it did since the last one.
         let waiting = std::mem::take(&mut self.waiting);
         if !waiting.is_empty() {
-            for task in self.starvation.confirm(waiting) {
+            for task in self.starvation.confirm(waiting, self.builder.scope()) {
                 self.book(Event::Starved(task));
             }
         }
@@ -321,10 +321,7 @@ impl Pipeline {
     /// Whether a thread belongs to the scope.
     fn is_in_scope(&self, thread: Pid) -> bool {
         let tasks = self.tasks.as_ref();
-        let scope = self.builder.scope();
-        let is_on_its_cpus =
-            || scope.cpus.is_none() || cpu_of(thread).is_some_and(|cpu| scope.has(cpu));
-        tasks.is_none_or(|tasks| tasks.has(thread)) && is_on_its_cpus()
+        tasks.is_none_or(|tasks| tasks.has(thread))
     }
 
     /// What the tasks of the scope did, and a word once none of them is left.

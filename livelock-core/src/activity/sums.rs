@@ -3,7 +3,7 @@
 //! In: counters of a CPU since attach. Out: differences and sums. Refuses: to pass a 0 of a program that was not
 //! attached for a count; [`Activity::sees`] tells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::kinds::{
     CountedTime, FlushReason, PairedTime, ReclaimActivity, SoftirqVector, StarvedTask,
     SyscallResults,
 };
-use crate::ids::{CodeAddr, Pid};
+use crate::ids::{CodeAddr, CpuId, Pid};
 use crate::probes::{GroupSet, Probe, ProbeGroup, ProbeSet};
 
 /// What the programs of probe level 1 counted, on one CPU or on all. What belongs to a program that was not
@@ -51,9 +51,9 @@ pub struct Activity {
     pub nr_same_faults: u64,
     /// A thread whose fault repeated.
     pub same_fault_pid: Option<Pid>,
-    /// All such threads, one a CPU and window.
+    /// Faults of each CPU that were the one before over again, and all of them; told when a window is closed.
     #[serde(skip)]
-    pub same_fault_pids: BTreeSet<Pid>,
+    pub faults_by_cpu: BTreeMap<CpuId, (u64, u64)>,
     /// Allocations that went round the reclaim loop again.
     pub nr_reclaim_retries: u64,
     /// Most rounds without progress since attach.
@@ -118,7 +118,7 @@ impl Activity {
             nr_faults: self.nr_faults.saturating_sub(before.nr_faults),
             nr_same_faults: self.nr_same_faults.saturating_sub(before.nr_same_faults),
             same_fault_pid: again,
-            same_fault_pids: again.into_iter().collect(),
+            faults_by_cpu: BTreeMap::new(),
             nr_reclaim_retries: self
                 .nr_reclaim_retries
                 .saturating_sub(before.nr_reclaim_retries),
@@ -171,7 +171,10 @@ impl Activity {
         self.nr_faults += other.nr_faults;
         self.nr_same_faults += other.nr_same_faults;
         self.same_fault_pid = other.same_fault_pid.or(self.same_fault_pid);
-        self.same_fault_pids.extend(&other.same_fault_pids);
+        merge_by(&mut self.faults_by_cpu, &other.faults_by_cpu, |a, b| {
+            a.0 += b.0;
+            a.1 += b.1;
+        });
         self.nr_reclaim_retries += other.nr_reclaim_retries;
         self.max_no_progress_loops = self.max_no_progress_loops.max(other.max_no_progress_loops);
         self.nr_packets_dropped += other.nr_packets_dropped;
@@ -202,7 +205,7 @@ impl Activity {
                     self.nr_faults = 0;
                     self.nr_same_faults = 0;
                     self.same_fault_pid = None;
-                    self.same_fault_pids.clear();
+                    self.faults_by_cpu.clear();
                 }
                 ProbeGroup::Reclaim => {
                     self.reclaim.clone_from(&none.reclaim);

@@ -78,7 +78,13 @@ fn same_address(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let per_sec = facts.activity_rate(Probe::PageFaultUser, activity.nr_same_faults)?;
     let pid = activity.same_fault_pid?;
     let repeated = activity.nr_same_faults as f64 / activity.nr_faults.max(1) as f64;
-    let share = facts.profile.fault_share(&activity.same_fault_pids);
+    let share = facts.profile.vain_fault_share(&activity.faults_by_cpu);
+    let by_cpu = activity.faults_by_cpu.values();
+    let nr_cpus = by_cpu.filter(|(same, all)| *same as f64 >= at::MAJORITY * (*all).max(1) as f64);
+    let who = match nr_cpus.count() {
+        0 | 1 => format!("the threads of one CPU (thread {} is one)", pid.0),
+        nr => format!("threads on {nr} CPUs (thread {} is one)", pid.0),
+    };
     if per_sec < at::SAME_FAULTS_PER_SEC || repeated < at::MAJORITY || share < at::PLACE_SHARE {
         return None;
     }
@@ -91,14 +97,10 @@ fn same_address(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             (per_sec, "1/s"),
             Some(at::SAME_FAULTS_PER_SEC),
             EvidenceSource::Activity,
-            format!(
-                "thread {} faults {per_sec:.0} times a second at one address",
-                pid.0
-            ),
+            format!("{who} fault {per_sec:.0} times a second at one address"),
         )],
         summary: format!(
-            "thread {} faults at one address {per_sec:.0} times a second and does not get past it",
-            pid.0
+            "{who} fault at one address {per_sec:.0} times a second and do not get past it"
         ),
     })
 }

@@ -1,11 +1,12 @@
 //! Interrupts, hard or soft, take most of the CPU.
 //!
-//! In: ticks in interrupts, the busiest line and vector. Out: a detection. Refuses: samples; the counts of interrupts say what the stack of one cannot.
+//! In: ticks in interrupts, handlers of devices that were timed, the busiest line and vector. Out: a detection. Refuses: samples; the counts of interrupts say what the stack of one cannot.
 
 use super::facts::{Facts, signal};
 use super::{Detection, Detector, Nature};
 use crate::activity::HostCounter;
 use crate::cause_class::CauseClass;
+use crate::ledger::interrupts::device_cpus;
 use crate::probes::Probe;
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
@@ -30,7 +31,9 @@ const REMEDIES: &[super::Row] = &[(
 )];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
-    let share = facts.of_busy(facts.books.hardirq_ns + facts.books.softirq_ns);
+    let ticks = facts.of_busy(facts.books.hardirq_ns + facts.books.softirq_ns);
+    let timed = timed_share(facts);
+    let share = (ticks + timed.unwrap_or(0.0)).min(1.0);
     if share < at::INTERRUPT_SHARE {
         return None;
     }
@@ -57,7 +60,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             "interrupt_share",
             (100.0 * share, "%"),
             Some(100.0 * at::INTERRUPT_SHARE),
-            EvidenceSource::ProcStat,
+            timed.map_or(EvidenceSource::ProcStat, |_| EvidenceSource::Activity),
             format!(
                 "{:.0} % of busy time is spent in interrupts ({per_sec:.0} of devices a second; most: {most})",
                 100.0 * share
@@ -68,4 +71,12 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             facts.cpus(share)
         ),
     })
+}
+
+/// Handlers of devices as share of busy time, where ticks do not see them. One that came while a CPU idled may count as idle to
+/// the kernel: the share is at most what there was of busy time.
+fn timed_share(facts: &Facts<'_>) -> Option<f64> {
+    let busy_cpus = facts.books.busy_share()? * facts.nr_cpus;
+    let cpus = device_cpus(facts.activity?)?;
+    (facts.books.hardirq_unseen_ns > 0 && busy_cpus > 0.0).then(|| (cpus / busy_cpus).min(1.0))
 }

@@ -169,10 +169,11 @@ pub(super) fn lines<'a>(spots: &[Sampled<'a>]) -> Vec<Line<'a>> {
     hit.into_values().chain(behind.into_values()).collect()
 }
 
-/// Whether what looks like waiting or retrying of `class` is one atomic instruction that is tried again at once: most
+/// Share of busy samples at one atomic instruction, if that is what looks like waiting or retrying of `class`: it is tried again at once, most
 /// samples of its loops are there, it takes as much as a hot line does, and nothing pauses, as whoever waits for a
 /// lock does.
-pub fn is_one_line(profile: &Profile, class: CauseClass) -> bool {
+#[must_use]
+pub fn one_line_share(profile: &Profile, class: CauseClass) -> Option<f64> {
     let spots = match class {
         CauseClass::UserSpin => user_spinners(profile).map_or_else(Vec::new, |them| them.spots),
         CauseClass::TrylockRetry
@@ -188,14 +189,15 @@ pub fn is_one_line(profile: &Profile, class: CauseClass) -> bool {
                 })
                 .collect()
         }
-        _ => return false,
+        _ => return None,
     };
     let nr: u64 = spots.iter().map(|sampled| sampled.spot.nr).sum();
-    let hottest = lines(&spots).iter().map(|line| line.nr).max().unwrap_or(0);
-    let is_hot = profile
-        .share(hottest)
-        .is_some_and(|share| share >= at::HOT_INSTRUCTION_SHARE);
-    is_hot
-        && hottest as f64 >= at::MAJORITY * nr as f64
-        && !spots.iter().any(|sampled| sampled.code.loop_has_pause)
+    // An exchange alone is how a lock without a pause is taken.
+    let counts = |line: &&Line<'_>| line.op != AtomicOp::Xchg;
+    let lines = lines(&spots);
+    let hottest = lines.iter().filter(counts).map(|line| line.nr).max()?;
+    let is_most = hottest as f64 >= at::MAJORITY * nr as f64;
+    let pauses = spots.iter().any(|sampled| sampled.code.loop_has_pause);
+    let share = profile.share(hottest)?;
+    (share >= at::HOT_INSTRUCTION_SHARE && is_most && !pauses).then_some(share)
 }

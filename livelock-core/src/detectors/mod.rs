@@ -46,7 +46,7 @@ mod workqueue_hog;
 mod writeback_inode;
 
 pub use facts::Facts;
-pub use loops::is_one_line;
+pub use loops::one_line_share;
 pub use registry::{DETECTORS, class_of_function, class_of_lock, detect, remedies_of};
 
 use crate::cause_class::CauseClass;

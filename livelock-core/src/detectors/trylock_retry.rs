@@ -49,7 +49,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     if let Some(activity) = facts.seen_by(Probe::SysExit) {
         let nr_ok = nr_achieved(activity, facts.arch);
         evidence.push(signal(
-            "ok_syscalls",
+            "achieved_syscalls",
             (
                 facts.activity_rate(Probe::SysExit, nr_ok).unwrap_or(0.0),
                 "1/s",

@@ -31,7 +31,7 @@ pub struct Escalation {
 impl Escalation {
     /// Takes a window, and says which groups the next one deserves.
     pub fn next(&mut self, window: &Window, seen: &Observation) -> GroupSet {
-        let needed = if is_suspicious(seen) {
+        let needed = if is_suspicious(window, seen) {
             needs::groups(window, seen)
         } else {
             GroupSet::EMPTY
@@ -85,7 +85,8 @@ fn affordable(
     for group in come.iter() {
         match predicted_pct(group, window) {
             // Where most of the CPU time goes is worth one dear look in eleven windows.
-            Some(pct) if pct > left_pct && !(may_risk && needs::is_suspect(group, seen)) => {}
+            Some(pct)
+                if pct > left_pct && !(may_risk && needs::is_suspect(group, window, seen)) => {}
             Some(pct) => {
                 left_pct -= pct;
                 groups = groups.with(group);
@@ -99,7 +100,7 @@ fn affordable(
 
 /// Spinning worth a word, a wait that does not end, CPUs that are busy but hardly with user code. But not what
 /// level 0 has explained already: in a storm of traced locks, every further program only adds to it.
-fn is_suspicious(seen: &Observation) -> bool {
+fn is_suspicious(window: &Window, seen: &Observation) -> bool {
     let is_explained = seen
         .stall_omega
         .is_some_and(|omega| omega >= at::OMEGA_WITH_BASELINE)
@@ -118,10 +119,13 @@ fn is_suspicious(seen: &Observation) -> bool {
         }
         _ => false,
     };
+    // Whatever they interrupt, without a time of their own they count as that.
+    let is_interrupted = needs::has_many_interrupts(window);
     let is_busy_elsewhere =
         seen.is_full() && seen.user_share.is_none_or(|user| user < at::MAJORITY);
     spins
         || is_busy_elsewhere
+        || is_interrupted
         || !seen.stuck.is_empty()
         || seen.starved.is_some()
         || seen.rt_hog.is_some()

@@ -21,9 +21,13 @@ pub(super) fn groups(window: &Window, seen: &Observation) -> GroupSet {
         .collect()
 }
 
-/// Whether `group` would look at what a good part of the CPU time goes into.
-pub(super) fn is_suspect(group: ProbeGroup, seen: &Observation) -> bool {
-    group == ProbeGroup::Faults && sampled(CauseClass::FaultLoop, seen) >= at::WORK_SHARE
+/// Whether `group` would look at what a good part of the CPU time goes into, or what nothing else sees.
+pub(super) fn is_suspect(group: ProbeGroup, window: &Window, seen: &Observation) -> bool {
+    match group {
+        ProbeGroup::Faults => sampled(CauseClass::FaultLoop, seen) >= at::WORK_SHARE,
+        ProbeGroup::Interrupts => has_many_interrupts(window),
+        _ => false,
+    }
 }
 
 fn is_needed(group: ProbeGroup, window: &Window, seen: &Observation) -> bool {
@@ -36,7 +40,7 @@ fn is_needed(group: ProbeGroup, window: &Window, seen: &Observation) -> bool {
             let sampled =
                 sampled(CauseClass::TimerStorm, seen) + sampled(CauseClass::ReceiveLivelock, seen);
             sampled.max(interrupt_share(window)) >= at::INTERRUPTS_NOTABLE
-                || rate(HostCounter::DeviceInterrupts) >= at::DEVICE_INTERRUPTS_PER_SEC * nr_cpus
+                || has_many_interrupts(window)
         }
         ProbeGroup::Scheduler => {
             let is_full = seen.is_full();
@@ -73,6 +77,13 @@ fn is_needed(group: ProbeGroup, window: &Window, seen: &Observation) -> bool {
             .as_ref()
             .is_some_and(|sampled| sampled.work >= at::PLACE_SHARE),
     }
+}
+
+/// Whether so many interrupts of devices come in that their handlers are worth timing.
+pub(super) fn has_many_interrupts(window: &Window) -> bool {
+    let nr_cpus = f64::from(window.nr_cpus_online.max(1));
+    let per_sec = per_sec(window.host.get(HostCounter::DeviceInterrupts), window);
+    per_sec >= at::DEVICE_INTERRUPTS_PER_SEC * nr_cpus
 }
 
 /// Busy in the kernel, and the counters of level 0 do not say for what; or samples lie where system calls fail.

@@ -6,7 +6,7 @@
 use super::answer::Case;
 use crate::attempts::AttemptKind;
 use crate::cause_class::CauseClass;
-use crate::detectors::{Detection, Nature, is_one_line};
+use crate::detectors::{Detection, Nature, one_line_share};
 use crate::ledger::time::{TimeBooks, share};
 use crate::thresholds as at;
 use crate::verdict::{LockReport, Status};
@@ -106,8 +106,11 @@ fn of_business<'d>(case: &Case<'_>, detections: &'d [Detection]) -> Option<&'d D
     })?;
     let line = detections.iter().find(|detection| is_line(detection));
     Some(
-        line.filter(|_| is_one_line(&case.span.profile, most.class))
-            .unwrap_or(most),
+        // The line that is told is the hottest of the host, which may be another's.
+        line.filter(|line| {
+            one_line_share(&case.span.profile, most.class).is_some_and(|share| share >= line.share)
+        })
+        .unwrap_or(most),
     )
 }
 

@@ -25,7 +25,7 @@ use crate::hist::WaitHistogram;
 use crate::host::{HostFacts, SpinlockFlavour};
 use crate::ids::LockAddr;
 use crate::ledger::functions::Functions;
-use crate::ledger::progress::{Baseline, beside_locks, tokens};
+use crate::ledger::progress::{Baseline, tokens};
 use crate::ledger::slope::Throughput;
 use crate::ledger::{by_cpu, interrupts, samples, shares, time};
 use crate::locks::{self, CrossedTries, FlamePath, FlameSide, NamedLock, RecentStacks};
@@ -166,7 +166,7 @@ impl Judge {
         profile.has_crossed_tries = self.crossed_tries.observe(window);
         let mut books = time::book(window, &counts, &profile, &self.host.arch);
         if let Some(books) = &mut books {
-            interrupts::complete(books, window, self.host.hardirq_by_clock);
+            interrupts::mark(books, self.host.hardirq_by_clock);
         }
         let tokens = tokens(window);
         let pi0 = self.baseline.pi0();
@@ -185,7 +185,7 @@ impl Judge {
         seen.starved = starved(window, seen.rt_hog.is_some());
         let is_busy = seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY);
         if let Some(books) = books.filter(|_| is_busy) {
-            let nr: u64 = beside_locks(tokens.clone()).values().sum();
+            let nr: u64 = tokens.values().sum();
             let seconds = (window.duration_ns() as f64 / 1e9).max(f64::MIN_POSITIVE);
             let busy_cpus = books.busy_ns() as f64 / 1e9 / seconds;
             self.throughput.learn(busy_cpus, nr as f64 / seconds);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::CpuId;
 use crate::ledger::profile::{Owner, Profile};
+use crate::ledger::stolen;
 use crate::ledger::time::{of_cpus, take_busy};
 use crate::thresholds::NR_MIN_SAMPLES;
 use crate::verdict::TimeLedger;
@@ -41,7 +42,11 @@ fn of_cpu(
     let times = window.cpu_times.get(&cpu);
     let mut books = of_cpus(times, window.duration_ns(), None);
     let traced_ns = window.burn_by_cpu_ns.get(&cpu).copied();
-    books.traced_spin_ns = take_busy(&mut books, traced_ns.unwrap_or(0)).0;
+    let spin_ns = traced_ns.unwrap_or(0);
+    let stolen_ns = times.map_or(0, |times| {
+        stolen::of_cpu(times, window.duration_ns(), spin_ns)
+    });
+    books.traced_spin_ns = take_busy(&mut books, spin_ns.saturating_sub(stolen_ns)).0;
     let owners = || owners.into_iter().flat_map(BTreeMap::values);
     let nr_busy: u64 = owners().map(|owner| owner.nr).sum();
     if nr_busy >= NR_MIN_SAMPLES {
@@ -110,7 +115,8 @@ mod tests {
         let events = cpu(0, spinning, 90 * MS)
             .into_iter()
             .chain(cpu(1, computing, 0));
-        let ledgers = by_cpu(&window(events), &Profile::default(), None);
+        let window = window(events);
+        let ledgers = by_cpu(&window, &Profile::default(), Some(true));
         let [first, second] = [ledgers[&CpuId(0)], ledgers[&CpuId(1)]];
         assert_eq!(first.traced_spin_pct, Some(90.0));
         assert_eq!(first.kernel_pct, Some(10.0));
@@ -118,6 +124,9 @@ mod tests {
         assert_eq!(second.user_pct, Some(30.0));
         assert_eq!(second.idle_pct, Some(60.0));
         assert_eq!(second.softirq_pct, Some(10.0));
+        assert_eq!(second.hardirq_pct, Some(0.0));
+        let by_ticks = by_cpu(&window, &Profile::default(), Some(false));
+        assert_eq!(by_ticks[&CpuId(1)].hardirq_pct, None);
         assert_eq!(second.traced_spin_pct, Some(0.0));
     }
 

@@ -9,28 +9,10 @@ use crate::cause_class::CauseClass;
 use crate::detectors;
 use crate::ids::CodeAddr;
 use crate::names::Names;
-use crate::spin_functions::{is_halted_waiter, is_idle, is_polling_idle, is_spin};
+use crate::spin_functions::{is_halted_waiter, is_idle, is_interrupt, is_polling_idle, is_spin};
 
 /// Distinct call sites of a long watch are a few thousand; 64 bytes each.
 const MAX_KNOWN: usize = 32_768;
-
-/// Where the kernel goes into interrupts, hard and soft: arch/x86/include/asm/idtentry.h, arch/arm64/kernel/entry.S,
-/// kernel/softirq.c, 5.19 to 7.3.
-#[rustfmt::skip] // list of names
-const INTERRUPT_ENTRIES: &[&str] = &[
-    "asm_common_interrupt", "common_interrupt", "asm_exc_nmi", "el1h_64_irq", "el1_interrupt",
-    "__do_softirq", "handle_softirqs", "do_softirq", "irq_exit_rcu", "__irq_exit_rcu",
-];
-
-/// Beginnings of the names of others: each vector of x86 has its own.
-const INTERRUPT_ENTRY_BEGINNINGS: &[&str] = &["asm_sysvec_"];
-
-fn is_interrupt(name: &str) -> bool {
-    INTERRUPT_ENTRIES.contains(&name)
-        || INTERRUPT_ENTRY_BEGINNINGS
-            .iter()
-            .any(|beginning| name.starts_with(beginning))
-}
 
 /// A function, as far as samples are concerned.
 #[derive(Clone, Debug)]

@@ -88,8 +88,8 @@ pub struct Profile {
     pub nr: u64,
     /// By class.
     pub classes: BTreeMap<CauseClass, ClassSamples>,
-    /// Samples in page faults, by thread.
-    pub faulting: BTreeMap<Pid, u64>,
+    /// Samples in page faults.
+    pub faulting: BTreeMap<CpuId, u64>,
     /// By instruction.
     pub hot: BTreeMap<HotKey, HotSpot>,
     /// By CPU and task.
@@ -151,7 +151,7 @@ impl Profile {
             mine.threads.insert(sample.task.pid);
             bump(&mut mine.functions, function, 1, NR_FUNCTIONS_KEPT);
             if class == CauseClass::FaultLoop {
-                *self.faulting.entry(sample.task.pid).or_default() += 1;
+                *self.faulting.entry(sample.cpu).or_default() += 1;
             }
         }
         if let Some(work) = read.work {
@@ -216,10 +216,9 @@ impl Profile {
                 bump(&mut mine.functions, function, *nr, NR_FUNCTIONS_KEPT);
             }
         }
-        for (pid, nr) in &later.faulting {
-            *self.faulting.entry(*pid).or_default() += nr;
+        for (cpu, nr) in &later.faulting {
+            *self.faulting.entry(*cpu).or_default() += nr;
         }
-        keep_most(&mut self.faulting, NR_HOT_KEPT, |nr| *nr);
         for (key, spot) in &later.hot {
             let mine = self.hot.entry(*key).or_default();
             mine.nr += spot.nr;
@@ -270,15 +269,19 @@ impl Profile {
         nr / self.nr_busy as f64
     }
 
-    /// Share of the busy samples that are page faults of `threads`; 0 of too few samples.
+    /// Share of the busy samples that are page faults which start over, if of each CPU (repeated faults, all faults) are
+    /// these; 0 of too few samples. The faults of a CPU are taken to last equally long, those of another are not.
     #[must_use]
-    pub fn fault_share(&self, threads: &BTreeSet<Pid>) -> f64 {
-        let nr: u64 = threads
-            .iter()
-            .filter_map(|pid| self.faulting.get(pid))
-            .sum();
-        let is_enough = self.nr_busy >= at::NR_MIN_SAMPLES;
-        self.share(nr).filter(|_| is_enough).unwrap_or(0.0)
+    pub fn vain_fault_share(&self, faults: &BTreeMap<CpuId, (u64, u64)>) -> f64 {
+        let in_vain = |(cpu, nr): (&CpuId, &u64)| {
+            let (nr_same, nr_all) = faults.get(cpu).copied().unwrap_or_default();
+            *nr as f64 * nr_same as f64 / nr_all.max(1) as f64
+        };
+        let nr: f64 = self.faulting.iter().map(in_vain).sum();
+        if self.nr_busy < at::NR_MIN_SAMPLES {
+            return 0.0;
+        }
+        nr / self.nr_busy as f64
     }
 
     /// A real-time task that had a CPU nearly to itself.

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::activity::HostCounter;
 use crate::thresholds::{NR_BASELINE_MIN, NR_BASELINE_WINDOWS};
 use crate::window::Window;
 
@@ -15,20 +14,10 @@ pub type Tokens = BTreeMap<&'static str, u64>;
 
 const HANDOFFS: &str = "handoffs";
 
-/// Packets that were thrown away, as far as counters tell: those were handled, and nobody has them.
-fn nr_packets_lost(window: &Window) -> u64 {
-    [HostCounter::PacketsDropped, HostCounter::DatagramsRefused]
-        .into_iter()
-        .filter_map(|counter| window.host.get(counter))
-        .sum()
-}
-
 /// The tokens of `window`.
 #[must_use]
 pub fn tokens(window: &Window) -> Tokens {
     let p = &window.progress;
-    let nr_lost = nr_packets_lost(window);
-    let nr_packets = p.nr_packets.map(|nr| nr.saturating_sub(nr_lost));
     let nr_handoffs = (!window.cpu_counters.is_empty()).then(|| {
         let acquired =
             |lock: &crate::window::LockWindow| lock.nr_waits.saturating_sub(lock.nr_failed);
@@ -39,7 +28,7 @@ pub fn tokens(window: &Window) -> Tokens {
         ("forks", p.nr_forks),
         ("page_faults", p.nr_page_faults),
         ("block_completions", p.nr_block_completions),
-        ("packets", nr_packets),
+        ("packets", p.nr_packets),
         (HANDOFFS, nr_handoffs),
     ]
     .into_iter()

@@ -14,21 +14,21 @@ pub(super) fn stolen_spin_ns(window: &Window) -> u64 {
     if window.subject.is_tasks() {
         return 0;
     }
-    let of_cpu = |times: &CpuTimes, spin_ns: u64| {
-        let wanted_ns = window
-            .duration_ns()
-            .saturating_sub(times.idle_ns.saturating_add(times.iowait_ns));
-        let steal_ns = u128::from(times.steal_ns.min(wanted_ns));
-        let spin_ns = u128::from(spin_ns.min(wanted_ns));
-        let stolen_ns = (spin_ns * steal_ns).checked_div(u128::from(wanted_ns));
-        u64::try_from(stolen_ns.unwrap_or(0)).unwrap_or(u64::MAX)
-    };
     let cpus = window.cpu_times.iter();
     let stolen = cpus.filter_map(|(cpu, times)| {
         let spin_ns = window.burn_by_cpu_ns.get(cpu)?;
-        Some(of_cpu(times, *spin_ns))
+        Some(of_cpu(times, window.duration_ns(), *spin_ns))
     });
     stolen.sum()
+}
+
+/// The same of one CPU.
+pub(super) fn of_cpu(times: &CpuTimes, wall_ns: u64, spin_ns: u64) -> u64 {
+    let wanted_ns = wall_ns.saturating_sub(times.idle_ns.saturating_add(times.iowait_ns));
+    let steal_ns = u128::from(times.steal_ns.min(wanted_ns));
+    let spin_ns = u128::from(spin_ns.min(wanted_ns));
+    let stolen_ns = (spin_ns * steal_ns).checked_div(u128::from(wanted_ns));
+    u64::try_from(stolen_ns.unwrap_or(0)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

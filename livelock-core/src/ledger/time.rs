@@ -52,7 +52,7 @@ pub struct TimeBooks {
     pub receive_ns: u64,
     /// Hard interrupts.
     pub hardirq_ns: u64,
-    /// Capacity of the windows in which ticks could not see hard interrupts and nothing else timed them.
+    /// Capacity of the windows in which ticks could not see hard interrupts.
     pub hardirq_unseen_ns: u64,
     /// Soft interrupts.
     pub softirq_ns: u64,
@@ -199,8 +199,7 @@ impl TimeBooks {
             ipi_wait_pct: of_cpus(pct(self.ipi_ns)),
             vain_reclaim_pct: pct(self.reclaim_ns),
             vain_receive_pct: of_cpus(pct(self.receive_ns)),
-            hardirq_pct: of_cpus(known(self.hardirq_ns))
-                .filter(|_| self.hardirq_unseen_ns == 0 || self.hardirq_ns > 0),
+            hardirq_pct: of_cpus(known(self.hardirq_ns)).filter(|_| self.hardirq_unseen_ns == 0),
             softirq_pct: of_cpus(known(self.softirq_ns)),
             steal_pct: of_cpus(pct(self.steal_ns)),
             own_pct: pct(self.own_ns),

@@ -132,8 +132,8 @@ fn retries_in_vain(profile: &Profile, returns_something: Option<bool>) -> f64 {
     (trylocks + profile.tried_in_vain(AttemptKind::SeqRead)).min(1.0)
 }
 
-/// Share of the busy samples in faults of threads that take the one before over again; 0 if these are not most of the
-/// faults, too few to matter, or not counted. Faults of other threads are theirs, however long they take.
+/// Share of the busy samples in faults that are the one before over again; 0 if these are not most of the faults, too few
+/// to matter, or not counted. Where others fault is told by CPU: those may take long, and achieve something.
 fn vain_fault_share(window: &Window, profile: &Profile) -> f64 {
     let Some(activity) = window
         .activity
@@ -145,7 +145,7 @@ fn vain_fault_share(window: &Window, profile: &Profile) -> f64 {
     let per_sec = activity.nr_same_faults as f64 * 1e9 / window.duration_ns().max(1) as f64;
     let repeated = share(activity.nr_same_faults, activity.nr_faults).unwrap_or(0.0);
     if per_sec >= at::SAME_FAULTS_PER_SEC && repeated >= at::MAJORITY {
-        profile.fault_share(&activity.same_fault_pids)
+        profile.vain_fault_share(&activity.faults_by_cpu)
     } else {
         0.0
     }

@@ -102,6 +102,12 @@ pub fn is_slow_clock(function: &str) -> bool {
     dictionary().has(function, &[Role::SlowClock])
 }
 
+/// Whether what `function` called runs in an interrupt, whoever was interrupted.
+#[must_use]
+pub fn is_interrupt(function: &str) -> bool {
+    dictionary().has(function, &[Role::Interrupt])
+}
+
 /// Whether `function` tries to take a lock.
 #[must_use]
 pub fn is_trylock(function: &str) -> bool {

@@ -21,6 +21,8 @@ pub enum Role {
     PollingIdle,
     /// Waits for a lock without the hypervisor's CPU.
     HaltedWaiter,
+    /// Goes into an interrupt, hard or soft, whoever was interrupted.
+    Interrupt,
     /// Reads a clock outside of the CPU.
     SlowClock,
     /// Tries to take a lock.
@@ -40,6 +42,7 @@ impl Role {
             Self::Idle => "idle",
             Self::PollingIdle => "polling_idle",
             Self::HaltedWaiter => "halted_waiter",
+            Self::Interrupt => "interrupt",
             Self::SlowClock => "slow_clock",
             Self::Trylock => "trylock",
             Self::Lock => "lock",

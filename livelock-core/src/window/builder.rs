@@ -231,7 +231,12 @@ impl WindowBuilder {
         let activity = now
             .activity
             .iter()
-            .map(|(cpu, new)| new.since(last.activity.get(cpu).unwrap_or(&none)))
+            .map(|(cpu, new)| {
+                let mut added = new.since(last.activity.get(cpu).unwrap_or(&none));
+                let faults = (added.nr_same_faults, added.nr_faults);
+                added.faults_by_cpu.insert(*cpu, faults);
+                added
+            })
             .reduce(|mut sum, other| {
                 sum.merge(&other);
                 sum

@@ -139,6 +139,22 @@ fn interrupts_are_timed_where_they_take_a_tenth() {
 }
 
 #[test]
+fn handlers_are_timed_where_many_interrupts_come_in_whatever_they_interrupt() {
+    let computing = |per_sec_and_cpu: f64| {
+        chosen(move |window, seen| {
+            (seen.omega, seen.user_share) = (Some(0.0), Some(1.0));
+            let per_sec = per_sec_and_cpu * f64::from(window.nr_cpus_online);
+            let nr = (per_sec * window.duration_ns() as f64 / 1e9) as u64;
+            window.host.values.insert(HostCounter::DeviceInterrupts, nr);
+        })
+    };
+    assert_eq!(computing(11_000.0), only(ProbeGroup::Interrupts));
+    assert_eq!(computing(9_000.0), GroupSet::EMPTY);
+    // Too dear for all windows.
+    assert_eq!(computing(100_000.0), only(ProbeGroup::Interrupts));
+}
+
+#[test]
 fn the_scheduler_is_watched_where_the_host_is_full_and_switches_are_few() {
     let full = |nr_switches| {
         chosen(move |window, seen| {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Kind;
 use super::observation::{Measured, Observation, Outcome};
+use super::oracle;
 
 /// Which of these applies to one lock depends on how long CPUs lose their lock holders: on the time
 /// slices of the emulator. They are one answer, but for the exact figures.
@@ -46,19 +47,21 @@ pub(super) fn is_exact(observation: &Observation) -> Option<bool> {
 /// Was the class right, whatever the status? A verdict that is `healthy` or cannot tell has a class as well, mostly `none`, which
 /// is wrong unless the catalogue says so too. None without a verdict, and in a control.
 pub(super) fn is_right_of_all(observation: &Observation) -> Option<bool> {
-    Some(is_alike(
-        uncontrolled(observation)?.class,
-        observation.class,
-    ))
+    Some(is_alike(made(observation)?.class, observation.class))
 }
 
 /// The same with the three classes of one lock told apart.
 pub(super) fn is_exact_of_all(observation: &Observation) -> Option<bool> {
-    Some(uncontrolled(observation)?.class == observation.class)
+    Some(made(observation)?.class == observation.class)
 }
 
 fn is_alike(told: CauseClass, expected: CauseClass) -> bool {
     told == expected || (ONE_LOCK.contains(&told) && ONE_LOCK.contains(&expected))
+}
+
+/// The verdict of a load that came about, as far as it was asked: what was not made has no class to be told.
+pub(super) fn made(observation: &Observation) -> Option<&Measured> {
+    uncontrolled(observation).filter(|_| !oracle::is_not_made(observation))
 }
 
 /// The verdict, unless it is a control's: what its spinlocks cannot make has no class.
@@ -102,7 +105,7 @@ pub(super) struct Confused {
 pub(super) fn confusion(observations: &[Observation]) -> Vec<Confused> {
     let mut counts: BTreeMap<(CauseClass, CauseClass), u32> = BTreeMap::new();
     for observation in observations {
-        if let Some(measured) = uncontrolled(observation)
+        if let Some(measured) = made(observation)
             && measured.class != observation.class
         {
             *counts

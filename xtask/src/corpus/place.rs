@@ -229,14 +229,14 @@ pub(super) fn is_strictly_right_of_all(observation: &Observation) -> Option<bool
     if observation.kind == Kind::LookAlike {
         return None;
     }
-    let measured = class::uncontrolled(observation)?;
+    let measured = class::made(observation)?;
     wanted(&observation.scenario)?.is_met(measured)
 }
 
 /// Is the path that holds the first holder of the first lock, whatever the status? None where all threads do the same, so that
 /// whoever is named holds, and in reports that do not tell.
 pub(super) fn is_holder_right(observation: &Observation) -> Option<bool> {
-    let measured = class::uncontrolled(observation)?;
+    let measured = class::made(observation)?;
     let holder = modes::module_of(&observation.scenario)?.holder?;
     Some(measured.holder.as_ref()?.contains(&holder))
 }

@@ -135,6 +135,7 @@ fn meaning(role: Role) -> &'static str {
         Role::Idle => "idles",
         Role::PollingIdle => "idles by polling",
         Role::HaltedWaiter => "waits for a lock, halted by its hypervisor",
+        Role::Interrupt => "goes into an interrupt",
         Role::SlowClock => "reads a clock outside of the CPU",
         Role::Trylock => "tries to take a lock",
         Role::Lock => "takes a lock",

@@ -74,6 +74,9 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
             page.line(&format!("  {} {what}", pct(value)));
         }
     }
+    if time.lost_ticks_pct.is_none() && !verdict.scope.is_of_tasks() {
+        page.line("  how many ticks were lost is unknown");
+    }
     let spin_pct = time.traced_spin_pct.unwrap_or(0.0) + time.untraced_spin_pct.unwrap_or(0.0);
     if let Some(coverage) = time.coverage_pct.filter(|_| spin_pct >= MIN_SPIN_PCT) {
         page.line(&format!(

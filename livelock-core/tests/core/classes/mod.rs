@@ -216,7 +216,12 @@ fn what_no_program_counted_accuses_nobody() {
     };
     let verdict = judge(&hallway);
     expect(&verdict, Status::Busy, CauseClass::TrylockRetry);
-    assert!(verdict.evidence.iter().all(|e| e.signal != "ok_syscalls"));
+    assert!(
+        verdict
+            .evidence
+            .iter()
+            .all(|e| e.signal != "achieved_syscalls")
+    );
     let report = verdict.activity.expect("something was attached");
     assert_eq!(report.ok_syscalls_per_sec, None);
     let faults = Second {
