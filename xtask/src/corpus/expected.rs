@@ -11,6 +11,7 @@ use livelock_core::verdict::{CauseClass, Status};
 use serde::Serialize;
 
 use super::catalogue::{Kind, word};
+use super::class;
 use super::observation::{Measured, Outcome};
 use super::oracle;
 use super::report::{Cell, Judged, Report};
@@ -65,19 +66,24 @@ fn expected(cell: &Cell, judged: &Judged) -> Option<Expected> {
     if seen.is_control || oracle::is_not_made(seen) || oracle::is_harmful_boundary(seen) {
         return None;
     }
+    // The class of a boundary is what it is there for, whoever is accused.
+    let class_is_right = match seen.kind {
+        Kind::Boundary => class::is_right_of_all(seen),
+        Kind::Positive | Kind::LookAlike => judged.class_is_right,
+    };
     let stem = stem(&cell.kernel, cell.nr_cpus, &seen.scenario, seen.run);
     Some(Expected {
         file: format!("{stem}.llrec"),
         kind: seen.kind,
         status: seen.expected_status,
-        class: judged.class_is_right.map(|_| seen.class),
+        class: class_is_right.map(|_| seen.class),
         lock: None,
-        known_miss: miss(judged, measured),
+        known_miss: miss(judged, class_is_right, measured),
     })
 }
 
-fn miss(judged: &Judged, measured: &Measured) -> Option<String> {
-    let is_right = judged.grade == Grade::Right && judged.class_is_right != Some(false);
+fn miss(judged: &Judged, class_is_right: Option<bool>, measured: &Measured) -> Option<String> {
+    let is_right = judged.grade == Grade::Right && class_is_right != Some(false);
     (!is_right).then(|| format!("{} {}", word(measured.status), word(measured.class)))
 }
 
