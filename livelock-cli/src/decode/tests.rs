@@ -1,7 +1,9 @@
 //! Any bytes decode to events or to an error, and sums are those of the wire.
 
 use livelock_common::{CpuActivity, CpuState, TaskSlot, WaitRecord, lcb, line, lost};
+use livelock_core::activity::{CountedTime, OTHER_LINES};
 use livelock_core::event::LossCause;
+use livelock_core::probes::ProbeSet;
 use proptest::prelude::*;
 
 use super::*;
@@ -270,4 +272,33 @@ fn the_user_side_of_a_stack_arrives() {
     assert_eq!(frames_with(None), []);
     let expected = [0x1010, 0x1020].map(livelock_core::ids::CodeAddr);
     assert_eq!(frames_with(Some(user)), expected);
+}
+
+#[test]
+fn lines_without_an_entry_of_their_own_are_others() {
+    let zeros = vec![0; size_of::<CpuActivity>()];
+    let mut raws = (0..RawRecord::NR_KINDS).filter_map(|kind| RawRecord::of_bytes(kind, 0, &zeros));
+    let mut activity = raws
+        .find_map(|raw| match raw {
+            RawRecord::Activity { activity, .. } => Some(activity),
+            _ => None,
+        })
+        .expect("an activity of zeros");
+    for (entry, line_plus_one, nr) in [(0, 0, 2), (5, 37, 3)] {
+        activity.irqs[entry].line_plus_one = line_plus_one;
+        activity.irqs[entry].nr_handled = nr;
+        activity.irqs[entry].handled_ns = 10 * nr;
+    }
+    let events = decoded(RawRecord::Activity {
+        cpu: 0,
+        probes: ProbeSet::default(),
+        activity,
+    })
+    .expect("decodes");
+    let [Event::Activity { activity, .. }] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    let time = |nr| CountedTime { nr, ns: 10 * nr };
+    let lines = [(36, time(3)), (OTHER_LINES, time(2))];
+    assert_eq!(activity.hardirqs, lines.into_iter().collect());
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{DETECTORS, Detection, Facts, Nature, detect};
-use crate::activity::{Activity, HostCounters};
+use crate::activity::{Activity, CountedTime, HostCounters};
 use crate::cause_class::CauseClass;
 use crate::ids::{CpuId, Pid};
 use crate::ledger::profile::{ClassSamples, Owner, Profile};
 use crate::ledger::time::TimeBooks;
 use crate::lock_report::{LockSide, specimen};
 use crate::probes::{GroupSet, ProbeGroup, ProbeSet};
-use crate::verdict::{ActivityReport, LockReport, PollReport};
+use crate::verdict::{ActivityReport, EvidenceSource, LockReport, PollReport};
 
 /// A second on four busy CPUs, with 100 samples.
 struct Host {
@@ -18,6 +18,8 @@ struct Host {
     locks: Vec<LockReport>,
     activity: Option<Activity>,
     report: Option<ActivityReport>,
+    /// Ticks do not see hard interrupts.
+    is_hardirq_unseen: bool,
 }
 
 impl Host {
@@ -32,6 +34,7 @@ impl Host {
             locks: Vec::new(),
             activity: None,
             report: None,
+            is_hardirq_unseen: false,
         }
     }
 
@@ -65,6 +68,11 @@ impl Host {
     fn detect(&self) -> Vec<Detection> {
         let books = TimeBooks {
             capacity_ns: 4_000_000_000,
+            hardirq_unseen_ns: if self.is_hardirq_unseen {
+                4_000_000_000
+            } else {
+                0
+            },
             ..TimeBooks::default()
         };
         detect(&Facts {
@@ -269,4 +277,34 @@ fn the_worker_that_hogs_a_cpu_is_the_one_with_most_samples() {
         None,
         "it shares its CPU"
     );
+}
+
+#[test]
+fn handlers_that_were_timed_count_where_ticks_do_not_see_them() {
+    let storm = |handled_ns: u64, is_hardirq_unseen: bool| {
+        let mut host = Host::new();
+        host.is_hardirq_unseen = is_hardirq_unseen;
+        host.activity = Some(Activity {
+            probes: ProbeSet::of(GroupSet::EMPTY.with(ProbeGroup::Interrupts)),
+            observed_ns: BTreeMap::from([(ProbeGroup::Interrupts, 1_000_000_000)]),
+            hardirqs: BTreeMap::from([(
+                36,
+                CountedTime {
+                    nr: 9,
+                    ns: handled_ns,
+                },
+            )]),
+            ..Activity::default()
+        });
+        let found = host.detect().into_iter();
+        let mut storms = found.filter(|found| found.class == CauseClass::InterruptStorm);
+        storms
+            .next()
+            .map(|found| (found.share, found.evidence[0].source))
+    };
+    let told = storm(2_400_000_000, true);
+    assert_eq!(told, Some((0.6, EvidenceSource::Activity)));
+    assert_eq!(storm(1_600_000_000, true), None);
+    // There they are in the books already.
+    assert_eq!(storm(2_400_000_000, false), None);
 }

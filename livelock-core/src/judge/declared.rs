@@ -185,3 +185,24 @@ fn signal(
         ),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_uses_next_to_nothing_is_not_in_a_live_lock_whatever_stalls() {
+        let no_progress = |is_below_floor: bool| {
+            let mut seen: Observation = serde_json::from_value(serde_json::json!({
+                "begin": 0, "end": 1, "used": 1.0, "omega": 0.9, "agreed_share": 1.0, "conflict": 0.0,
+                "progress": "unknown", "no_progress": false, "stuck": [], "is_below_floor": is_below_floor,
+            }))
+            .expect("an observation");
+            apply(&mut seen, DeclaredState::Stalled);
+            assert_eq!(seen.progress, ProgressState::Stalled);
+            seen.no_progress
+        };
+        assert!(no_progress(false));
+        assert!(!no_progress(true));
+    }
+}

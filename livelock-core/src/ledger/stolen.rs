@@ -38,7 +38,7 @@ mod tests {
     use crate::ids::{CpuId, MonotonicNs};
     use crate::ledger::profile::Profile;
     use crate::ledger::samples::SampleCounts;
-    use crate::ledger::time::book;
+    use crate::ledger::time::{TimeBooks, book};
     use crate::window::WindowBuilder;
 
     const MS: u64 = 1_000_000;
@@ -67,6 +67,12 @@ mod tests {
         builder.close(MonotonicNs(1), MonotonicNs(1 + 100 * MS))
     }
 
+    fn booked(window: &Window) -> TimeBooks {
+        let (counts, profile) = (SampleCounts::default(), Profile::default());
+        let books = book(window, &counts, &profile, "x86_64");
+        books.expect("times and counters are there")
+    }
+
     fn times(system_ms: u64, steal_ms: u64) -> CpuTimes {
         CpuTimes {
             system_ns: system_ms * MS,
@@ -79,13 +85,7 @@ mod tests {
     fn who_spins_all_the_time_spins_in_what_is_left_to_it() {
         let window = window(&[(times(50, 50), 100), (times(50, 50), 100)]);
         assert_eq!(stolen_spin_ns(&window), 100 * MS);
-        let books = book(
-            &window,
-            &SampleCounts::default(),
-            &Profile::default(),
-            "x86_64",
-        );
-        let books = books.expect("times and counters are there");
+        let books = booked(&window);
         assert_eq!((books.traced_spin_ns, books.conflict_ns), (100 * MS, 0));
         assert_eq!(books.omega(), Some(1.0));
     }
@@ -93,19 +93,22 @@ mod tests {
     #[test]
     fn nothing_is_taken_from_the_work_of_other_cpus() {
         let window = window(&[(times(50, 50), 100), (times(100, 0), 0)]);
-        let books = book(
-            &window,
-            &SampleCounts::default(),
-            &Profile::default(),
-            "x86_64",
-        );
-        let books = books.expect("times and counters are there");
+        let books = booked(&window);
         assert_eq!((books.traced_spin_ns, books.kernel_ns), (50 * MS, 100 * MS));
     }
 
     #[test]
     fn without_steal_a_contradiction_stays_one() {
-        let window = window(&[(times(20, 0), 100)]);
+        let computing = CpuTimes {
+            user_ns: 80 * MS,
+            ..times(20, 0)
+        };
+        let window = window(&[(computing, 100)]);
         assert_eq!(stolen_spin_ns(&window), 0);
+        let books = booked(&window);
+        assert_eq!(
+            (books.traced_spin_ns, books.conflict_ns),
+            (20 * MS, 80 * MS)
+        );
     }
 }
