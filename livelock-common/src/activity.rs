@@ -9,6 +9,28 @@ pub const NR_SYSCALLS: usize = 512;
 /// `errno` values told apart; the kernel's highest is 133. A power of two, which the verifier can check.
 pub const NR_ERRNOS: usize = 256;
 
+/// Pairs of system call and `errno` told apart on one CPU, by hash; entry 0 sums up those that find no room. A power of two.
+pub const NR_FAILURE_SLOTS: usize = 64;
+
+/// How often one system call failed with one `errno`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct FailureCount {
+    /// Number of the call in the upper half, `errno` in the lower; 0: free, or entry 0.
+    pub call_errno: u32,
+    /// Keeps the size explicit.
+    pub pad: u32,
+    /// Times.
+    pub nr: u64,
+}
+
+/// Rounds of the allocator's reclaim loop told apart; the kernel gives up after 16 (`MAX_RECLAIM_RETRIES`, mm/internal.h).
+/// A power of two.
+pub const NR_RECLAIM_ROUNDS: usize = 32;
+
+/// Reasons to throttle reclaim told apart (`enum vmscan_throttle_state`, include/linux/mmzone.h). A power of two.
+pub const NR_THROTTLE_REASONS: usize = 8;
+
 /// Vectors of soft interrupts (`NR_SOFTIRQS`, include/linux/interrupt.h).
 pub const NR_SOFTIRQS: usize = 10;
 
@@ -78,6 +100,16 @@ pub struct PairTimes {
     /// Ended without their begin in `open`: begun on another CPU, before the attach, or overtaken here by
     /// another thread.
     pub nr_unpaired: u64,
+}
+
+/// What became of the item in the [`OpenPair`] of the same index.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct OpenWork {
+    /// Function of the item begun; 0: unknown.
+    pub function_addr: u64,
+    /// `CLOCK_MONOTONIC` at which the thread of the pair last ended an item here; 0: never.
+    pub end_ns: u64,
 }
 
 /// Functions told apart on one CPU, by hash; entry 0 sums up those that find no room.
@@ -179,14 +211,18 @@ pub struct CpuActivity {
     pub last_fault_pid: u32,
     /// Thread of the last fault that repeated.
     pub same_fault_pid: u32,
-    /// Allocations that went round the reclaim loop again.
-    pub nr_reclaim_retries: u64,
-    /// Most rounds without progress that one of them has made.
-    pub max_no_progress_loops: u64,
+    /// Allocations that went round the reclaim loop again, by rounds without progress so far; the last entry: or more.
+    pub reclaim_retries: [u64; NR_RECLAIM_ROUNDS],
+    /// Threads made to sleep by reclaim: how often, by reason.
+    pub nr_throttled: [u64; NR_THROTTLE_REASONS],
+    /// The same: for how long.
+    pub throttled_us: [u64; NR_THROTTLE_REASONS],
     /// Packets dropped, in whatever network namespace.
     pub nr_packets_dropped: u64,
     /// Switches to another task.
     pub nr_switches: u64,
+    /// Of those, away from a task that wanted to go on: preempted, or yielding (`task_struct.nivcsw`).
+    pub nr_involuntary_switches: u64,
     /// Tasks that ran after having been seen to become runnable.
     pub nr_run_delays: u64,
     /// Sum of the times in between.
@@ -207,6 +243,8 @@ pub struct CpuActivity {
     pub syscalls: [SyscallResults; NR_SYSCALLS],
     /// Failures by `errno`, those that ask to try again included.
     pub errnos: [u64; NR_ERRNOS],
+    /// The same by system call.
+    pub failures: [FailureCount; NR_FAILURE_SLOTS],
     /// Direct reclaim, of the host or of a control group.
     pub direct_reclaim: PairTimes,
     /// Pages that it reclaimed, those of ends without a begin included.
@@ -217,6 +255,8 @@ pub struct CpuActivity {
     pub compact_results: [u64; NR_COMPACT_RESULTS],
     /// Work items that run.
     pub work: PairTimes,
+    /// Which, and whether they still do.
+    pub open_work: [OpenWork; NR_OPEN_PAIRS],
     /// Work items that ended, by function.
     pub work_functions: [FunctionTime; NR_FUNCTION_SLOTS],
     /// Interrupts sent to other CPUs.
@@ -228,5 +268,5 @@ pub struct CpuActivity {
     /// What these programs cost, by [`group`].
     pub runs: [GroupRuns; NR_GROUPS],
     /// Keeps the size a multiple of the alignment.
-    pub pad: [u64; 6],
+    pub pad: [u64; 7],
 }

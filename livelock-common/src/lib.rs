@@ -16,9 +16,10 @@ mod state;
 mod table;
 
 pub use activity::{
-    CpuActivity, FunctionTime, GroupRuns, IrqTime, LONG_DELAY_NS, NR_COMPACT_RESULTS, NR_ERRNOS,
-    NR_FLUSH_REASONS, NR_FUNCTION_SLOTS, NR_GROUPS, NR_IRQ_SLOTS, NR_OPEN_PAIRS, NR_SOFTIRQS,
-    NR_SYSCALLS, OpenPair, PairTimes, RUNNABLE_SLOTS, RunnableSlot, SyscallResults, group,
+    CpuActivity, FailureCount, FunctionTime, GroupRuns, IrqTime, LONG_DELAY_NS, NR_COMPACT_RESULTS,
+    NR_ERRNOS, NR_FAILURE_SLOTS, NR_FLUSH_REASONS, NR_FUNCTION_SLOTS, NR_GROUPS, NR_IRQ_SLOTS,
+    NR_OPEN_PAIRS, NR_RECLAIM_ROUNDS, NR_SOFTIRQS, NR_SYSCALLS, NR_THROTTLE_REASONS, OpenPair,
+    OpenWork, PairTimes, RUNNABLE_SLOTS, RunnableSlot, SyscallResults, group,
 };
 pub use declared::{DeclaredCounts, MAX_DECLARED};
 pub use record::{
@@ -29,7 +30,7 @@ pub use table::{LockAgg, LockBank};
 
 /// Layout version. Raise it with every change of a layout or a meaning in this crate; the loader
 /// refuses an object that announces another one.
-pub const ABI_VERSION: u32 = 11;
+pub const ABI_VERSION: u32 = 12;
 
 /// Deepest nesting of traced spin waits on one CPU: task, softirq, hardirq and NMI, each at most
 /// twice, because a `qrwlock` slow path waits for its inner spinlock.

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Activity, CountedTime, FlushReason, PairedTime};
+use crate::activity::{Activity, CountedTime, FlushReason, PairedTime, ThrottleReason};
 use crate::ids::CodeAddr;
 use crate::ledger::time::share;
 use crate::names::Names;
 use crate::probes::{Probe, ProbeGroup};
+use crate::thresholds::WORK_OPEN_NS;
 
 /// Functions named in a report.
 const NR_FUNCTIONS: usize = 8;
@@ -57,6 +58,31 @@ pub struct ReclaimReport {
     pub compaction_success_pct: Option<f64>,
     /// Rounds of the allocator's reclaim loop a second; `None`: could not see.
     pub retries_per_sec: Option<f64>,
+    /// Threads that reclaim made to sleep, by reason, most time first; `None`: could not see.
+    #[serde(default)]
+    pub throttled: Option<Vec<ThrottledReport>>,
+}
+
+/// Threads that reclaim made to sleep for one reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ThrottledReport {
+    /// Reason.
+    pub reason: ThrottleReason,
+    /// Times a second.
+    pub per_sec: f64,
+    /// Mean number of threads asleep.
+    pub mean_threads: f64,
+}
+
+/// A work item that was begun and has not ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenWorkReport {
+    /// Function, or its address.
+    pub function: String,
+    /// Thread that works on it.
+    pub pid: u32,
+    /// Since when, waits included.
+    pub age_ns: u64,
 }
 
 /// A function that ran, or was asked to.
@@ -92,6 +118,9 @@ pub struct WorkReport {
     pub items: PairReport,
     /// By function, the longest in all first.
     pub functions: Vec<FunctionReport>,
+    /// Items that have run for 100 ms and more and have not ended, longest first; none that began before the programs came.
+    #[serde(default)]
+    pub open: Vec<OpenWorkReport>,
 }
 
 /// Rates of one group.
@@ -190,8 +219,22 @@ pub(crate) fn reclaim(activity: &Activity, nr_cpus: f64) -> Option<ReclaimReport
             .map(|share| 100.0 * share),
         retries_per_sec: activity
             .sees(Probe::ReclaimRetryZone)
-            .then(|| rates.per_sec(activity.nr_reclaim_retries)),
+            .then(|| rates.per_sec(activity.nr_reclaim_retries())),
+        throttled: activity
+            .sees(Probe::Throttled)
+            .then(|| throttled(activity, &rates)),
     })
+}
+
+fn throttled(activity: &Activity, rates: &Rates) -> Vec<ThrottledReport> {
+    let mut by_time: Vec<_> = activity.throttled.iter().collect();
+    by_time.sort_by_key(|(reason, time)| (std::cmp::Reverse(time.ns), **reason));
+    let reports = by_time.into_iter().map(|(&reason, time)| ThrottledReport {
+        reason,
+        per_sec: rates.per_sec(time.nr),
+        mean_threads: time.ns as f64 / rates.observed_ns,
+    });
+    reports.collect()
 }
 
 pub(crate) fn cross_calls(
@@ -223,5 +266,22 @@ pub(crate) fn work(activity: &Activity, nr_cpus: f64, names: &dyn Names) -> Opti
         .then(|| WorkReport {
             items: rates.pairs(&activity.work),
             functions: rates.functions(&activity.work_functions, names),
+            open: open_work(activity, names),
         })
+}
+
+fn open_work(activity: &Activity, names: &dyn Names) -> Vec<OpenWorkReport> {
+    let long = activity
+        .open_work()
+        .filter(|&(_, _, age_ns)| age_ns >= WORK_OPEN_NS);
+    let mut open: Vec<_> = long
+        .map(|(pid, function, age_ns)| OpenWorkReport {
+            function: function_name(function, names),
+            pid: pid.0,
+            age_ns,
+        })
+        .collect();
+    open.sort_by_key(|work| (std::cmp::Reverse(work.age_ns), work.pid));
+    open.truncate(NR_FUNCTIONS);
+    open
 }

@@ -59,6 +59,9 @@ pub struct ActivityReport {
     pub packets_dropped_per_sec: Option<f64>,
     /// Switches to another task a second.
     pub switches_per_sec: Option<f64>,
+    /// Of those, away from tasks that wanted to go on: preempted or yielding.
+    #[serde(default)]
+    pub involuntary_switches_per_sec: Option<f64>,
     /// Mean time from runnable to running; `None` as well if nobody was seen to do so.
     pub mean_run_delay_ns: Option<u64>,
     /// Time of real-time tasks in percent of all CPUs.
@@ -140,6 +143,9 @@ pub(crate) fn report(activity: &Activity, of: &Of<'_>) -> Option<ActivityReport>
         switches_per_sec: switches
             .as_ref()
             .map(|rates| rates.per_sec(activity.nr_switches)),
+        involuntary_switches_per_sec: switches
+            .as_ref()
+            .and_then(|rates| Some(rates.per_sec(activity.nr_involuntary_switches?))),
         mean_run_delay_ns: delays.and_then(|delays| delays.ns.checked_div(delays.nr)),
         rt_cpu_pct: switches.map(|rates| rates.cpu_pct(activity.rt_run_ns)),
         reclaim: activity_details::reclaim(activity, of.nr_cpus),

@@ -39,6 +39,9 @@ pub struct ProgressCounters {
     pub nr_context_switches: Option<u64>,
     /// Tasks created (`/proc/stat` `processes`).
     pub nr_forks: Option<u64>,
+    /// Threads that ended: those created, less those that are there (`/proc/loadavg`). Counted from some beginning.
+    #[serde(default)]
+    pub nr_exits: Option<u64>,
     /// Page faults (`/proc/vmstat` `pgfault`).
     pub nr_page_faults: Option<u64>,
     /// Block requests completed (`/proc/diskstats`).
@@ -90,6 +93,7 @@ pub(crate) fn zip_progress(
     ProgressCounters {
         nr_context_switches: f(a.nr_context_switches, b.nr_context_switches),
         nr_forks: f(a.nr_forks, b.nr_forks),
+        nr_exits: f(a.nr_exits, b.nr_exits),
         nr_page_faults: f(a.nr_page_faults, b.nr_page_faults),
         nr_block_completions: f(a.nr_block_completions, b.nr_block_completions),
         nr_packets: f(a.nr_packets, b.nr_packets),

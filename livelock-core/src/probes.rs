@@ -127,7 +127,8 @@ macro_rules! probes {
         }
 
         impl Probe {
-            /// All. Ends come before begins, so that none is counted without its other half.
+            /// All. Ends come before begins, so that none is counted without its other half. Recordings hold sets of them by their
+            /// place here: a new one goes to the end.
             pub const ALL: &'static [Self] = &[$(Self::$probe,)+];
 
             /// Program, and the tracepoint that it attaches to.
@@ -192,6 +193,8 @@ probes! {
     SchedSwitch = "sched_switch" in Scheduler,
     /// `sched:sched_wakeup`.
     SchedWakeup = "sched_wakeup" in Scheduler,
+    /// `vmscan:mm_vmscan_throttled`.
+    Throttled = "mm_vmscan_throttled" in Reclaim,
 }
 
 impl Probe {

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::activity::Activity;
+use crate::activity::{Activity, CallErrno, SyscallResults};
 use crate::activity_details::Rates;
 use crate::ledger::time::share;
 
@@ -52,6 +52,22 @@ pub struct SyscallReport {
     pub retry_pct: f64,
     /// Share that failed otherwise.
     pub failed_pct: f64,
+    /// Its failures by `errno`, most frequent first; `None`: its pairs found no room, or an older version recorded it.
+    #[serde(default)]
+    pub errnos: Option<Vec<ErrnoReport>>,
+}
+
+/// Failures of one system call with one `errno`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrnoReport {
+    /// Number.
+    pub errno: u32,
+    /// Name as in errno(3); `None` if this program does not know it, such as that of a restart within the kernel.
+    pub name: Option<String>,
+    /// Failures a second.
+    pub per_sec: f64,
+    /// Share of the returns of this call.
+    pub pct: f64,
 }
 
 /// Calls that ask for something, and find nothing.
@@ -85,8 +101,30 @@ pub(crate) fn failing_syscalls(
             per_sec: rates.per_sec(results.nr()),
             retry_pct: 100.0 * share(results.nr_retry, results.nr()).unwrap_or(0.0),
             failed_pct: 100.0 * share(results.nr_failed, results.nr()).unwrap_or(0.0),
+            errnos: errnos_of(number, results, activity, rates),
         })
         .collect()
+}
+
+fn errnos_of(
+    number: u32,
+    results: &SyscallResults,
+    activity: &Activity,
+    rates: &Rates,
+) -> Option<Vec<ErrnoReport>> {
+    let of_call = activity.failures.iter();
+    let mut found: Vec<(u32, u64)> = of_call
+        .filter(|(key, _)| **key != CallErrno::OTHERS && key.call() == number)
+        .map(|(key, &nr)| (key.errno(), nr))
+        .collect();
+    found.sort_by_key(|&(errno, nr)| (std::cmp::Reverse(nr), errno));
+    let reports = found.iter().map(|&(errno, nr)| ErrnoReport {
+        errno,
+        name: errno_name(errno).map(str::to_owned),
+        per_sec: rates.per_sec(nr),
+        pct: 100.0 * share(nr, results.nr()).unwrap_or(0.0),
+    });
+    (!found.is_empty()).then(|| reports.collect())
 }
 
 /// `None` if none was in vain, or if the names of calls are not known here.
@@ -143,7 +181,6 @@ fn syscall_name(arch: &str, number: u32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::SyscallResults;
     use crate::probes::{GroupSet, ProbeGroup, ProbeSet};
     use std::collections::BTreeMap;
 
@@ -198,5 +235,39 @@ mod tests {
             nr_achieved(&activity, "riscv64"),
             activity.all_syscalls().nr_ok()
         );
+    }
+
+    #[test]
+    fn errors_are_told_by_call() {
+        let futex = SyscallResults {
+            nr_zero: 10,
+            nr_retry: 30,
+            ..SyscallResults::default()
+        };
+        let read = SyscallResults {
+            nr_failed: 5,
+            ..SyscallResults::default()
+        };
+        let pair = |call: u32, errno: u32| CallErrno(call << 16 | errno);
+        let activity = Activity {
+            observed_ns: BTreeMap::from([(ProbeGroup::Syscalls, 2_000_000_000)]),
+            syscalls: BTreeMap::from([(202, futex), (0, read)]),
+            failures: BTreeMap::from([
+                (CallErrno::OTHERS, 5),
+                (pair(202, 4), 10),
+                (pair(202, 11), 20),
+            ]),
+            ..Activity::default()
+        };
+        let rates = Rates::of(ProbeGroup::Syscalls, &activity, 1.0).expect("attached");
+        let found = failing_syscalls(&activity, &rates, "x86_64");
+        let errnos = |at: usize| -> Option<Vec<(&str, f64, f64)>> {
+            let errnos = found[at].errnos.as_ref()?.iter();
+            let named = errnos.map(|e| (e.name.as_deref().expect("known"), e.per_sec, e.pct));
+            Some(named.collect())
+        };
+        let expected = vec![("EAGAIN", 10.0, 50.0), ("EINTR", 5.0, 25.0)];
+        assert_eq!(errnos(0), Some(expected));
+        assert_eq!(errnos(1), None, "no room, which is not none");
     }
 }

@@ -15,6 +15,7 @@ mod interrupts;
 mod polling;
 mod standstill;
 mod user_code;
+mod work;
 
 pub use attempts::*;
 pub use burst::*;
@@ -26,6 +27,7 @@ pub use interrupts::*;
 pub use polling::*;
 pub use standstill::*;
 pub use user_code::*;
+pub use work::*;
 
 /// Share of the CPUs' time, as far as it is neither stolen nor this tool's, that must be busy before a window can lack progress.
 /// Source: docs/detection.md.

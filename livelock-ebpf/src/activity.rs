@@ -9,7 +9,8 @@ use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use livelock_common::{
-    ABSENT, IrqTime, NR_ERRNOS, NR_IRQ_SLOTS, NR_SOFTIRQS, NR_SYSCALLS, SyscallResults, group,
+    ABSENT, CpuActivity, FailureCount, IrqTime, NR_ERRNOS, NR_FAILURE_SLOTS, NR_IRQ_SLOTS,
+    NR_SOFTIRQS, NR_SYSCALLS, SyscallResults, group,
 };
 
 use crate::globals;
@@ -22,6 +23,7 @@ const MAX_ERRNO: i64 = 4095;
 const PAGE_SHIFT: u32 = 12;
 const SYSCALL_MASK: i32 = NR_SYSCALLS as i32 - 1;
 const ERRNO_MASK: i32 = NR_ERRNOS as i32 - 1;
+const FAILURE_MASK: i32 = NR_FAILURE_SLOTS as i32 - 1;
 
 /// `errno`s that ask to try again (include/uapi/asm-generic/errno*.h, include/linux/errno.h).
 const RETRY_CODES: [i64; 5] = [4, 11, 16, 35, 110];
@@ -68,11 +70,38 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
             if (code as u64) < NR_ERRNOS as u64 {
                 let at = masked::<ERRNO_MASK>(code as u64);
                 *(&raw mut (*activity).errnos).cast::<u64>().add(at) += 1;
+                book_failure(activity, index, code as u64);
             }
         }
         run.end();
     }
     0
+}
+
+/// Books a failure of a system call under its number and `errno`.
+///
+/// # Safety
+/// `activity` is this CPU's element; both numbers fit into 16 bits.
+#[inline(always)]
+unsafe fn book_failure(activity: *mut CpuActivity, number: u64, errno: u64) {
+    let key = ((number << 16) | errno) as u32;
+    // Entry 0 is nobody's. Calls that are told apart have numbers below 512, errnos of them mostly below 64.
+    let hash = masked::<FAILURE_MASK>(number.wrapping_mul(7) ^ errno);
+    // SAFETY: by contract; a masked index.
+    unsafe {
+        let slots = (&raw mut (*activity).failures).cast::<FailureCount>();
+        let mut at = slots.add(hash);
+        if hash == 0 {
+            at = slots.add(1);
+        }
+        let owner = (*at).call_errno;
+        if owner == 0 {
+            (*at).call_errno = key;
+        } else if owner != key {
+            at = slots;
+        }
+        (*at).nr += 1;
+    }
 }
 
 /// Hook: `irq:softirq_entry(vec_nr)`. Kernel: 5.19.

@@ -67,6 +67,10 @@ offset!(
     TASK_PRIO
 );
 offset!(
+    /// `work_struct.func`.
+    WORK_FUNC
+);
+offset!(
     /// Instruction pointer in `bpf_user_pt_regs_t`; depends on the architecture alone.
     REGS_IP
 );

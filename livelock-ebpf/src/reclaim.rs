@@ -5,13 +5,15 @@
 
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use livelock_common::{NR_COMPACT_RESULTS, group};
+use livelock_common::{NR_COMPACT_RESULTS, NR_RECLAIM_ROUNDS, NR_THROTTLE_REASONS, group};
 
 use crate::mask::masked;
 use crate::runs::{Run, begin_pair, end_pair, this};
 use crate::scope;
 
 const RESULT_MASK: i32 = NR_COMPACT_RESULTS as i32 - 1;
+const ROUND_MASK: i32 = NR_RECLAIM_ROUNDS as i32 - 1;
+const REASON_MASK: i32 = NR_THROTTLE_REASONS as i32 - 1;
 
 #[inline(always)]
 fn begin_reclaim() {
@@ -119,10 +121,33 @@ pub fn reclaim_retry_zone(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: this CPU's element; interrupts do not reclaim.
     unsafe {
         let run = Run::begin::<{ group::RECLAIM }>(activity);
-        (*activity).nr_reclaim_retries += 1;
-        if u64::from(nr_loops) > (*activity).max_no_progress_loops {
-            (*activity).max_no_progress_loops = u64::from(nr_loops);
-        }
+        let last = NR_RECLAIM_ROUNDS as u64 - 1;
+        let nr_loops = u64::from(nr_loops);
+        let index = if nr_loops < last { nr_loops } else { last };
+        *(&raw mut (*activity).reclaim_retries)
+            .cast::<u64>()
+            .add(masked::<ROUND_MASK>(index)) += 1;
+        run.end();
+    }
+    0
+}
+
+/// Hook: `vmscan:mm_vmscan_throttled(nid, usec_timeout, usec_delayed, reason)`, after the sleep. Kernel: 5.19. Sees
+/// kswapd as well, in a scope of the whole host.
+#[btf_tracepoint(function = "mm_vmscan_throttled")]
+pub fn mm_vmscan_throttled(ctx: BtfTracePointContext) -> i32 {
+    let activity = this();
+    if activity.is_null() || !scope::has_current() {
+        return 0;
+    }
+    let delayed_us = ctx.arg::<u64>(2) as u32;
+    let reason = u64::from(ctx.arg::<u64>(3) as u32);
+    // SAFETY: this CPU's element, masked index; interrupts do not reclaim.
+    unsafe {
+        let run = Run::begin::<{ group::RECLAIM }>(activity);
+        let at = masked::<REASON_MASK>(reason);
+        *(&raw mut (*activity).nr_throttled).cast::<u64>().add(at) += 1;
+        *(&raw mut (*activity).throttled_us).cast::<u64>().add(at) += u64::from(delayed_us);
         run.end();
     }
     0

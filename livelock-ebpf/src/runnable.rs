@@ -6,8 +6,8 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use livelock_common::{ABSENT, LONG_DELAY_NS, RUNNABLE_SLOTS, RunnableSlot, group};
@@ -86,6 +86,7 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let (prev, next) = (ctx.arg::<u64>(1), ctx.arg::<u64>(2));
+    let is_preempted = ctx.arg::<u64>(0) as u8 != 0;
     let prev_state = ctx.arg::<u64>(3) as u32;
     // SAFETY: this CPU's element.
     let run = unsafe { Run::begin::<{ group::SCHEDULER }>(activity) };
@@ -102,6 +103,11 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
     unsafe {
         if leaves_scope {
             (*activity).nr_switches += 1;
+            // As the kernel counts them in `task_struct.nivcsw` (`__schedule`, kernel/sched/core.c); the idle task, whose id
+            // is 0, is not put off.
+            if (is_preempted || prev_state == 0) && bpf_get_current_pid_tgid() as u32 != 0 {
+                (*activity).nr_involuntary_switches += 1;
+            }
         }
         let last_ns = (*activity).last_switch_ns;
         (*activity).last_switch_ns = now_ns;

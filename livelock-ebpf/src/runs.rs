@@ -91,13 +91,19 @@ impl Run {
     }
 }
 
+/// Where the pair of a thread is.
+#[inline(always)]
+pub fn pair_index(pid: u32) -> usize {
+    masked::<PAIR_MASK>(u64::from(pid))
+}
+
 #[inline(always)]
 unsafe fn open_of(pairs: *mut PairTimes, pid: u32) -> *mut OpenPair {
     // SAFETY: by contract of the callers; a masked index.
     unsafe {
         (&raw mut (*pairs).open)
             .cast::<OpenPair>()
-            .add(masked::<PAIR_MASK>(u64::from(pid)))
+            .add(pair_index(pid))
     }
 }
 

@@ -18,6 +18,8 @@ pub struct KernelOffsets {
     pub task_prio: Option<u32>,
     /// Number of the system call in `struct pt_regs`.
     pub regs_syscall: Option<u32>,
+    /// `work_struct.func`.
+    pub work_func: Option<u32>,
     /// `task_struct.mm` and the size of what it points to.
     pub mm: Option<(u32, u32)>,
     /// `task_struct.files`.
@@ -107,6 +109,7 @@ impl KernelOffsets {
             ("TASK_TGID", self.task_tgid),
             ("TASK_PRIO", self.task_prio),
             ("REGS_SYSCALL", self.regs_syscall),
+            ("WORK_FUNC", self.work_func),
             ("REGS_IP", REGS_IP),
             ("REGS_SP", REGS_SP),
             ("TASK_PARENT", self.task_parent),
@@ -165,7 +168,7 @@ impl KernelOffsets {
 }
 
 /// Typedefs by which the kernel's BTF names the tracepoints that the programs attach to.
-pub const TRACEPOINT_TYPES: [&str; 28] = [
+pub const TRACEPOINT_TYPES: [&str; 29] = [
     "btf_trace_contention_begin",
     "btf_trace_contention_end",
     "btf_trace_contended_release",
@@ -184,6 +187,7 @@ pub const TRACEPOINT_TYPES: [&str; 28] = [
     "btf_trace_mm_vmscan_direct_reclaim_begin",
     "btf_trace_mm_vmscan_memcg_reclaim_end",
     "btf_trace_mm_vmscan_memcg_reclaim_begin",
+    "btf_trace_mm_vmscan_throttled",
     "btf_trace_mm_compaction_end",
     "btf_trace_mm_compaction_begin",
     "btf_trace_ipi_send_cpu",

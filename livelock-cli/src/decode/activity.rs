@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use livelock_common::{ABSENT, CpuActivity, FunctionTime, GroupRuns, PairTimes, RunnableSlot};
 use livelock_core::activity::{
-    Activity, CountedTime, FlushReason, OTHER_LINES, PairedTime, ReclaimActivity, SoftirqVector,
-    StarvedTask, SyscallResults,
+    Activity, CallErrno, CountedTime, FlushReason, LastWork, OTHER_LINES, PairedTime,
+    ReclaimActivity, SoftirqVector, StarvedTask, SyscallResults, ThrottleReason,
 };
 use livelock_core::ids::{CodeAddr, MonotonicNs, Pid};
 use livelock_core::probes::{ProbeGroup, ProbeSet};
@@ -54,6 +54,7 @@ pub(super) fn activity(probes: ProbeSet, raw: &CpuActivity) -> Activity {
         .filter(|(_, results)| results.nr() > 0)
         .collect();
     let errnos = (0u32..).zip(raw.errnos).filter(|(_, nr)| *nr > 0).collect();
+    let failures = raw.failures.iter().filter(|failure| failure.nr > 0);
     let costs = ProbeGroup::ALL.into_iter().zip(&raw.runs).map(cost);
     let flushes = (0..).map(FlushReason::of).zip(raw.tlb_flushes);
     let mut tlb_flushes = BTreeMap::new();
@@ -77,6 +78,8 @@ pub(super) fn activity(probes: ProbeSet, raw: &CpuActivity) -> Activity {
         },
         work: paired(&raw.work),
         work_functions: functions(&raw.work_functions),
+        last_work: last_work(raw),
+        until: None,
         nr_ipis: raw.nr_ipis,
         call_functions: functions(&raw.call_functions),
         tlb_flushes,
@@ -84,15 +87,20 @@ pub(super) fn activity(probes: ProbeSet, raw: &CpuActivity) -> Activity {
         hardirqs,
         syscalls,
         errnos,
+        failures: failures.map(|f| (CallErrno(f.call_errno), f.nr)).collect(),
         nr_faults: raw.nr_faults,
         nr_same_faults: raw.nr_same_faults,
         faults_by_cpu: BTreeMap::new(),
         same_fault_pid: (raw.same_fault_pid != 0).then_some(Pid(raw.same_fault_pid)),
-        nr_reclaim_retries: raw.nr_reclaim_retries,
-        max_no_progress_loops: raw.max_no_progress_loops,
+        reclaim_retries: (0u32..)
+            .zip(raw.reclaim_retries)
+            .filter(|(_, nr)| *nr > 0)
+            .collect(),
+        throttled: throttled(raw),
         nr_packets_dropped: raw.nr_packets_dropped,
         nr_packets_processed: 0,
         nr_switches: raw.nr_switches,
+        nr_involuntary_switches: Some(raw.nr_involuntary_switches),
         run_delays: CountedTime {
             nr: raw.nr_run_delays,
             ns: raw.run_delay_ns,
@@ -117,6 +125,35 @@ fn cost((group, runs): (ProbeGroup, &GroupRuns)) -> (ProbeGroup, CountedTime) {
         ns: runs.nr_runs.saturating_mul(run_ns),
     };
     (group, cost)
+}
+
+fn throttled(raw: &CpuActivity) -> BTreeMap<ThrottleReason, CountedTime> {
+    let counts = raw.nr_throttled.into_iter().zip(raw.throttled_us);
+    let mut sums: BTreeMap<ThrottleReason, CountedTime> = BTreeMap::new();
+    for (number, (nr, us)) in counts.enumerate().filter(|(_, (nr, _))| *nr > 0) {
+        let sum = sums.entry(ThrottleReason::of(number)).or_default();
+        sum.nr = sum.nr.saturating_add(nr);
+        sum.ns = sum.ns.saturating_add(us.saturating_mul(1000));
+    }
+    sums
+}
+
+/// What the workers of this CPU did last, as far as their entries were not taken by others.
+fn last_work(raw: &CpuActivity) -> BTreeMap<Pid, LastWork> {
+    let known = |ns: u64| (ns != 0).then_some(MonotonicNs(ns));
+    let pairs = raw.work.open.iter().zip(&raw.open_work);
+    let seen = pairs.filter(|(pair, work)| pair.pid != 0 && (pair.begin_ns | work.end_ns) != 0);
+    let workers = seen.map(|(pair, work)| {
+        let began = known(pair.begin_ns);
+        let is_named = began.is_some() && work.function_addr != 0;
+        let last = LastWork {
+            began,
+            ended: known(work.end_ns),
+            function: is_named.then_some(CodeAddr(work.function_addr)),
+        };
+        (Pid(pair.pid), last)
+    });
+    workers.collect()
 }
 
 const fn paired(raw: &PairTimes) -> PairedTime {

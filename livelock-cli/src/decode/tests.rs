@@ -1,8 +1,13 @@
 //! Any bytes decode to events or to an error, and sums are those of the wire.
 
+use std::collections::BTreeMap;
+
 use livelock_common::{CpuActivity, CpuState, TaskSlot, WaitRecord, lcb, line, lost};
-use livelock_core::activity::{CountedTime, OTHER_LINES};
+use livelock_core::activity::{
+    Activity, CallErrno, CountedTime, LastWork, OTHER_LINES, ThrottleReason,
+};
 use livelock_core::event::LossCause;
+use livelock_core::ids::CodeAddr;
 use livelock_core::probes::ProbeSet;
 use proptest::prelude::*;
 
@@ -270,34 +275,82 @@ fn the_user_side_of_a_stack_arrives() {
         }
     };
     assert_eq!(frames_with(None), []);
-    let expected = [0x1010, 0x1020].map(livelock_core::ids::CodeAddr);
+    let expected = [0x1010, 0x1020].map(CodeAddr);
     assert_eq!(frames_with(Some(user)), expected);
+}
+
+fn zeroed_activity() -> Box<CpuActivity> {
+    let zeros = vec![0; size_of::<CpuActivity>()];
+    let mut raws = (0..RawRecord::NR_KINDS).filter_map(|kind| RawRecord::of_bytes(kind, 0, &zeros));
+    let activity = raws.find_map(|raw| match raw {
+        RawRecord::Activity { activity, .. } => Some(activity),
+        _ => None,
+    });
+    activity.expect("an activity of zeros")
+}
+
+fn decoded_activity(activity: Box<CpuActivity>) -> Activity {
+    let raw = RawRecord::Activity {
+        cpu: 0,
+        probes: ProbeSet::default(),
+        activity,
+    };
+    match decoded(raw).expect("decodes").pop() {
+        Some(Event::Activity { activity, .. }) => *activity,
+        event => panic!("{event:?}"),
+    }
+}
+
+#[test]
+fn what_reclaim_and_workers_did_arrives() {
+    let mut raw = zeroed_activity();
+    raw.reclaim_retries[3] = 2;
+    raw.nr_throttled[2] = 4;
+    raw.throttled_us[2] = 50;
+    raw.nr_throttled[6] = 1;
+    raw.failures[0].nr = 1;
+    raw.failures[9].call_errno = 202 << 16 | 11;
+    raw.failures[9].nr = 7;
+    // A worker with an item, one that ended its last here, and an entry that nobody has used.
+    for (entry, pid, begin_ns, end_ns) in [(1, 9, 500, 0), (2, 10, 0, 700), (3, 11, 0, 0)] {
+        raw.work.open[entry].pid = pid;
+        raw.work.open[entry].begin_ns = begin_ns;
+        raw.open_work[entry].end_ns = end_ns;
+        raw.open_work[entry].function_addr = 0xf00;
+    }
+    let activity = decoded_activity(raw);
+    assert_eq!(activity.reclaim_retries, BTreeMap::from([(3, 2)]));
+    let time = |nr, ns| CountedTime { nr, ns };
+    let throttled = [
+        (ThrottleReason::NoProgress, time(4, 50_000)),
+        (ThrottleReason::Other, time(1, 0)),
+    ];
+    assert_eq!(activity.throttled, throttled.into_iter().collect());
+    let failures = [(CallErrno::OTHERS, 1), (CallErrno(202 << 16 | 11), 7)];
+    assert_eq!(activity.failures, failures.into_iter().collect());
+    assert_eq!(activity.nr_involuntary_switches, Some(0));
+    let begun = LastWork {
+        began: Some(MonotonicNs(500)),
+        ended: None,
+        function: Some(CodeAddr(0xf00)),
+    };
+    let ended = LastWork {
+        ended: Some(MonotonicNs(700)),
+        ..LastWork::default()
+    };
+    let workers = BTreeMap::from([(Pid(9), begun), (Pid(10), ended)]);
+    assert_eq!(activity.last_work, workers);
 }
 
 #[test]
 fn lines_without_an_entry_of_their_own_are_others() {
-    let zeros = vec![0; size_of::<CpuActivity>()];
-    let mut raws = (0..RawRecord::NR_KINDS).filter_map(|kind| RawRecord::of_bytes(kind, 0, &zeros));
-    let mut activity = raws
-        .find_map(|raw| match raw {
-            RawRecord::Activity { activity, .. } => Some(activity),
-            _ => None,
-        })
-        .expect("an activity of zeros");
+    let mut activity = zeroed_activity();
     for (entry, line_plus_one, nr) in [(0, 0, 2), (5, 37, 3)] {
         activity.irqs[entry].line_plus_one = line_plus_one;
         activity.irqs[entry].nr_handled = nr;
         activity.irqs[entry].handled_ns = 10 * nr;
     }
-    let events = decoded(RawRecord::Activity {
-        cpu: 0,
-        probes: ProbeSet::default(),
-        activity,
-    })
-    .expect("decodes");
-    let [Event::Activity { activity, .. }] = events.as_slice() else {
-        panic!("{events:?}");
-    };
+    let activity = decoded_activity(activity);
     let time = |nr| CountedTime { nr, ns: 10 * nr };
     let lines = [(36, time(3)), (OTHER_LINES, time(2))];
     assert_eq!(activity.hardirqs, lines.into_iter().collect());

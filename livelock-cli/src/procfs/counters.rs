@@ -115,3 +115,10 @@ pub fn parse_loadavg(text: &str) -> Option<f64> {
     let load: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
     (load.is_finite() && load >= 0.0).then_some(load)
 }
+
+/// Threads of the host: the second number of `running/all`.
+#[must_use]
+pub fn parse_nr_threads(text: &str) -> Option<u64> {
+    let (_, all) = text.split_ascii_whitespace().nth(3)?.split_once('/')?;
+    number(Some(all))
+}

@@ -14,7 +14,9 @@ mod stat;
 #[cfg(test)]
 mod tests;
 
-pub use counters::{VmCounters, parse_diskstats, parse_loadavg, parse_net_dev, parse_vmstat};
+pub use counters::{
+    VmCounters, parse_diskstats, parse_loadavg, parse_net_dev, parse_nr_threads, parse_vmstat,
+};
 pub use error::ProcfsError;
 pub use kept_out::KeptOut;
 pub use snapshot::HostCounters;

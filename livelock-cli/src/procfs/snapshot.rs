@@ -11,7 +11,10 @@ use livelock_core::ids::Tgid;
 
 use super::file::ProcFile;
 use super::host;
-use super::{ProcfsError, VmCounters, parse_diskstats, parse_net_dev, parse_stat, parse_vmstat};
+use super::{
+    ProcfsError, VmCounters, parse_diskstats, parse_net_dev, parse_nr_threads, parse_stat,
+    parse_vmstat,
+};
 
 /// What adds the counters of one file.
 type Parse = fn(&str, &mut Counters);
@@ -23,6 +26,7 @@ pub struct HostCounters {
     vmstat: Option<ProcFile>,
     diskstats: Option<ProcFile>,
     net_dev: Option<ProcFile>,
+    loadavg: Option<ProcFile>,
     more: [(Option<ProcFile>, Parse); 4],
     user_hz: u64,
 }
@@ -50,6 +54,7 @@ impl HostCounters {
             vmstat: optional("vmstat"),
             diskstats: optional("diskstats"),
             net_dev: optional("net/dev"),
+            loadavg: optional("loadavg"),
             more: [
                 (optional("net/softnet_stat"), host::softnet),
                 (optional("net/snmp"), host::snmp),
@@ -87,6 +92,7 @@ impl HostCounters {
         let progress = ProgressCounters {
             nr_context_switches: stat.nr_context_switches,
             nr_forks: stat.nr_forks,
+            nr_exits: nr_exits(stat.nr_forks, text(&mut self.loadavg)),
             nr_page_faults: vm.nr_page_faults,
             nr_block_completions: text(&mut self.diskstats).and_then(parse_diskstats),
             nr_packets: text(&mut self.net_dev).and_then(parse_net_dev),
@@ -102,6 +108,12 @@ impl HostCounters {
         events.extend(own_process().map(Event::OwnProcess));
         Ok(events)
     }
+}
+
+/// Threads created that are not there any more. The file is read right after that of `nr_forks`; what begins and ends in between is
+/// counted in the next window.
+fn nr_exits(nr_forks: Option<u64>, loadavg: Option<&str>) -> Option<u64> {
+    nr_forks?.checked_sub(parse_nr_threads(loadavg?)?)
 }
 
 fn text(file: &mut Option<ProcFile>) -> Option<&str> {

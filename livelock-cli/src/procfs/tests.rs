@@ -73,6 +73,13 @@ fn loadavg_is_a_number_or_unknown() {
         parse_loadavg("113.97 52.00 20.10 152/312 4711\n"),
         Some(113.97)
     );
+    assert_eq!(
+        parse_nr_threads("113.97 52.00 20.10 152/312 4711\n"),
+        Some(312)
+    );
+    for damaged in ["", "1 1 1", "1 1 1 152", "1 1 1 152/x 4711"] {
+        assert_eq!(parse_nr_threads(damaged), None, "{damaged:?}");
+    }
     assert_eq!(parse_loadavg("nan 1 1"), None);
     assert_eq!(parse_loadavg(""), None);
 }
@@ -118,4 +125,5 @@ fn read_all(text: &str) {
     let _ = parse_diskstats(text);
     let _ = parse_net_dev(text);
     let _ = parse_loadavg(text);
+    let _ = parse_nr_threads(text);
 }

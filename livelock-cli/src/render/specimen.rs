@@ -188,6 +188,7 @@ fn activity() -> ActivityReport {
         faults_per_sec: None,
         packets_dropped_per_sec: None,
         switches_per_sec: None,
+        involuntary_switches_per_sec: None,
         mean_run_delay_ns: None,
         rt_cpu_pct: None,
         reclaim: None,

@@ -87,6 +87,7 @@ pub(super) fn offsets(btf: &Btf) -> KernelOffsets {
         regs_syscall: btf
             .member_offset("pt_regs", "orig_ax")
             .or_else(|| btf.member_offset("pt_regs", "syscallno")),
+        work_func: btf.member_offset("work_struct", "func"),
         mm: behind("mm", "mm_struct"),
         files: behind("files", "files_struct"),
         fs: behind("fs", "fs_struct"),

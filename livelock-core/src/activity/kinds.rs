@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Pid;
+use crate::ids::{CodeAddr, MonotonicNs, Pid};
 use crate::thresholds::{STARVED_NS, WEIGHT_PER_NICE};
 
 /// Vectors of soft interrupts, in the kernel's order (include/linux/interrupt.h).
@@ -82,6 +82,94 @@ impl FlushReason {
             4 => Self::RemoteSendIpi,
             _ => Self::Other,
         }
+    }
+}
+
+/// Why reclaim made a thread sleep (`enum vmscan_throttle_state`, include/linux/mmzone.h).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ThrottleReason {
+    /// Too many pages are being written back.
+    Writeback,
+    /// Too many pages are isolated already.
+    Isolated,
+    /// A round reclaimed nothing.
+    NoProgress,
+    /// The device behind the pages is congested.
+    Congested,
+    /// Of a kernel newer than this program.
+    Other,
+}
+
+impl ThrottleReason {
+    /// By the kernel's number.
+    #[must_use]
+    pub const fn of(number: usize) -> Self {
+        match number {
+            0 => Self::Writeback,
+            1 => Self::Isolated,
+            2 => Self::NoProgress,
+            3 => Self::Congested,
+            _ => Self::Other,
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Writeback => "too many pages are being written back",
+            Self::Isolated => "too many pages are isolated already",
+            Self::NoProgress => "a round reclaimed nothing",
+            Self::Congested => "the device is congested",
+            Self::Other => "for a reason that this version does not know",
+        }
+    }
+}
+
+/// A system call and the `errno` that it failed with, as on the wire: the call in the upper half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CallErrno(pub u32);
+
+impl CallErrno {
+    /// Stands for all that found no room of their own.
+    pub const OTHERS: Self = Self(0);
+
+    /// Number of the call.
+    #[must_use]
+    pub const fn call(self) -> u32 {
+        self.0 >> 16
+    }
+
+    /// `errno`; 0: [`CallErrno::OTHERS`].
+    #[must_use]
+    pub const fn errno(self) -> u32 {
+        self.0 & 0xffff
+    }
+}
+
+/// What a worker of the workqueues did last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LastWork {
+    /// When it last began an item; `None`: it was not seen to.
+    pub began: Option<MonotonicNs>,
+    /// When it last ended one.
+    pub ended: Option<MonotonicNs>,
+    /// Function of the item begun.
+    pub function: Option<CodeAddr>,
+}
+
+impl LastWork {
+    /// The later of both: a worker may change its CPU.
+    pub fn merge(&mut self, other: &Self) {
+        if other.began >= self.began {
+            self.began = other.began;
+            self.function = other.function;
+        }
+        self.ended = self.ended.max(other.ended);
     }
 }
 
@@ -188,6 +276,8 @@ impl StarvedTask {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::Activity;
+    use std::collections::BTreeMap;
 
     #[test]
     fn who_has_a_low_weight_may_wait_for_longer() {
@@ -204,5 +294,36 @@ mod tests {
         // 1024 / 820 and 1024 / 15, in `sched_prio_to_weight`.
         assert!(!waits(Some(121), 1_200) && waits(Some(121), 1_300));
         assert!(!waits(Some(139), 2_300) && waits(Some(139), 70_000));
+    }
+
+    #[test]
+    fn a_worker_that_ended_its_item_elsewhere_has_none_open() {
+        let at = |ns: u64| Some(MonotonicNs(ns));
+        let begun = |ns, function| LastWork {
+            began: at(ns),
+            function: Some(CodeAddr(function)),
+            ..LastWork::default()
+        };
+        let mut elsewhere = begun(10, 1);
+        elsewhere.merge(&LastWork {
+            ended: at(20),
+            ..LastWork::default()
+        });
+        let mut again = elsewhere;
+        again.merge(&begun(30, 2));
+        let open = |work: LastWork| {
+            let activity = Activity {
+                last_work: BTreeMap::from([(Pid(7), work)]),
+                until: at(100),
+                ..Activity::default()
+            };
+            activity.open_work().collect::<Vec<_>>()
+        };
+        assert_eq!(open(begun(10, 1)), [(Pid(7), CodeAddr(1), 90)]);
+        assert_eq!(open(elsewhere), []);
+        assert_eq!(open(again), [(Pid(7), CodeAddr(2), 70)]);
+        let mut older = begun(30, 2);
+        older.merge(&begun(10, 1));
+        assert_eq!(older, begun(30, 2), "whichever CPU comes first");
     }
 }

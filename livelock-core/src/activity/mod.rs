@@ -9,7 +9,7 @@ mod sums;
 
 pub use host::{HostCounter, HostCounters};
 pub use kinds::{
-    CountedTime, FlushReason, OTHER_LINES, PairedTime, ReclaimActivity, SoftirqVector, StarvedTask,
-    SyscallResults,
+    CallErrno, CountedTime, FlushReason, LastWork, OTHER_LINES, PairedTime, ReclaimActivity,
+    SoftirqVector, StarvedTask, SyscallResults, ThrottleReason,
 };
 pub use sums::Activity;

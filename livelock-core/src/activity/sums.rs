@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::kinds::{
-    CountedTime, FlushReason, PairedTime, ReclaimActivity, SoftirqVector, StarvedTask,
-    SyscallResults,
+    CallErrno, CountedTime, FlushReason, LastWork, PairedTime, ReclaimActivity, SoftirqVector,
+    StarvedTask, SyscallResults, ThrottleReason,
 };
-use crate::ids::{CodeAddr, CpuId, Pid};
+use crate::ids::{CodeAddr, CpuId, MonotonicNs, Pid};
 use crate::probes::{GroupSet, Probe, ProbeGroup, ProbeSet};
 
 /// What the programs of probe level 1 counted, on one CPU or on all. What belongs to a program that was not
@@ -31,6 +31,11 @@ pub struct Activity {
     pub work: PairedTime,
     /// Work items by function; address 0: those that found no room.
     pub work_functions: BTreeMap<CodeAddr, CountedTime>,
+    /// What each worker did last; not a count.
+    pub last_work: BTreeMap<Pid, LastWork>,
+    /// When this was read; set when a window is closed.
+    #[serde(skip)]
+    pub until: Option<MonotonicNs>,
     /// Interrupts sent to other CPUs, one for each mask.
     pub nr_ipis: u64,
     /// Calls queued for other CPUs, by function, likewise; no times.
@@ -45,6 +50,8 @@ pub struct Activity {
     pub syscalls: BTreeMap<u32, SyscallResults>,
     /// Failed system calls by `errno`.
     pub errnos: BTreeMap<u32, u64>,
+    /// The same by system call; empty in recordings of older versions.
+    pub failures: BTreeMap<CallErrno, u64>,
     /// Page faults.
     pub nr_faults: u64,
     /// Of those, the fault before over again.
@@ -54,16 +61,18 @@ pub struct Activity {
     /// Faults of each CPU that were the one before over again, and all of them; told when a window is closed.
     #[serde(skip)]
     pub faults_by_cpu: BTreeMap<CpuId, (u64, u64)>,
-    /// Allocations that went round the reclaim loop again.
-    pub nr_reclaim_retries: u64,
-    /// Most rounds without progress since attach.
-    pub max_no_progress_loops: u64,
+    /// Allocations that went round the reclaim loop again, by rounds without progress.
+    pub reclaim_retries: BTreeMap<u32, u64>,
+    /// Threads that reclaim made to sleep, by reason.
+    pub throttled: BTreeMap<ThrottleReason, CountedTime>,
     /// Packets dropped, in whatever network namespace.
     pub nr_packets_dropped: u64,
     /// Packets taken off the input queues meanwhile, from `/proc`; set when a window is closed.
     pub nr_packets_processed: u64,
     /// Switches to another task.
     pub nr_switches: u64,
+    /// Of those, away from tasks that wanted to go on; `None` in recordings of older versions.
+    pub nr_involuntary_switches: Option<u64>,
     /// From runnable to running.
     pub run_delays: CountedTime,
     /// Of those, longer than anybody should wait.
@@ -103,6 +112,8 @@ impl Activity {
             },
             work: paired(&self.work, &before.work),
             work_functions: since_by(&self.work_functions, &before.work_functions, time),
+            last_work: self.last_work.clone(),
+            until: None,
             nr_ipis: nr(&self.nr_ipis, &before.nr_ipis),
             call_functions: since_by(&self.call_functions, &before.call_functions, time),
             tlb_flushes: since_by(&self.tlb_flushes, &before.tlb_flushes, nr),
@@ -114,20 +125,22 @@ impl Activity {
                 nr_retry: a.nr_retry.saturating_sub(b.nr_retry),
                 nr_failed: a.nr_failed.saturating_sub(b.nr_failed),
             }),
-            errnos: since_by(&self.errnos, &before.errnos, |a, b| a.saturating_sub(*b)),
+            errnos: since_by(&self.errnos, &before.errnos, nr),
+            failures: since_by(&self.failures, &before.failures, nr),
             nr_faults: self.nr_faults.saturating_sub(before.nr_faults),
             nr_same_faults: self.nr_same_faults.saturating_sub(before.nr_same_faults),
             same_fault_pid: again,
             faults_by_cpu: BTreeMap::new(),
-            nr_reclaim_retries: self
-                .nr_reclaim_retries
-                .saturating_sub(before.nr_reclaim_retries),
-            max_no_progress_loops: self.max_no_progress_loops,
+            reclaim_retries: since_by(&self.reclaim_retries, &before.reclaim_retries, nr),
+            throttled: since_by(&self.throttled, &before.throttled, time),
             nr_packets_dropped: self
                 .nr_packets_dropped
                 .saturating_sub(before.nr_packets_dropped),
             nr_packets_processed: 0,
             nr_switches: self.nr_switches.saturating_sub(before.nr_switches),
+            nr_involuntary_switches: self
+                .nr_involuntary_switches
+                .map(|now| now.saturating_sub(before.nr_involuntary_switches.unwrap_or(0))),
             run_delays: time(&self.run_delays, &before.run_delays),
             nr_long_delays: self.nr_long_delays.saturating_sub(before.nr_long_delays),
             long_delay: self
@@ -156,6 +169,8 @@ impl Activity {
         self.reclaim.nr_compacted += other.reclaim.nr_compacted;
         paired(&mut self.work, &other.work);
         merge_by(&mut self.work_functions, &other.work_functions, time);
+        merge_by(&mut self.last_work, &other.last_work, LastWork::merge);
+        self.until = self.until.max(other.until);
         self.nr_ipis += other.nr_ipis;
         merge_by(&mut self.call_functions, &other.call_functions, time);
         merge_by(&mut self.tlb_flushes, &other.tlb_flushes, |a, b| *a += b);
@@ -168,6 +183,7 @@ impl Activity {
             a.nr_failed += b.nr_failed;
         });
         merge_by(&mut self.errnos, &other.errnos, |a, b| *a += b);
+        merge_by(&mut self.failures, &other.failures, |a, b| *a += b);
         self.nr_faults += other.nr_faults;
         self.nr_same_faults += other.nr_same_faults;
         self.same_fault_pid = other.same_fault_pid.or(self.same_fault_pid);
@@ -175,11 +191,16 @@ impl Activity {
             a.0 += b.0;
             a.1 += b.1;
         });
-        self.nr_reclaim_retries += other.nr_reclaim_retries;
-        self.max_no_progress_loops = self.max_no_progress_loops.max(other.max_no_progress_loops);
+        merge_by(&mut self.reclaim_retries, &other.reclaim_retries, |a, b| {
+            *a += b;
+        });
+        merge_by(&mut self.throttled, &other.throttled, time);
         self.nr_packets_dropped += other.nr_packets_dropped;
         self.nr_packets_processed += other.nr_packets_processed;
         self.nr_switches += other.nr_switches;
+        if let Some(nr) = other.nr_involuntary_switches {
+            *self.nr_involuntary_switches.get_or_insert(0) += nr;
+        }
         time(&mut self.run_delays, &other.run_delays);
         self.nr_long_delays += other.nr_long_delays;
         self.long_delay = other.long_delay.or(self.long_delay);
@@ -200,6 +221,7 @@ impl Activity {
                 ProbeGroup::Syscalls => {
                     self.syscalls.clear();
                     self.errnos.clear();
+                    self.failures.clear();
                 }
                 ProbeGroup::Faults => {
                     self.nr_faults = 0;
@@ -209,8 +231,8 @@ impl Activity {
                 }
                 ProbeGroup::Reclaim => {
                     self.reclaim.clone_from(&none.reclaim);
-                    self.nr_reclaim_retries = 0;
-                    self.max_no_progress_loops = 0;
+                    self.reclaim_retries.clear();
+                    self.throttled.clear();
                 }
                 ProbeGroup::Packets => self.nr_packets_dropped = 0,
                 ProbeGroup::CrossCalls => {
@@ -221,9 +243,11 @@ impl Activity {
                 ProbeGroup::Workqueue => {
                     self.work.clone_from(&none.work);
                     self.work_functions.clear();
+                    self.last_work.clear();
                 }
                 ProbeGroup::Scheduler => {
                     self.nr_switches = 0;
+                    self.nr_involuntary_switches = None;
                     self.run_delays.clone_from(&none.run_delays);
                     self.rt_run_ns = 0;
                     // Who waited for long did so, whenever that was told.
@@ -243,6 +267,21 @@ impl Activity {
     #[must_use]
     pub fn groups(&self) -> GroupSet {
         self.probes.groups()
+    }
+
+    /// Allocations that went round the reclaim loop again.
+    #[must_use]
+    pub fn nr_reclaim_retries(&self) -> u64 {
+        self.reclaim_retries.values().sum()
+    }
+
+    /// Work items that a worker has begun and not ended: thread, function, age. None that began before the attach.
+    pub fn open_work(&self) -> impl Iterator<Item = (Pid, CodeAddr, u64)> {
+        self.last_work.iter().filter_map(|(&pid, work)| {
+            let age_ns = self.until?.since(work.began?);
+            let is_open = work.ended.is_none_or(|ended| work.began > Some(ended));
+            is_open.then_some((pid, work.function?, age_ns))
+        })
     }
 
     /// How long `group` was attached; `None`: not at all.

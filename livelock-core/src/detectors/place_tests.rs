@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{DETECTORS, Detection, Facts, Nature, detect};
-use crate::activity::{Activity, CountedTime, HostCounters};
+use crate::activity::{Activity, CountedTime, HostCounters, LastWork};
 use crate::cause_class::CauseClass;
-use crate::ids::{CpuId, Pid};
+use crate::ids::{CodeAddr, CpuId, MonotonicNs, Pid};
 use crate::ledger::profile::{ClassSamples, Owner, Profile};
 use crate::ledger::time::TimeBooks;
 use crate::lock_report::{LockSide, specimen};
@@ -277,6 +277,46 @@ fn the_worker_that_hogs_a_cpu_is_the_one_with_most_samples() {
         None,
         "it shares its CPU"
     );
+}
+
+#[test]
+fn how_long_a_work_item_lasts_is_told_with_or_without_its_begin() {
+    let begun = |began: u64| LastWork {
+        began: Some(MonotonicNs(began)),
+        function: Some(CodeAddr(0xf00)),
+        ..LastWork::default()
+    };
+    let lasts = |last_work: BTreeMap<Pid, LastWork>| {
+        let mut host = Host::new();
+        host.profile.work.insert("drain_everything".to_owned(), 70);
+        let owner = Owner {
+            nr: 60,
+            comm: Some("kworker/2:1".to_owned()),
+            ..Owner::default()
+        };
+        let of_cpu = BTreeMap::from([(Pid(12), owner)]);
+        host.profile.owners.insert(CpuId(2), of_cpu);
+        host.activity = Some(Activity {
+            probes: ProbeSet::of(GroupSet::EMPTY.with(ProbeGroup::Workqueue)),
+            observed_ns: BTreeMap::from([(ProbeGroup::Workqueue, 2_000_000_000)]),
+            last_work,
+            until: Some(MonotonicNs(9_000_000_000)),
+            ..Activity::default()
+        });
+        let found = host.detect().into_iter();
+        let mut hogs = found.filter(|found| found.class == CauseClass::WorkqueueHog);
+        let evidence = hogs.next().expect("a hog").evidence.into_iter();
+        let mut open = evidence.filter(|signal| signal.signal == "work_item_open");
+        open.next().map(|signal| signal.value)
+    };
+    let item = |pid, began| BTreeMap::from([(Pid(pid), begun(began))]);
+    assert_eq!(lasts(item(12, 8_500_000_000)), Some(5e8));
+    assert_eq!(
+        lasts(item(99, 8_500_000_000)),
+        Some(2e9),
+        "since the attach"
+    );
+    assert_eq!(lasts(item(12, 8_950_000_000)), None, "50 ms are nothing");
 }
 
 #[test]

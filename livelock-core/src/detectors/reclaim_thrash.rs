@@ -127,15 +127,32 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
         ));
     }
     let retried = facts.seen_by(Probe::ReclaimRetryZone);
-    if let Some(activity) = retried.filter(|a| a.nr_reclaim_retries > 0) {
+    let rounds = retried.and_then(|activity| activity.reclaim_retries.last_key_value());
+    if let Some((activity, (&most, _))) = retried.zip(rounds) {
         evidence.push(signal(
             "no_progress_loops",
-            (activity.max_no_progress_loops as f64, "rounds"),
+            (f64::from(most), "rounds"),
             None,
             EvidenceSource::Activity,
             format!(
-                "allocations went round the reclaim loop {} times, up to {} rounds without progress",
-                activity.nr_reclaim_retries, activity.max_no_progress_loops
+                "allocations went round the reclaim loop {} times, up to {most} rounds without progress",
+                activity.nr_reclaim_retries()
+            ),
+        ));
+    }
+    let throttled = facts.report.and_then(|report| report.reclaim.as_ref());
+    let throttled = throttled.and_then(|reclaim| reclaim.throttled.as_ref());
+    if let Some(most) = throttled.and_then(|throttled| throttled.first()) {
+        evidence.push(signal(
+            "reclaim_throttled_threads",
+            (most.mean_threads, "threads"),
+            None,
+            EvidenceSource::Activity,
+            format!(
+                "reclaim made {:.1} threads sleep on average, {:.0} times a second ({})",
+                most.mean_threads,
+                most.per_sec,
+                most.reason.words()
             ),
         ));
     }

@@ -6,6 +6,8 @@ use super::facts::{Facts, sampled, signal};
 use super::shared::place;
 use super::{Detection, Detector, Nature};
 use crate::cause_class::CauseClass;
+use crate::ids::Pid;
+use crate::probes::{Probe, ProbeGroup};
 use crate::thresholds as at;
 use crate::verdict::EvidenceSource;
 
@@ -76,6 +78,15 @@ fn hog(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             ),
         ));
     }
+    if let Some((age_ns, text)) = lasting(facts, function, pid) {
+        evidence.push(signal(
+            "work_item_open",
+            (age_ns as f64, "ns"),
+            Some(at::WORK_OPEN_NS as f64),
+            EvidenceSource::Activity,
+            text,
+        ));
+    }
     Some(Detection {
         class: detector.class,
         nature: Nature::Work,
@@ -85,5 +96,34 @@ fn hog(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             "work item {function} keeps CPU {} busy (thread {})",
             cpu.0, pid.0
         ),
+    })
+}
+
+/// For how long the item of `pid` has run without an end. One that began before the programs were attached, as an endless one does, is
+/// in no books: then no end was seen for as long as they have been there.
+fn lasting(facts: &Facts<'_>, function: &str, pid: Pid) -> Option<(u64, String)> {
+    let activity = facts.seen_by(Probe::WorkqueueExecuteEnd)?;
+    let open = activity.open_work().filter(|(worker, ..)| *worker == pid);
+    let begun = open.map(|(.., age_ns)| age_ns).max();
+    let begun = begun.filter(|&age_ns| age_ns >= at::WORK_OPEN_NS);
+    let ms = |ns: u64| ns as f64 / 1e6;
+    if let Some(age_ns) = begun {
+        return Some((
+            age_ns,
+            format!(
+                "{function} has run for {:.0} ms and has not ended",
+                ms(age_ns)
+            ),
+        ));
+    }
+    let observed_ns = activity.observed_ns(ProbeGroup::Workqueue)?;
+    let is_silent = !activity.last_work.contains_key(&pid) && observed_ns >= at::WORK_OPEN_NS;
+    is_silent.then(|| {
+        let text = format!(
+            "thread {} began and ended no work item in {:.0} ms: the one it works on began before",
+            pid.0,
+            ms(observed_ns)
+        );
+        (observed_ns, text)
     })
 }

@@ -8,7 +8,8 @@ use super::declared;
 use super::level::Level;
 use super::seen_by::SeenBy;
 use crate::ledger::progress::{beside_locks, pi};
-use crate::probes::Probe;
+use crate::probes::{Probe, ProbeGroup};
+use crate::syscall_report::nr_achieved;
 use crate::thresholds as at;
 use crate::verdict::{Progress, ProgressState, Status};
 
@@ -21,6 +22,7 @@ pub(super) fn progress(case: &Case<'_>, status: Status) -> Progress {
         .iter()
         .filter(|_| seconds > 0.0)
         .map(|(source, &nr)| ((*source).to_owned(), nr as f64 / seconds))
+        .chain(syscalls(case))
         .collect();
     Progress {
         state,
@@ -31,6 +33,18 @@ pub(super) fn progress(case: &Case<'_>, status: Status) -> Progress {
         tokens_per_sec,
         declared: declared::report(case, status),
     }
+}
+
+/// System calls that achieved something, a second, where level 1 looked. They are told and not summed: no quiet window has them, so that a
+/// sum with them could be held against no baseline.
+fn syscalls(case: &Case<'_>) -> Option<(String, f64)> {
+    let activity = case.span.activity.as_ref()?;
+    let seen = activity.sees(Probe::SysExit);
+    let observed_ns = activity
+        .observed_ns(ProbeGroup::Syscalls)
+        .filter(|_| seen)?;
+    let nr = nr_achieved(activity, &case.host.arch);
+    Some(("syscalls".to_owned(), nr as f64 * 1e9 / observed_ns as f64))
 }
 
 fn state(case: &Case<'_>, status: Status) -> ProgressState {

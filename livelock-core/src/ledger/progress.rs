@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::time::share;
+use crate::probes::Probe;
 use crate::thresholds::{NR_BASELINE_MIN, NR_BASELINE_WINDOWS};
 use crate::window::Window;
 
@@ -13,6 +15,7 @@ use crate::window::Window;
 pub type Tokens = BTreeMap<&'static str, u64>;
 
 const HANDOFFS: &str = "handoffs";
+const VOLUNTARY: &str = "voluntary_switches";
 
 /// The tokens of `window`.
 #[must_use]
@@ -23,9 +26,18 @@ pub fn tokens(window: &Window) -> Tokens {
             |lock: &crate::window::LockWindow| lock.nr_waits.saturating_sub(lock.nr_failed);
         window.locks.iter().map(acquired).sum()
     });
+    let switches = match (p.nr_context_switches, voluntary_share(window)) {
+        (Some(nr), Some(share)) => (VOLUNTARY, Some((nr as f64 * share) as u64)),
+        (nr, _) => ("context_switches", nr),
+    };
+    // A thread that ends has done something, one that begins has not yet. Recordings of older versions have no exits.
+    let threads = match p.nr_exits {
+        Some(_) => ("exits", p.nr_exits),
+        None => ("forks", p.nr_forks),
+    };
     [
-        ("context_switches", p.nr_context_switches),
-        ("forks", p.nr_forks),
+        switches,
+        threads,
         ("page_faults", p.nr_page_faults),
         ("block_completions", p.nr_block_completions),
         ("packets", p.nr_packets),
@@ -34,6 +46,19 @@ pub fn tokens(window: &Window) -> Tokens {
     .into_iter()
     .filter_map(|(source, nr)| Some((source, nr?)))
     .collect()
+}
+
+/// Share of the switches that were no preemption and no yielding: those come to nothing. `None`: could not see; all count then, which
+/// is what a quiet window without its programs shows as well.
+fn voluntary_share(window: &Window) -> Option<f64> {
+    let activity = window.activity.as_ref()?;
+    let involuntary = activity
+        .nr_involuntary_switches
+        .filter(|_| activity.sees(Probe::SchedSwitch))?;
+    share(
+        activity.nr_switches.saturating_sub(involuntary),
+        activity.nr_switches,
+    )
 }
 
 /// Those of `tokens` that are no hand-offs of locks.
@@ -83,6 +108,10 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::Activity;
+    use crate::ids::MonotonicNs;
+    use crate::probes::{GroupSet, ProbeGroup, ProbeSet};
+    use crate::window::WindowBuilder;
 
     #[test]
     fn a_baseline_needs_five_windows_and_forgets_the_sixty_first() {
@@ -105,5 +134,35 @@ mod tests {
         assert_eq!(pi(&Tokens::new(), 1_000), None);
         assert_eq!(pi(&Tokens::from([("forks", 3)]), 0), None);
         assert_eq!(pi(&Tokens::from([("forks", 3)]), 1_500_000_000), Some(2.0));
+    }
+
+    #[test]
+    fn what_was_preempted_or_yielded_is_no_token() {
+        let window = |nr_involuntary_switches, groups: GroupSet| {
+            let mut window = WindowBuilder::new(1).close(MonotonicNs(0), MonotonicNs(1));
+            window.progress.nr_context_switches = Some(1_000);
+            window.progress.nr_forks = Some(20);
+            window.progress.nr_exits = Some(3);
+            window.activity = Some(Activity {
+                probes: ProbeSet::of(groups),
+                nr_switches: 500,
+                nr_involuntary_switches,
+                ..Activity::default()
+            });
+            tokens(&window)
+        };
+        let scheduler = GroupSet::EMPTY.with(ProbeGroup::Scheduler);
+        let seen = window(Some(400), scheduler);
+        assert_eq!(
+            seen,
+            Tokens::from([("voluntary_switches", 200), ("exits", 3)])
+        );
+        let all = Tokens::from([("context_switches", 1_000), ("exits", 3)]);
+        assert_eq!(
+            window(None, scheduler),
+            all,
+            "a recording of an older version"
+        );
+        assert_eq!(window(Some(400), GroupSet::EMPTY), all, "nobody looked");
     }
 }

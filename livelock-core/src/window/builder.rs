@@ -250,6 +250,7 @@ impl WindowBuilder {
                 0
             },
             observed_ns: sum.groups().iter().map(|g| (g, duration_ns)).collect(),
+            until: Some(end),
             ..sum.of_attached()
         });
         // Where the tool itself runs is not known; within a scope its time is not told apart.

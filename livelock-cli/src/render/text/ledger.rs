@@ -1,7 +1,7 @@
 //! Where the time went and what came of it.
 
 use livelock_core::declared::DeclaredState;
-use livelock_core::verdict::{ProgressState, Verdict, errno_name};
+use livelock_core::verdict::{ProgressState, SyscallReport, Verdict, errno_name};
 
 use super::Page;
 use crate::render::Tint;
@@ -171,6 +171,25 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
     }
 }
 
+fn named_errno(name: Option<&str>, number: u32) -> String {
+    name.map_or_else(|| format!("errno {number}"), str::to_owned)
+}
+
+/// With which errors a call fails, as shares of its returns.
+fn reasons_of(call: &SyscallReport) -> String {
+    let errnos = call.errnos.iter().flatten().take(NR_FAILING);
+    let reasons: Vec<String> = errnos
+        .map(|failed| {
+            let name = named_errno(failed.name.as_deref(), failed.errno);
+            format!("{name} {}", pct(Some(failed.pct)))
+        })
+        .collect();
+    match reasons.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", reasons.join(", ")),
+    }
+}
+
 /// What probe level 1 saw, in a few lines.
 pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
     let Some(activity) = &verdict.activity else {
@@ -198,7 +217,8 @@ pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
             let name = call.name.clone();
             let name = name.unwrap_or_else(|| format!("system call {}", call.number));
             let failed = pct(Some(call.retry_pct + call.failed_pct));
-            format!("{name} {}/s, {failed} failed", amount(call.per_sec))
+            let why = reasons_of(call);
+            format!("{name} {}/s, {failed} failed{why}", amount(call.per_sec))
         })
         .collect();
     if !failing.is_empty() {
@@ -217,7 +237,7 @@ pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
         .take(NR_FAILING)
         .filter(|(_, rate)| *rate > 0.0)
         .map(|(number, rate)| {
-            let name = errno_name(number).map_or_else(|| format!("errno {number}"), str::to_owned);
+            let name = named_errno(errno_name(number), number);
             format!(
                 "{name} {}/s ({} of them)",
                 amount(rate),
@@ -246,9 +266,17 @@ pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
         let delay = activity.mean_run_delay_ns.map_or_else(String::new, |ns| {
             format!(", {} from runnable to running on average", duration(ns))
         });
+        let share = activity.involuntary_switches_per_sec;
+        let share = share.filter(|_| switches > 0.0);
+        let involuntary = share.map_or_else(String::new, |rate| {
+            format!(
+                ", {} preempted or yielding",
+                pct(Some(100.0 * rate / switches))
+            )
+        });
         page.item(
             "  ",
-            &format!("{} switches a second{delay}", amount(switches)),
+            &format!("{} switches a second{involuntary}{delay}", amount(switches)),
         );
     }
     let direct = activity.reclaim.as_ref().and_then(|r| r.direct.as_ref());
@@ -257,6 +285,15 @@ pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
             "{:.1} threads in direct reclaim on average, {}/s",
             direct.mean_threads,
             amount(direct.per_sec)
+        );
+        page.item("  ", &text);
+    }
+    let throttled = activity.reclaim.as_ref().and_then(|r| r.throttled.as_ref());
+    if let Some(most) = throttled.and_then(|throttled| throttled.first()) {
+        let text = format!(
+            "reclaim made {:.1} threads sleep on average: {}",
+            most.mean_threads,
+            most.reason.words()
         );
         page.item("  ", &text);
     }

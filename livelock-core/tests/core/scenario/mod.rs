@@ -68,6 +68,7 @@ impl Sim {
             progress: ProgressCounters {
                 nr_context_switches: Some(0),
                 nr_forks: Some(0),
+                nr_exits: Some(0),
                 nr_page_faults: Some(0),
                 nr_block_completions: Some(0),
                 nr_packets: Some(0),
