@@ -94,6 +94,17 @@ pub struct WorkReport {
     pub functions: Vec<FunctionReport>,
 }
 
+/// Transactions of a file system. `None`: could not see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TransactionReport {
+    /// Started over a second.
+    pub restarts_per_sec: Option<f64>,
+    /// Committed a second; those that only read do not commit.
+    pub commits_per_sec: Option<f64>,
+    /// Restarts for each commit; `None` without any commit as well.
+    pub restarts_per_commit: Option<f64>,
+}
+
 /// Rates of one group.
 pub(crate) struct Rates {
     pub(crate) observed_ns: f64,
@@ -224,4 +235,17 @@ pub(crate) fn work(activity: &Activity, nr_cpus: f64, names: &dyn Names) -> Opti
             items: rates.pairs(&activity.work),
             functions: rates.functions(&activity.work_functions, names),
         })
+}
+
+pub(crate) fn transactions(activity: &Activity, nr_cpus: f64) -> Option<TransactionReport> {
+    let rates = Rates::of(ProbeGroup::Transactions, activity, nr_cpus)?;
+    let counted = |probe, nr: u64| activity.sees(probe).then_some(nr);
+    let nr_restarts = counted(Probe::TransRestart, activity.nr_trans_restarts);
+    let nr_commits = counted(Probe::TransactionCommit, activity.nr_trans_commits);
+    let both = nr_restarts.zip(nr_commits.filter(|&nr| nr > 0));
+    Some(TransactionReport {
+        restarts_per_sec: nr_restarts.map(|nr| rates.per_sec(nr)),
+        commits_per_sec: nr_commits.map(|nr| rates.per_sec(nr)),
+        restarts_per_commit: both.map(|(restarts, commits)| restarts as f64 / commits as f64),
+    })
 }
