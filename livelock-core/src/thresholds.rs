@@ -14,6 +14,7 @@ mod holders;
 mod interrupts;
 mod polling;
 mod standstill;
+mod transactions;
 mod user_code;
 
 pub use attempts::*;
@@ -25,6 +26,7 @@ pub use holders::*;
 pub use interrupts::*;
 pub use polling::*;
 pub use standstill::*;
+pub use transactions::*;
 pub use user_code::*;
 
 /// Share of the CPUs' time, as far as it is neither stolen nor this tool's, that must be busy before a window can lack progress.
