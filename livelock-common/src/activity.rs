@@ -38,7 +38,7 @@ pub const NR_SOFTIRQS: usize = 10;
 pub const NR_IRQ_SLOTS: usize = 64;
 
 /// Groups of programs whose cost is told apart.
-pub const NR_GROUPS: usize = 8;
+pub const NR_GROUPS: usize = 9;
 
 /// Index of each group in [`CpuActivity::runs`].
 pub mod group {
@@ -58,6 +58,8 @@ pub mod group {
     pub const CROSS_CALLS: usize = 6;
     /// Work items.
     pub const WORKQUEUE: usize = 7;
+    /// Transactions of a file system.
+    pub const TRANSACTIONS: usize = 8;
 }
 
 /// What the programs of one group cost on one CPU.
@@ -265,8 +267,12 @@ pub struct CpuActivity {
     pub call_functions: [FunctionTime; NR_FUNCTION_SLOTS],
     /// TLB flushes by reason.
     pub tlb_flushes: [u64; NR_FLUSH_REASONS],
+    /// Transactions of a file system that started over.
+    pub nr_trans_restarts: u64,
+    /// Those that committed.
+    pub nr_trans_commits: u64,
     /// What these programs cost, by [`group`].
     pub runs: [GroupRuns; NR_GROUPS],
     /// Keeps the size a multiple of the alignment.
-    pub pad: [u64; 7],
+    pub pad: [u64; 2],
 }

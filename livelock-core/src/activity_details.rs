@@ -123,6 +123,17 @@ pub struct WorkReport {
     pub open: Vec<OpenWorkReport>,
 }
 
+/// Transactions of a file system. `None`: could not see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TransactionReport {
+    /// Started over a second.
+    pub restarts_per_sec: Option<f64>,
+    /// Committed a second; those that only read do not commit.
+    pub commits_per_sec: Option<f64>,
+    /// Restarts for each commit; `None` without any commit as well.
+    pub restarts_per_commit: Option<f64>,
+}
+
 /// Rates of one group.
 pub(crate) struct Rates {
     pub(crate) observed_ns: f64,
@@ -284,4 +295,17 @@ fn open_work(activity: &Activity, names: &dyn Names) -> Vec<OpenWorkReport> {
     open.sort_by_key(|work| (std::cmp::Reverse(work.age_ns), work.pid));
     open.truncate(NR_FUNCTIONS);
     open
+}
+
+pub(crate) fn transactions(activity: &Activity, nr_cpus: f64) -> Option<TransactionReport> {
+    let rates = Rates::of(ProbeGroup::Transactions, activity, nr_cpus)?;
+    let counted = |probe, nr: u64| activity.sees(probe).then_some(nr);
+    let nr_restarts = counted(Probe::TransRestart, activity.nr_trans_restarts);
+    let nr_commits = counted(Probe::TransactionCommit, activity.nr_trans_commits);
+    let both = nr_restarts.zip(nr_commits.filter(|&nr| nr > 0));
+    Some(TransactionReport {
+        restarts_per_sec: nr_restarts.map(|nr| rates.per_sec(nr)),
+        commits_per_sec: nr_commits.map(|nr| rates.per_sec(nr)),
+        restarts_per_commit: both.map(|(restarts, commits)| restarts as f64 / commits as f64),
+    })
 }

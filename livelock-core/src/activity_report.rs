@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, CountedTime, HostCounters, OTHER_LINES, SoftirqVector};
 use crate::activity_details::{
-    self, CrossCallReport, GroupReport, Rates, ReclaimReport, WorkReport,
+    self, CrossCallReport, GroupReport, Rates, ReclaimReport, TransactionReport, WorkReport,
 };
 use crate::ledger::time::share;
 use crate::names::Names;
@@ -72,6 +72,9 @@ pub struct ActivityReport {
     pub cross_calls: Option<CrossCallReport>,
     /// Work items.
     pub work: Option<WorkReport>,
+    /// Transactions of a file system that traces them; `None` as well where none is loaded.
+    #[serde(default)]
+    pub transactions: Option<TransactionReport>,
 }
 
 /// Whose activity it is.
@@ -151,6 +154,7 @@ pub(crate) fn report(activity: &Activity, of: &Of<'_>) -> Option<ActivityReport>
         reclaim: activity_details::reclaim(activity, of.nr_cpus),
         cross_calls: activity_details::cross_calls(activity, of.nr_cpus, of.names),
         work: activity_details::work(activity, of.nr_cpus, of.names),
+        transactions: activity_details::transactions(activity, of.nr_cpus),
     })
 }
 
@@ -268,6 +272,8 @@ mod tests {
                 nr_unpaired: 0,
             },
             work_functions: BTreeMap::from([(CodeAddr(0x1000), time(2, 2_000_000))]),
+            nr_trans_restarts: 60,
+            nr_trans_commits: 4,
             ..Activity::default()
         }
     }
@@ -312,6 +318,13 @@ mod tests {
         let work = found.work.expect("attached");
         assert_eq!(work.functions[0].mean_ns, Some(1_000_000));
         assert_eq!(work.functions[0].cpu_pct, Some(0.2));
+        let transactions = found.transactions.expect("attached");
+        let restarts = (
+            transactions.restarts_per_sec,
+            transactions.restarts_per_commit,
+        );
+        assert_eq!(restarts, (Some(120.0), Some(15.0)));
+        assert_eq!(transactions.commits_per_sec, Some(8.0));
         assert!(found.groups.iter().all(|group| group.cost_pct == 0.1));
         assert_eq!(reported(&Activity::default()), None);
     }
@@ -336,6 +349,7 @@ mod tests {
                 (ProbeGroup::Reclaim, found.reclaim.is_some()),
                 (ProbeGroup::CrossCalls, found.cross_calls.is_some()),
                 (ProbeGroup::Workqueue, found.work.is_some()),
+                (ProbeGroup::Transactions, found.transactions.is_some()),
             ];
             for (of, is_shown) in shown {
                 assert_eq!(is_shown, is(of), "{of:?} with {group:?} attached");
@@ -357,5 +371,19 @@ mod tests {
         assert!(calls.tlb_flushes_per_sec.is_some());
         let absent = ["csd_queue_cpu", "ipi_send_cpu", "ipi_send_cpumask"];
         assert_eq!(found.groups[0].absent, absent);
+    }
+
+    #[test]
+    fn restarts_without_a_commit_have_no_ratio_and_commits_nobody_counted_are_unknown() {
+        let mut without = seen(GroupSet::EMPTY.with(ProbeGroup::Transactions));
+        without.nr_trans_commits = 0;
+        let of = |activity: &Activity| {
+            let found = reported(activity).expect("a report").transactions;
+            let found = found.expect("attached");
+            (found.commits_per_sec, found.restarts_per_commit)
+        };
+        assert_eq!(of(&without), (Some(0.0), None));
+        without.probes = ProbeSet::default().with(Probe::TransRestart);
+        assert_eq!(of(&without), (None, None));
     }
 }

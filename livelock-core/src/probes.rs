@@ -28,11 +28,13 @@ pub enum ProbeGroup {
     CrossCalls,
     /// Work items by function.
     Workqueue,
+    /// Transactions of a file system that commit, and that start over.
+    Transactions,
 }
 
 impl ProbeGroup {
     /// All, in the order of their index on the wire.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Syscalls,
         Self::Interrupts,
         Self::Scheduler,
@@ -41,6 +43,7 @@ impl ProbeGroup {
         Self::Packets,
         Self::CrossCalls,
         Self::Workqueue,
+        Self::Transactions,
     ];
 
     /// Whether what it counts is the doing of the task that runs, so that it can be told of a scope of tasks.
@@ -48,7 +51,7 @@ impl ProbeGroup {
     pub const fn is_of_tasks(self) -> bool {
         matches!(
             self,
-            Self::Syscalls | Self::Scheduler | Self::Faults | Self::Reclaim
+            Self::Syscalls | Self::Scheduler | Self::Faults | Self::Reclaim | Self::Transactions
         )
     }
 
@@ -64,13 +67,14 @@ impl ProbeGroup {
             Self::Packets => "packets",
             Self::CrossCalls => "cross_calls",
             Self::Workqueue => "workqueue",
+            Self::Transactions => "transactions",
         }
     }
 }
 
 /// A set of [`ProbeGroup`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupSet(u8);
+pub struct GroupSet(u16);
 
 impl GroupSet {
     /// None.
@@ -195,13 +199,24 @@ probes! {
     SchedWakeup = "sched_wakeup" in Scheduler,
     /// `vmscan:mm_vmscan_throttled`.
     Throttled = "mm_vmscan_throttled" in Reclaim,
+    /// Every `bcachefs:trans_restart_*`.
+    TransRestart = "trans_restart" in Transactions,
+    /// `bcachefs:transaction_commit`.
+    TransactionCommit = "transaction_commit" in Transactions,
 }
 
 impl Probe {
-    /// Whether it is a raw tracepoint, because the verifier lets no BTF-checked program read its arguments.
+    /// Whether it is a raw tracepoint, because the verifier lets no BTF-checked program read its arguments, or because it
+    /// is a module's.
     #[must_use]
     pub const fn is_raw(self) -> bool {
-        matches!(self, Self::CsdQueueCpu | Self::WorkqueueExecuteEnd)
+        self.is_of_module() || matches!(self, Self::CsdQueueCpu | Self::WorkqueueExecuteEnd)
+    }
+
+    /// Whether its tracepoints come and go with a module, so that what is not there now may be there later.
+    #[must_use]
+    pub const fn is_of_module(self) -> bool {
+        matches!(self, Self::TransRestart | Self::TransactionCommit)
     }
 }
 

@@ -14,6 +14,7 @@ mod holders;
 mod interrupts;
 mod polling;
 mod standstill;
+mod transactions;
 mod user_code;
 mod work;
 
@@ -26,6 +27,7 @@ pub use holders::*;
 pub use interrupts::*;
 pub use polling::*;
 pub use standstill::*;
+pub use transactions::*;
 pub use user_code::*;
 pub use work::*;
 

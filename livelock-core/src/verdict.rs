@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::activity_details::{
-    CrossCallReport, FunctionReport, GroupReport, PairReport, ReclaimReport, WorkReport,
+    CrossCallReport, FunctionReport, GroupReport, PairReport, ReclaimReport, TransactionReport,
+    WorkReport,
 };
 pub use crate::activity_report::{ActivityReport, InterruptReport};
 pub use crate::books::{Accounting, SelfCost, StackSampling};

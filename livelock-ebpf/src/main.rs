@@ -31,6 +31,7 @@ mod stack;
 mod state;
 mod table;
 mod tasks;
+mod transactions;
 mod user_stack;
 mod workqueue;
 

@@ -216,7 +216,10 @@ impl ActivityMaps {
                         (*at).compaction.open.fill(NONE);
                     }
                     ProbeGroup::Workqueue => (*at).work.open.fill(NONE),
-                    ProbeGroup::Syscalls | ProbeGroup::Packets | ProbeGroup::CrossCalls => {}
+                    ProbeGroup::Syscalls
+                    | ProbeGroup::Packets
+                    | ProbeGroup::CrossCalls
+                    | ProbeGroup::Transactions => {}
                 }
             }
         }

@@ -16,11 +16,12 @@ use livelock_core::probes::{GroupSet, Probe, ProbeGroup, ProbeSet};
 
 use super::activity::ActivityMaps;
 use super::config::TaskFilter;
+use super::tracepoints::{self, Unattached};
 
 /// What keeps a program attached.
 enum Link {
     Btf { _link: BtfTracePointLink },
-    Raw { _link: RawTracePointLink },
+    Raw { _links: Vec<RawTracePointLink> },
 }
 
 /// The programs of level 1.
@@ -90,14 +91,17 @@ impl Groups {
                 continue;
             }
             let is_loaded = self.loaded.contains(&probe);
-            match attach(probe, is_loaded, ebpf, btf) {
+            match attach(probe, is_loaded, (ebpf, btf), is_over) {
                 Ok(link) => {
                     self.loaded.insert(probe);
                     self.links.push((probe, link));
                 }
                 Err(error) => {
                     log::info!("no {} at level 1: {error}", probe.name());
-                    self.absent.insert(probe);
+                    // A module may come later.
+                    if !matches!(error, Unattached::Absent(_)) {
+                        self.absent.insert(probe);
+                    }
                 }
             }
         }
@@ -116,17 +120,23 @@ impl Groups {
     }
 }
 
-fn attach(probe: Probe, is_loaded: bool, ebpf: &mut Ebpf, btf: &Btf) -> Result<Link, ProgramError> {
+fn attach(
+    probe: Probe,
+    is_loaded: bool,
+    (ebpf, btf): (&mut Ebpf, &Btf),
+    is_over: &AtomicBool,
+) -> Result<Link, Unattached> {
     let name = probe.name();
     let program = ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
     if probe.is_raw() {
         let program: &mut RawTracePoint = program.try_into()?;
+        let names = tracepoints::of(probe)?;
         if !is_loaded {
             program.load()?;
         }
-        let id = program.attach(name)?;
+        let goes_on = || !is_over.load(Ordering::Relaxed);
         return Ok(Link::Raw {
-            _link: program.take_link(id)?,
+            _links: tracepoints::attach_all(program, &names, goes_on)?,
         });
     }
     let program: &mut BtfTracePoint = program.try_into()?;

@@ -22,6 +22,7 @@ mod program_info;
 mod releases;
 mod sampler;
 mod snapshot;
+mod tracepoints;
 mod user_stacks;
 mod watched_calls;
 

@@ -13,6 +13,7 @@ use super::config::{KernelOffsets, TaskFilter, WaitFilter};
 use super::load::{check_abi, load_object, perf_event};
 use super::releases::{family, possible_programs};
 use super::sampler::{attach_sampler, load_sampler};
+use super::tracepoints::{self, Absent};
 
 /// What the kernel said to one program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct ProgramProbe {
     pub hook: &'static str,
     /// Instructions that the verifier walked (`None` where the kernel does not say), or its refusal.
     pub result: Result<Option<u32>, String>,
+    /// Why it has nothing to attach to, although the kernel accepts it.
+    pub absent: Option<String>,
 }
 
 impl ProgramProbe {
@@ -80,6 +83,7 @@ pub fn probe_programs(
             program,
             hook,
             result,
+            absent: None,
         });
     }
     for (program, hook) in PERF_EVENTS {
@@ -94,6 +98,7 @@ pub fn probe_programs(
             program,
             hook,
             result,
+            absent: None,
         });
     }
 
@@ -111,6 +116,7 @@ pub fn probe_programs(
         program,
         hook: "raw_tracepoint, test run",
         result,
+        absent: None,
     });
     Ok(probes)
 }
@@ -121,10 +127,16 @@ fn level1(ebpf: &mut Ebpf, btf: &Btf) -> Vec<ProgramProbe> {
         .iter()
         .filter_map(|&probe| {
             let program = ebpf.program_mut(probe.name())?;
+            let loaded = load_level1(probe, program, btf);
+            let absent = match &loaded {
+                Ok((_, Err(absent))) => Some(absent.to_string()),
+                _ => None,
+            };
             Some(ProgramProbe {
                 program: probe.name(),
                 hook: hook(probe),
-                result: load_level1(probe, program, btf).map_err(|e| chain(&e)),
+                result: loaded.map(|(verified, _)| verified).map_err(|e| chain(&e)),
+                absent,
             })
         })
         .collect()
@@ -141,27 +153,33 @@ const fn hook(probe: Probe) -> &'static str {
         ProbeGroup::Packets => "probe level 1, packets",
         ProbeGroup::CrossCalls => "probe level 1, cross_calls",
         ProbeGroup::Workqueue => "probe level 1, workqueue",
+        ProbeGroup::Transactions => "probe level 1, transactions",
     }
 }
 
+/// Instructions verified, and whether there is anything to attach to.
 fn load_level1(
     probe: Probe,
     program: &mut Program,
     btf: &Btf,
-) -> Result<Option<u32>, ProgramError> {
+) -> Result<(Option<u32>, Result<(), Absent>), ProgramError> {
+    let mut there = Ok(());
     let info = if probe.is_raw() {
         let program: &mut RawTracePoint = program.try_into()?;
         program.load()?;
         // Only attaching tells whether the kernel has a raw tracepoint.
-        let link = program.attach(probe.name())?;
-        program.detach(link)?;
+        match tracepoints::of(probe) {
+            Ok(names) => drop(tracepoints::attach_all(program, &names, || true)?),
+            Err(absent) => there = Err(absent),
+        }
         program.info()
     } else {
         let program: &mut BtfTracePoint = program.try_into()?;
         program.load(probe.name(), btf)?;
         program.info()
     };
-    Ok(info.ok().and_then(|info| info.verified_instruction_count()))
+    let verified = info.ok().and_then(|info| info.verified_instruction_count());
+    Ok((verified, there))
 }
 
 /// What would drive the sampler: attaches it, asks and detaches it again.

@@ -21,3 +21,4 @@ pub use expect::{ExpectError, parse_expectation};
 pub use number::{counter, keyed_sum, keyed_value};
 pub use sources::{Found, Sources};
 pub use spec::{Declaration, Spec, SpecError, parse_spec};
+pub(crate) use tracefs::events_of;

@@ -1,7 +1,7 @@
 //! The kernel's tracepoints.
 //!
-//! In: subsystem and event. Out: the id that the kernel attaches by. Refuses: names that are not there, with those
-//! that are like it.
+//! In: subsystem and event. Out: the id that the kernel attaches by, the events of a subsystem. Refuses: names that are not
+//! there, with those that are like it.
 
 use std::fs;
 use std::io;
@@ -21,16 +21,33 @@ const FSMOUNT_CLOEXEC: libc::c_ulong = 1;
 
 /// The id of an event.
 pub(super) fn event_id(subsystem: &str, event: &str) -> Result<u64, NotFound> {
+    with_events(|events| event_id_in(events, subsystem, event)).map_err(NotFound::Tracefs)?
+}
+
+/// Names of the events of a subsystem; none if it is not there, or is a module that is not loaded.
+///
+/// # Errors
+/// If there is no tracefs to be had.
+pub(crate) fn events_of(subsystem: &str) -> io::Result<Vec<String>> {
+    let of = |events: &Path| {
+        let dirs = dirs(&events.join(subsystem));
+        dirs.into_iter().map(|(event, _)| event).collect()
+    };
+    with_events(of)
+}
+
+/// What `f` finds in the folder of all events.
+fn with_events<T>(f: impl FnOnce(&Path) -> T) -> io::Result<T> {
     let events = |root: &str| PathBuf::from(root).join("events");
     let is_there =
         |dir: &PathBuf| fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
     if let Some(events) = TRACEFS.into_iter().map(events).find(is_there) {
-        return event_id_in(&events, subsystem, event);
+        return Ok(f(&events));
     }
     // Hosts without tracing tools do not mount it. Ours is seen by this process alone, and gone with `mount`.
-    let mount = detached().map_err(NotFound::Tracefs)?;
+    let mount = detached()?;
     let root = format!("/proc/self/fd/{}", mount.as_raw_fd());
-    event_id_in(&events(&root), subsystem, event)
+    Ok(f(&events(&root)))
 }
 
 /// A tracefs that is mounted nowhere.
@@ -77,22 +94,24 @@ fn event_id_in(events: &Path, subsystem: &str, event: &str) -> Result<u64, NotFo
     })
 }
 
+/// Folders in `dir`, with their names; none if it is not there.
+fn dirs(dir: &Path) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    dirs.map(|entry| {
+        (
+            entry.file_name().to_string_lossy().into_owned(),
+            entry.path(),
+        )
+    })
+    .collect()
+}
+
 fn names(events: &Path) -> Vec<String> {
-    let list = |dir: &Path| -> Vec<(String, PathBuf)> {
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        dirs.map(|entry| {
-            (
-                entry.file_name().to_string_lossy().into_owned(),
-                entry.path(),
-            )
-        })
-        .collect()
-    };
-    list(events)
+    dirs(events)
         .into_iter()
         .flat_map(|(subsystem, dir)| {
-            list(&dir)
+            dirs(&dir)
                 .into_iter()
                 .map(move |(event, _)| format!("{subsystem}:{event}"))
         })

@@ -83,6 +83,8 @@ pub(super) fn activity(probes: ProbeSet, raw: &CpuActivity) -> Activity {
         nr_ipis: raw.nr_ipis,
         call_functions: functions(&raw.call_functions),
         tlb_flushes,
+        nr_trans_restarts: raw.nr_trans_restarts,
+        nr_trans_commits: raw.nr_trans_commits,
         softirqs,
         hardirqs,
         syscalls,

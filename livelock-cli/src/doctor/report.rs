@@ -22,6 +22,11 @@ pub enum ProgramOutcome {
         /// Why, with the end of the verifier's log if there is one.
         reason: String,
     },
+    /// The kernel accepts it, and there is nothing to attach it to: what it would count does not happen here.
+    Absent {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// One of our programs on this kernel.

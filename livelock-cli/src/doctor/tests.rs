@@ -60,6 +60,25 @@ fn a_host_that_cannot() {
 }
 
 #[test]
+fn what_there_is_nothing_to_attach_to_has_a_reason_and_is_no_failure() {
+    let mut report = report(CheckState::Ok, ProgramOutcome::Ok);
+    report.programs.push(ProgramCheck {
+        name: "trans_restart".to_owned(),
+        hook: "probe level 1, transactions".to_owned(),
+        outcome: ProgramOutcome::Absent {
+            reason: "bcachefs is not loaded".to_owned(),
+        },
+        verified_insns: Some(56),
+    });
+    let text = doctor_text(&report, Style::new(false, None));
+    let line = "absent  trans_restart on probe level 1, transactions: bcachefs is not loaded";
+    assert!(text.contains(line) && !text.contains("failed"), "{text}");
+    let json = doctor_json(&report).expect("JSON");
+    assert!(json.contains(r#""result": "absent""#), "{json}");
+    assert_eq!(report.exit(), Exit::Fine);
+}
+
+#[test]
 fn no_program_left_is_no_observation() {
     assert_eq!(report(CheckState::Ok, failed()).exit(), Exit::NotObservable);
 }

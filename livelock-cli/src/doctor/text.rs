@@ -32,6 +32,9 @@ pub fn doctor_text(report: &DoctorReport, style: Style) -> String {
                 page.tinted_item("  ", "failed  ", Tint::Bad, &what);
                 page.item("              why:   ", reason);
             }
+            ProgramOutcome::Absent { reason } => {
+                page.item("  absent  ", &format!("{what}: {reason}"));
+            }
         }
     }
     if !report.blind_spots.is_empty() {

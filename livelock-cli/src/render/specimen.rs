@@ -194,6 +194,11 @@ fn activity() -> ActivityReport {
         reclaim: None,
         cross_calls: None,
         work: None,
+        transactions: Some(TransactionReport {
+            restarts_per_sec: Some(61_000.0),
+            commits_per_sec: Some(3_050.0),
+            restarts_per_commit: Some(20.0),
+        }),
     }
 }
 

@@ -60,7 +60,13 @@ pub(super) fn run(format: ReportFormat, color: ColorWhen) -> anyhow::Result<Exit
 
 fn check(probe: ProgramProbe) -> ProgramCheck {
     let (outcome, verified_insns) = match probe.result {
-        Ok(verified_insns) => (ProgramOutcome::Ok, verified_insns),
+        Ok(verified_insns) => {
+            let absent = probe.absent;
+            let outcome = absent.map_or(ProgramOutcome::Ok, |reason| ProgramOutcome::Absent {
+                reason,
+            });
+            (outcome, verified_insns)
+        }
         Err(reason) => (ProgramOutcome::Failed { reason }, None),
     };
     ProgramCheck {

@@ -208,6 +208,10 @@ fn the_doctor_loads_every_program() {
         );
     }
     for program in programs {
-        assert_eq!(program["result"], "ok", "{program}");
+        // The one file system that traces its transactions is not loaded on most hosts.
+        let is_absent = program["reason"] == "bcachefs is not loaded";
+        let expected = if is_absent { "absent" } else { "ok" };
+        assert_eq!(program["result"], expected, "{program}");
+        assert!(program["verified_insns"].is_u64(), "{program}");
     }
 }

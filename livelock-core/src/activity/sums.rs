@@ -42,6 +42,10 @@ pub struct Activity {
     pub call_functions: BTreeMap<CodeAddr, CountedTime>,
     /// TLB flushes by reason.
     pub tlb_flushes: BTreeMap<FlushReason, u64>,
+    /// Transactions of a file system that started over.
+    pub nr_trans_restarts: u64,
+    /// Those that committed.
+    pub nr_trans_commits: u64,
     /// By vector.
     pub softirqs: BTreeMap<SoftirqVector, CountedTime>,
     /// By device line.
@@ -117,6 +121,8 @@ impl Activity {
             nr_ipis: nr(&self.nr_ipis, &before.nr_ipis),
             call_functions: since_by(&self.call_functions, &before.call_functions, time),
             tlb_flushes: since_by(&self.tlb_flushes, &before.tlb_flushes, nr),
+            nr_trans_restarts: nr(&self.nr_trans_restarts, &before.nr_trans_restarts),
+            nr_trans_commits: nr(&self.nr_trans_commits, &before.nr_trans_commits),
             softirqs: since_by(&self.softirqs, &before.softirqs, time),
             hardirqs: since_by(&self.hardirqs, &before.hardirqs, time),
             syscalls: since_by(&self.syscalls, &before.syscalls, |a, b| SyscallResults {
@@ -174,6 +180,8 @@ impl Activity {
         self.nr_ipis += other.nr_ipis;
         merge_by(&mut self.call_functions, &other.call_functions, time);
         merge_by(&mut self.tlb_flushes, &other.tlb_flushes, |a, b| *a += b);
+        self.nr_trans_restarts += other.nr_trans_restarts;
+        self.nr_trans_commits += other.nr_trans_commits;
         merge_by(&mut self.softirqs, &other.softirqs, time);
         merge_by(&mut self.hardirqs, &other.hardirqs, time);
         merge_by(&mut self.syscalls, &other.syscalls, |a, b| {
@@ -244,6 +252,10 @@ impl Activity {
                     self.work.clone_from(&none.work);
                     self.work_functions.clear();
                     self.last_work.clear();
+                }
+                ProbeGroup::Transactions => {
+                    self.nr_trans_restarts = 0;
+                    self.nr_trans_commits = 0;
                 }
                 ProbeGroup::Scheduler => {
                     self.nr_switches = 0;
@@ -350,6 +362,8 @@ mod tests {
             )]),
             errnos: BTreeMap::from([(11, 7)]),
             nr_faults: 4,
+            nr_trans_restarts: 30,
+            nr_trans_commits: 2,
             ..Activity::default()
         };
         let mut whole = half.clone();
@@ -368,6 +382,8 @@ mod tests {
             nr_faults: 4,
             nr_switches: 9,
             nr_packets_dropped: 1,
+            nr_trans_restarts: 30,
+            nr_trans_commits: 2,
             ..Activity::default()
         };
         let left = Activity {

@@ -69,7 +69,7 @@ pub fn predicted_pct(group: ProbeGroup, window: &Window) -> Option<f64> {
     };
     // Begin and end; for calls between CPUs the call and the interrupt; for switches the wake-up and the switch.
     let (nr_events, runs_each, run_ns) = match group {
-        ProbeGroup::Syscalls | ProbeGroup::Workqueue => return None,
+        ProbeGroup::Syscalls | ProbeGroup::Workqueue | ProbeGroup::Transactions => return None,
         ProbeGroup::Interrupts => (
             either(
                 host(HostCounter::Softirqs),

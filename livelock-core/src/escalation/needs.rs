@@ -76,6 +76,11 @@ fn is_needed(group: ProbeGroup, window: &Window, seen: &Observation) -> bool {
             .sampled
             .as_ref()
             .is_some_and(|sampled| sampled.work >= at::PLACE_SHARE),
+        // Who is sampled there is loaded.
+        ProbeGroup::Transactions => seen
+            .sampled
+            .as_ref()
+            .is_some_and(|sampled| sampled.transactions >= at::PLACE_SHARE),
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Function {
     pub is_interrupt: bool,
     /// A paravirtual waiter in it has given its CPU back to the hypervisor.
     pub is_halted_waiter: bool,
+    /// It is of a file system that traces its transactions.
+    pub is_transactional: bool,
     /// The class of causes that it is typical of.
     pub class: Option<CauseClass>,
 }
@@ -67,6 +69,7 @@ impl Functions {
                 is_polling_idle: is_polling_idle(&name),
                 is_interrupt: is_interrupt(&name),
                 is_halted_waiter: is_halted_waiter(&name),
+                is_transactional: detectors::is_transactional(&name),
                 class: detectors::class_of_function(&name),
                 name: name.into(),
             });

@@ -86,6 +86,8 @@ pub struct Profile {
     pub nr_halted_waiters: u64,
     /// All samples, idle ones included.
     pub nr: u64,
+    /// Samples of busy CPUs in a file system that traces its transactions.
+    pub nr_transactions: u64,
     /// By class.
     pub classes: BTreeMap<CauseClass, ClassSamples>,
     /// Samples in page faults.
@@ -132,6 +134,8 @@ pub(super) struct Read<'a> {
     pub(super) is_untraced_spin: bool,
     pub(super) innermost: Option<&'a str>,
     pub(super) work: Option<&'a str>,
+    /// Whether a file system that traces its transactions is in the stack.
+    pub(super) in_transactions: bool,
     /// Who wants the rw-semaphore that is spun for.
     pub(super) rwsem_wanted_by: Option<&'a str>,
 }
@@ -143,6 +147,7 @@ impl Profile {
         let is_user = matches!(sample.mode, crate::event::SampleMode::User);
         self.nr_busy += 1;
         self.nr_user += u64::from(is_user);
+        self.nr_transactions += u64::from(read.in_transactions);
         if let Some((class, function)) = read.class {
             let mine = self.classes.entry(class).or_default();
             mine.nr += 1;
@@ -205,6 +210,7 @@ impl Profile {
         self.nr_polling_idle += later.nr_polling_idle;
         self.nr_halted_waiters += later.nr_halted_waiters;
         self.nr += later.nr;
+        self.nr_transactions += later.nr_transactions;
         for (class, samples) in &later.classes {
             let mine = self.classes.entry(*class).or_default();
             mine.nr += samples.nr;

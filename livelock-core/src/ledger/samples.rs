@@ -96,6 +96,7 @@ pub fn read(
             is_untraced_spin,
             innermost: stack.get(0).map(|f| &*f.name),
             work: work_function(stack),
+            in_transactions: known().any(|f| f.is_transactional),
             rwsem_wanted_by: rwsem_wanted_by(stack).filter(|_| is_untraced_spin),
         });
         failing.book(sample, is_user || spins || sample.in_traced_spin, |frame| {

@@ -23,6 +23,9 @@ pub struct SampledShares {
     pub retry: f64,
     /// Of real-time tasks.
     pub real_time: f64,
+    /// In a file system that traces its transactions.
+    #[serde(default)]
+    pub transactions: f64,
 }
 
 /// The shares of `profile`; `None`: too few samples to speak of any.
@@ -43,5 +46,6 @@ pub fn shares(profile: &Profile) -> Option<SampledShares> {
         work: of(profile.work.values().sum()),
         retry: retry_share(profile).max(profile.tried_in_vain(AttemptKind::Trylock)),
         real_time: of(nr_real_time),
+        transactions: of(profile.nr_transactions),
     })
 }

@@ -1,5 +1,7 @@
 //! When groups of probe level 1 come and go.
 
+mod transactions;
+
 use std::collections::BTreeMap;
 
 use livelock_core::activity::{Activity, CountedTime, HostCounter};
@@ -286,6 +288,7 @@ fn what_level_0_does_not_count_has_no_prediction() {
     let (mut window, _) = busy_window();
     assert_eq!(predicted_pct(ProbeGroup::Syscalls, &window), None);
     assert_eq!(predicted_pct(ProbeGroup::Workqueue, &window), None);
+    assert_eq!(predicted_pct(ProbeGroup::Transactions, &window), None);
     assert_eq!(predicted_pct(ProbeGroup::Packets, &window), None);
     window.progress.nr_context_switches = Some(50_000);
     // 50,000 switches of 800 ns on four CPUs.

@@ -313,4 +313,16 @@ pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
         let (name, rate) = (clean(&top.name), amount(top.per_sec));
         page.item("  ", &format!("most work: {name} {rate}/s{each}"));
     }
+    let transactions = activity.transactions.as_ref();
+    if let Some(restarts) = transactions.and_then(|t| t.restarts_per_sec) {
+        let commits = transactions.and_then(|t| t.commits_per_sec);
+        let commits = commits.map_or_else(String::new, |commits| {
+            format!(", {}/s committed", amount(commits))
+        });
+        let restarts = amount(restarts);
+        page.item(
+            "  ",
+            &format!("transactions: {restarts}/s started over{commits}"),
+        );
+    }
 }

@@ -337,6 +337,7 @@ const FUNCTIONS: &[&str] = &[
     "ktime_get",
     "__ww_mutex_wound",
     "__bch2_trans_commit",
+    "bch2_btree_path_traverse_one",
 ];
 
 pub(super) fn place_of(function: &str) -> u64 {

@@ -3,6 +3,7 @@
 mod attempts;
 mod bench;
 mod places;
+mod transactions;
 mod user_code;
 
 use std::collections::BTreeMap;
