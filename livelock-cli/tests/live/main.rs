@@ -8,6 +8,7 @@
 mod attached;
 #[cfg(test)]
 mod calls;
+mod cpus;
 #[cfg(test)]
 mod declared;
 #[cfg(test)]
