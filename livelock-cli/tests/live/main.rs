@@ -8,6 +8,7 @@
 mod attached;
 #[cfg(test)]
 mod calls;
+#[cfg(test)]
 mod cpus;
 #[cfg(test)]
 mod declared;
