@@ -7,6 +7,7 @@ pub mod args;
 pub mod btf;
 pub mod capture;
 pub mod code;
+pub mod cpus;
 pub mod declared;
 pub mod decode;
 pub mod doctor;

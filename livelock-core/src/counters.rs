@@ -32,21 +32,22 @@ pub struct CpuTimes {
     pub steal_ns: u64,
 }
 
-/// Cumulative counters of what the host achieved. `None`: this host does not show it.
+/// Cumulative counters of what the host, a CPU or the tasks of a scope achieved. `None`: could not see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgressCounters {
-    /// Context switches (`/proc/stat` `ctxt`).
+    /// Context switches (`/proc/stat` `ctxt`; of a CPU its perf event).
     pub nr_context_switches: Option<u64>,
     /// Tasks created (`/proc/stat` `processes`).
     pub nr_forks: Option<u64>,
     /// Threads that ended: those created, less those that are there (`/proc/loadavg`). Counted from some beginning.
     #[serde(default)]
     pub nr_exits: Option<u64>,
-    /// Page faults (`/proc/vmstat` `pgfault`).
+    /// Page faults (`/proc/vmstat` `pgfault`; of a CPU its perf event).
     pub nr_page_faults: Option<u64>,
     /// Block requests completed (`/proc/diskstats`).
     pub nr_block_completions: Option<u64>,
-    /// Network packets received and sent (`/proc/net/dev`, loopback included).
+    /// Network packets received and sent (`/proc/net/dev`, loopback included); of a CPU those that it received
+    /// (`/proc/net/softnet_stat`).
     pub nr_packets: Option<u64>,
     /// Pages scanned by reclaim.
     pub nr_pages_scanned: Option<u64>,

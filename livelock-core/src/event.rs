@@ -336,7 +336,14 @@ pub enum Event {
     Tasks(TaskCounters),
     /// Host counters at the close of the window.
     Progress(ProgressCounters),
-    /// More of them.
+    /// What a CPU of the scope achieved, at the close of the window; told of only if the scope is one of CPUs.
+    CpuProgress {
+        /// CPU.
+        cpu: CpuId,
+        /// Counters; those that only the whole host has stay `None`.
+        progress: ProgressCounters,
+    },
+    /// More of the host's.
     Host(HostCounters),
     /// A CPU's counters of probe level 1 at the close of the window; absent while it is not attached.
     Activity {

@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ids::CpuId;
+
 /// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeLedger {
@@ -47,4 +49,46 @@ pub struct TimeLedger {
     pub lost_ticks_pct: Option<f64>,
     /// `traced / (traced + untraced)` spin; `None` without spin.
     pub coverage_pct: Option<f64>,
+}
+
+/// The time of one CPU, in percent of it; together 100 as far as they were seen. `None`: could not see.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CpuTime {
+    /// CPU.
+    pub cpu: CpuId,
+    /// Idle and waiting for I/O.
+    pub idle_pct: Option<f64>,
+    /// User.
+    pub user_pct: Option<f64>,
+    /// Kernel work that is not one of the following, waste other than spinning included.
+    pub kernel_pct: Option<f64>,
+    /// Spin seen by the contention tracepoints.
+    pub traced_spin_pct: Option<f64>,
+    /// Spin seen by samples only.
+    pub untraced_spin_pct: Option<f64>,
+    /// Hard interrupts.
+    pub hardirq_pct: Option<f64>,
+    /// Soft interrupts.
+    pub softirq_pct: Option<f64>,
+    /// Taken by the hypervisor.
+    pub steal_pct: Option<f64>,
+}
+
+impl CpuTime {
+    /// The shares of `time` that divide a CPU's time, to hundredths: of hundreds of CPUs each digit counts.
+    #[must_use]
+    pub fn of(cpu: CpuId, time: &TimeLedger) -> Self {
+        let rounded = |pct: Option<f64>| pct.map(|pct| (pct * 100.0).round() / 100.0);
+        Self {
+            cpu,
+            idle_pct: rounded(time.idle_pct),
+            user_pct: rounded(time.user_pct),
+            kernel_pct: rounded(time.kernel_pct),
+            traced_spin_pct: rounded(time.traced_spin_pct),
+            untraced_spin_pct: rounded(time.untraced_spin_pct),
+            hardirq_pct: rounded(time.hardirq_pct),
+            softirq_pct: rounded(time.softirq_pct),
+            steal_pct: rounded(time.steal_pct),
+        }
+    }
 }

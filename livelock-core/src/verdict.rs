@@ -28,7 +28,7 @@ pub use crate::lock_report::{GapTimes, LockReport, LockSide, WaitTimes};
 pub use crate::name_source::NameSource;
 use crate::scope::Scope;
 pub use crate::syscall_report::{PollReport, SyscallReport, errno_name};
-pub use crate::time_ledger::TimeLedger;
+pub use crate::time_ledger::{CpuTime, TimeLedger};
 pub use crate::user_stack::UserStack;
 
 /// Value of [`Verdict::schema`].
@@ -261,6 +261,9 @@ pub struct Verdict {
     pub omega: Option<f64>,
     /// Time ledger.
     pub time: TimeLedger,
+    /// The time of each CPU, the mean of the windows in which a share was seen, by number; empty of a scope of tasks.
+    #[serde(default)]
+    pub cpus: Vec<CpuTime>,
     /// Progress ledger.
     pub progress: Progress,
     /// What probe level 1 saw; `None`: it was not attached, and none of this could be seen.

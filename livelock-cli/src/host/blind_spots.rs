@@ -6,6 +6,20 @@
 use livelock_core::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use livelock_core::verdict::BlindSpot;
 
+/// What is judged, as far as it decides what is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged<'a> {
+    /// All of the host.
+    Host,
+    /// Some CPUs.
+    Cpus {
+        /// Why their context switches and page faults are not counted; `None`: they are.
+        uncounted: Option<&'a str>,
+    },
+    /// Some tasks.
+    Tasks,
+}
+
 /// What runs or can be had, as far as it decides what is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probes<'a> {
@@ -13,8 +27,8 @@ pub struct Probes<'a> {
     pub has_function_names: bool,
     /// Probe level, see docs/architecture.md.
     pub level: u8,
-    /// Whether the scope is one of tasks.
-    pub is_of_tasks: bool,
+    /// What is judged.
+    pub judged: Judged<'a>,
     /// Sources of lock names that are missing, a phrase each.
     pub missing_names: &'a [String],
     /// Whether details of some locks only are taken.
@@ -88,27 +102,14 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
             "read busy time together with lost ticks in the time ledger",
         ));
     }
-    if facts.hardirq_by_clock == Some(false) && !probes.is_of_tasks {
+    if facts.hardirq_by_clock == Some(false) && probes.judged != Judged::Tasks {
         spots.push(spot(
             "hardirqs-by-ticks",
             "this kernel books the time of hard interrupts as that of whatever they interrupt (no CONFIG_IRQ_TIME_ACCOUNTING)",
             "handlers of devices are timed while many of them run (probe level 1); read rates in /proc/interrupts",
         ));
     }
-    if probes.is_of_tasks {
-        spots.push(spot(
-            "outside-holders",
-            "waits of tasks outside the scope are not seen: what they hold a lock for is charged to whoever of the \
-             scope had it last",
-            "waits of the scope and what they burn are exact; without --cgroup or --pid both sides are seen",
-        ));
-        spots.push(spot(
-            "interrupts-of-no-task",
-            "interrupts, steal and packets belong to no task and are left out; what an interrupt does while a task \
-             of the scope runs counts as that task's",
-            "run without --cgroup or --pid",
-        ));
-    }
+    spots.extend(of_scope(probes.judged));
     if probes.is_filtered {
         spots.push(spot(
             "unlisted-locks",
@@ -125,6 +126,46 @@ pub fn blind_spots(facts: &HostFacts, probes: Probes<'_>) -> Vec<BlindSpot> {
         ));
     }
     spots
+}
+
+fn of_scope(judged: Judged<'_>) -> Vec<BlindSpot> {
+    match judged {
+        Judged::Host => Vec::new(),
+        Judged::Cpus { uncounted } => {
+            let not_counted = uncounted.map(|why| {
+                spot(
+                    "uncounted-cpus",
+                    &format!(
+                        "context switches and page faults of these CPUs are not counted, and those of the whole host \
+                         would not be theirs: {why}"
+                    ),
+                    "progress is told from their hand-offs of locks, packets and user time",
+                )
+            });
+            let host_only = spot(
+                "host-only-counters",
+                "forks and block requests are counted for the whole host only and left out; so counted are reclaim, \
+                 packets dropped and interrupts, which are the host's",
+                "progress is told from switches, faults, packets received and hand-offs of locks on these CPUs; run \
+                 without --cpu to see the others",
+            );
+            not_counted.into_iter().chain([host_only]).collect()
+        }
+        Judged::Tasks => vec![
+            spot(
+                "outside-holders",
+                "waits of tasks outside the scope are not seen: what they hold a lock for is charged to whoever of the \
+                 scope had it last",
+                "waits of the scope and what they burn are exact; without --cgroup or --pid both sides are seen",
+            ),
+            spot(
+                "interrupts-of-no-task",
+                "interrupts, steal and packets belong to no task and are left out; what an interrupt does while a task \
+                 of the scope runs counts as that task's",
+                "run without --cgroup or --pid",
+            ),
+        ],
+    }
 }
 
 fn of_spinlocks(facts: &HostFacts, samples: &str) -> Option<BlindSpot> {

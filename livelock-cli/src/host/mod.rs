@@ -23,7 +23,7 @@ mod tests;
 mod topology;
 mod transfer;
 
-pub use blind_spots::{Probes, blind_spots};
+pub use blind_spots::{Judged, Probes, blind_spots};
 pub use capabilities::{Capabilities, Capability};
 pub use cpuid::{HypervisorLeaf, KvmLeaf, hypervisor_leaf};
 pub use cpulist::{cpus_of_list, parse_cpulist};

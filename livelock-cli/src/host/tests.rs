@@ -1,6 +1,7 @@
 //! Facts from text, decisions from facts, and one survey of this host.
 
 use livelock_core::host::{SamplerSource, SpinlockFlavour};
+use livelock_core::verdict::BlindSpot;
 use proptest::prelude::*;
 
 use super::cpuid::decode_leaf;
@@ -260,7 +261,7 @@ fn a_missing_source_of_names_is_a_blind_spot_and_costs_names() {
         ..here()
     };
     let probes = Probes {
-        is_of_tasks: false,
+        judged: Judged::Host,
         has_function_names: true,
         level: 0,
         missing_names: &survey.missing_names,
@@ -281,7 +282,7 @@ fn blind_spots_follow_the_host() {
     let mut facts = here().facts;
     let ids = |facts: &_, has_function_names| -> Vec<String> {
         let probes = Probes {
-            is_of_tasks: false,
+            judged: Judged::Host,
             is_filtered: false,
             has_function_names,
             level: 0,
@@ -322,6 +323,34 @@ fn blind_spots_follow_the_host() {
             "syscall-results",
         ]
     );
+}
+
+#[test]
+fn blind_spots_of_cpus_say_what_is_not_counted_there() {
+    let facts = here().facts;
+    let of = |judged| {
+        let probes = Probes {
+            judged,
+            is_filtered: false,
+            has_function_names: true,
+            level: 0,
+            missing_names: &[],
+        };
+        blind_spots(&facts, probes)
+    };
+    let has = |spots: &[BlindSpot], id| spots.iter().any(|spot| spot.id == id);
+    let counted = of(Judged::Cpus { uncounted: None });
+    assert!(has(&counted, "host-only-counters"));
+    assert!(!has(&counted, "uncounted-cpus"));
+    let uncounted = of(Judged::Cpus {
+        uncounted: Some("Permission denied"),
+    });
+    assert!(has(&uncounted, "host-only-counters"));
+    let spot = uncounted.iter().find(|spot| spot.id == "uncounted-cpus");
+    assert!(spot.is_some_and(|spot| spot.what.ends_with(": Permission denied")));
+    for judged in [Judged::Host, Judged::Tasks] {
+        assert!(!has(&of(judged), "host-only-counters"));
+    }
 }
 
 proptest! {

@@ -9,6 +9,7 @@ mod file;
 mod host;
 mod kept_out;
 mod snapshot;
+mod softnet;
 mod starved;
 mod stat;
 #[cfg(test)]
@@ -21,5 +22,6 @@ pub use error::ProcfsError;
 pub use kept_out::KeptOut;
 pub use snapshot::HostCounters;
 pub(crate) use snapshot::user_hz;
+pub use softnet::{PacketsByCpu, parse_softnet};
 pub use starved::Starvation;
 pub use stat::{Stat, parse_stat};

@@ -251,6 +251,7 @@ pub(crate) fn livelock() -> Verdict {
             lost_ticks_pct: None,
             coverage_pct: Some(99.8),
         },
+        cpus: times().iter().map(|(&cpu, time)| CpuTime::of(cpu, time)).collect(),
         progress: Progress {
             state: ProgressState::Collapsed,
             reason: "0.4 % of busy time is user time while CPUs spin".to_owned(),
@@ -330,6 +331,7 @@ pub(crate) fn healthy() -> Verdict {
         busy_pct: None,
         omega: None,
         time: TimeLedger::default(),
+        cpus: Vec::new(),
         activity: None,
         named_burn_pct: None,
         locks: Vec::new(),
@@ -341,6 +343,28 @@ pub(crate) fn healthy() -> Verdict {
         remedies: Vec::new(),
         ..livelock()
     }
+}
+
+/// One CPU that spins, one of which nobody sampled anything.
+pub(crate) fn times() -> BTreeMap<CpuId, TimeLedger> {
+    let spins = TimeLedger {
+        idle_pct: Some(0.0),
+        user_pct: Some(1.0 / 3.0),
+        kernel_pct: Some(5.25),
+        traced_spin_pct: Some(94.0),
+        untraced_spin_pct: Some(0.4),
+        hardirq_pct: None,
+        softirq_pct: Some(0.016_67),
+        steal_pct: Some(0.0),
+        ..TimeLedger::default()
+    };
+    let unsampled = TimeLedger {
+        idle_pct: Some(100.0),
+        traced_spin_pct: Some(0.0),
+        untraced_spin_pct: None,
+        ..spins
+    };
+    BTreeMap::from([(CpuId(0), spins), (CpuId(17), unsampled)])
 }
 
 pub(crate) fn window() -> WindowSummary {

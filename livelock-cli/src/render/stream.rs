@@ -3,11 +3,16 @@
 //! In: what a session is and does. Out: one line a record: a header, windows and verdicts, a summary. Refuses:
 //! to end silently; a stream without a summary was cut off.
 
+use std::collections::BTreeMap;
+
 use livelock_core::filter::Filter;
 use livelock_core::host::HostFacts;
+use livelock_core::ids::CpuId;
 pub use livelock_core::recording::EndedBy;
 use livelock_core::scope::Scope;
-use livelock_core::verdict::{Accounting, BlindSpot, SelfCost, Status, Verdict};
+use livelock_core::verdict::{
+    Accounting, BlindSpot, CpuTime, SelfCost, Status, TimeLedger, Verdict,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -103,6 +108,17 @@ impl StreamSummary {
     }
 }
 
+/// A window, and each CPU in it. `None`: could not see.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WindowSummary")]
+pub(super) struct WindowRecord<'record> {
+    #[serde(flatten)]
+    summary: &'record WindowSummary,
+    /// The time of each CPU whose times are known, by number; empty of a scope of tasks.
+    #[schemars(default)]
+    cpus: Vec<CpuTime>,
+}
+
 /// One line.
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "record", rename_all = "snake_case")]
@@ -110,7 +126,7 @@ pub(super) enum Record<'record> {
     /// The first.
     Header(&'record StreamHeader),
     /// At each close.
-    Window(&'record WindowSummary),
+    Window(WindowRecord<'record>),
     /// When the status changes, and before the summary.
     Verdict(&'record Verdict),
     /// The last; a stream without it was cut off.
@@ -132,13 +148,20 @@ pub fn header_line(header: &StreamHeader) -> Result<String, RenderError> {
     line(&Record::Header(header))
 }
 
-/// A window.
+/// A window, and what each CPU did in it.
 ///
 /// # Errors
 ///
 /// If the serializer refuses.
-pub fn window_line(window: &WindowSummary) -> Result<String, RenderError> {
-    line(&Record::Window(window))
+pub fn window_line(
+    summary: &WindowSummary,
+    cpus: &BTreeMap<CpuId, TimeLedger>,
+) -> Result<String, RenderError> {
+    let cpus = cpus.iter().map(|(&cpu, time)| CpuTime::of(cpu, time));
+    line(&Record::Window(WindowRecord {
+        summary,
+        cpus: cpus.collect(),
+    }))
 }
 
 /// A verdict.

@@ -1,11 +1,13 @@
 //! Snapshots, and what no snapshot would notice.
 
-use livelock_core::filter::Filter;
-use livelock_core::ids::Tgid;
-use livelock_core::scope::Scope;
-use livelock_core::verdict::Accounting;
+use std::collections::BTreeMap;
 
-use super::specimen::{healthy, host, livelock, window};
+use livelock_core::filter::Filter;
+use livelock_core::ids::{CpuId, Tgid};
+use livelock_core::scope::Scope;
+use livelock_core::verdict::{Accounting, TimeLedger};
+
+use super::specimen::{healthy, host, livelock, times, window};
 use super::units::{amount, count, cut_front, duration};
 use super::*;
 
@@ -65,6 +67,32 @@ fn plain_lines() {
 }
 
 #[test]
+fn a_window_has_an_entry_a_cpu_and_unknown_is_null() {
+    let of = |cpus: &BTreeMap<CpuId, TimeLedger>| -> serde_json::Value {
+        let line = window_line(&window(), cpus).expect("window");
+        assert_eq!(line.matches('\n').count(), 1);
+        serde_json::from_str(&line).expect("JSON")
+    };
+    let record = of(&times());
+    assert_eq!(record["record"], "window");
+    assert_eq!(record["number"], 3);
+    let cpus = record["cpus"].as_array().expect("CPUs");
+    assert_eq!(cpus.len(), 2);
+    assert_eq!(cpus[0]["user_pct"], 0.33, "to hundredths");
+    assert_eq!(cpus[1]["cpu"], 17);
+    assert!(cpus[1]["untraced_spin_pct"].is_null());
+    assert_eq!(of(&BTreeMap::new())["cpus"], serde_json::json!([]));
+    // 256 CPUs with the longest numbers fit a line that anybody can read.
+    let long = TimeLedger {
+        user_pct: Some(100.0 / 3.0),
+        ..times()[&CpuId(0)]
+    };
+    let many = (0..256).map(|cpu| (CpuId(cpu), long));
+    let line = window_line(&window(), &many.collect()).expect("window");
+    assert!(line.len() < 256 * 256, "{} bytes", line.len());
+}
+
+#[test]
 fn the_stream_has_a_header_and_a_summary() {
     let spots = livelock().blind_spots;
     let header = StreamHeader::new(
@@ -80,7 +108,7 @@ fn the_stream_has_a_header_and_a_summary() {
     let summary = StreamSummary::new(EndedBy::Duration, 10, status, accounting, cost);
     let lines = [
         header_line(&header).expect("header"),
-        window_line(&window()).expect("window"),
+        window_line(&window(), &times()).expect("window"),
         summary_line(&summary).expect("summary"),
     ];
     insta::assert_snapshot!(lines.concat());

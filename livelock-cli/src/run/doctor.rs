@@ -13,7 +13,7 @@ use crate::btf::read_running;
 use crate::capture::{ProgramProbe, TRACEPOINT_TYPES, probe_programs, probe_sampler};
 use crate::doctor::{DoctorReport, ProgramCheck, ProgramOutcome, doctor_json, doctor_text};
 use crate::exit::Exit;
-use crate::host::{Probes, blind_spots, fatal, requirements, survey};
+use crate::host::{Judged, Probes, blind_spots, fatal, requirements, survey};
 use crate::names::KernelSymbols;
 
 /// Examines and reports.
@@ -44,7 +44,7 @@ pub(super) fn run(format: ReportFormat, color: ColorWhen) -> anyhow::Result<Exit
     let probes = Probes {
         has_function_names: symbols.is_ok(),
         level: 0,
-        is_of_tasks: false,
+        judged: Judged::Host,
         missing_names: &found.missing_names,
         is_filtered: false,
     };

@@ -31,7 +31,7 @@ use crate::args::{Recording, Session, UserCodeWanted};
 use crate::capture::{CaptureConfig, WaitFilter};
 use crate::declared::{Declaration, Found};
 use crate::exit::Exit;
-use crate::host::{Probes, blind_spots, cpus_of_list, survey, unknown_lock};
+use crate::host::{Judged, Probes, blind_spots, cpus_of_list, survey, unknown_lock};
 use crate::record::Recorder;
 use crate::tasks::{self, Found as TaskFound};
 use crate::user_code::UserCode;
@@ -269,7 +269,7 @@ fn open(prepared: &Prepared, host: &Observable, pipeline: &Pipeline, begin: &Beg
     let probes = Probes {
         has_function_names,
         level: 0,
-        is_of_tasks: begin.scope.is_of_tasks(),
+        judged: judged(&begin.scope, pipeline),
         missing_names: &found.missing_names,
         is_filtered: begin.session.filter.acts_in_kernel(),
     };
@@ -290,6 +290,17 @@ fn open(prepared: &Prepared, host: &Observable, pipeline: &Pipeline, begin: &Beg
         filter: session.filter.clone(),
         topology: prepared.topology.clone(),
         nr_pieces_before: 0,
+    }
+}
+
+/// What is judged, and how much of it is counted.
+fn judged<'a>(scope: &Scope, pipeline: &'a Pipeline) -> Judged<'a> {
+    match &scope.cpus {
+        _ if scope.is_of_tasks() => Judged::Tasks,
+        Some(_) => Judged::Cpus {
+            uncounted: pipeline.uncounted(),
+        },
+        None => Judged::Host,
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: a [`Config`]. Out: bytes on standard output or in a file, and an exit code. Refuses: to attach
 //! on a host that cannot be observed, and to end without a summary.
 
+mod clock;
 mod compare;
 mod deadline;
 mod desk;

@@ -15,9 +15,11 @@ use livelock_core::probes::{GroupSet, ProbeGroup};
 use livelock_core::recording::{Baseline, carries_over};
 use livelock_core::window::{Window, WindowBuilder, is_of_one_moment};
 
+use super::clock::now;
 use super::deadline::Counts;
 use super::governor::{Governor, cost};
 use crate::capture::{Capture, CaptureConfig};
+use crate::cpus::CpuReader;
 use crate::decode::decode;
 use crate::procfs::{HostCounters, KeptOut, Starvation};
 use crate::raw::RawRecord;
@@ -52,6 +54,8 @@ pub(super) struct Pipeline {
     user_code: Option<Arc<UserCode>>,
     /// If the scope is one of tasks.
     tasks: Option<TaskReader>,
+    /// If the scope is one of CPUs.
+    cpus: Option<CpuReader>,
     /// What was said of the scope.
     said: Option<&'static str>,
     raw: Vec<RawRecord>,
@@ -79,9 +83,11 @@ impl Pipeline {
         let counters = HostCounters::open()?;
         let capture = Capture::start(config)?;
         let tasks = tasks.map(|found| TaskReader::begin(found, capture.members()));
+        let cpus = builder.scope().cpus.clone().map(CpuReader::begin);
         let mut pipeline = Self {
             capture,
             counters,
+            cpus,
             builder,
             governor: if is_recorded {
                 Governor::of_recording()
@@ -139,6 +145,11 @@ impl Pipeline {
     /// Why what tells of releases is less than the kernel has, to be read after "failed to".
     pub(super) fn refused(&self) -> &[String] {
         self.capture.refused()
+    }
+
+    /// Why what the CPUs of the scope achieve is not all known.
+    pub(super) fn uncounted(&self) -> Option<&str> {
+        self.cpus.as_ref()?.uncounted()
     }
 
     /// Leaves out of `facts` what the kernel has and did not let us use.
@@ -305,6 +316,7 @@ impl Pipeline {
     /// never older, and nobody stuck.
     fn copy_all(&mut self) -> anyhow::Result<(MonotonicNs, bool)> {
         let at = now();
+        self.cpus.iter_mut().for_each(CpuReader::ask);
         let is_exact = self.capture.close_window(&mut self.raw);
         self.fold(at);
         let events = self
@@ -312,6 +324,10 @@ impl Pipeline {
             .read()
             .context("read the counters of the host")?;
         for event in events {
+            self.book(event);
+        }
+        let achieved = self.cpus.as_mut().map(CpuReader::read);
+        for event in achieved.into_iter().flatten() {
             self.book(event);
         }
         self.read_tasks();
@@ -370,21 +386,4 @@ impl Pipeline {
             self.book(Event::Undecodable(self.nr_undecodable));
         }
     }
-}
-
-/// `CLOCK_MONOTONIC`, the clock of the kernel programs.
-pub(super) fn now() -> MonotonicNs {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` outlives the call, which writes one `timespec`; this clock always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
-    MonotonicNs(
-        seconds
-            .saturating_mul(1_000_000_000)
-            .saturating_add(nanoseconds),
-    )
 }

@@ -69,7 +69,7 @@ impl Listener for Stream {
         let status = seen.judge.recent_status();
         let summary = summarize(seen, status);
         let text = match self.form {
-            Form::Json => window_line(&summary)?,
+            Form::Json => window_line(&summary, &seen.observation.cpus)?,
             Form::Plain => plain_line(&summary),
         };
         if self.sink.write(&text)? == Written::PipeClosed {

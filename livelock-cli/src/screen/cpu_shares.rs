@@ -4,43 +4,10 @@
 //! which a share was not seen; the mean is of the others.
 
 use livelock_core::ids::CpuId;
+use livelock_core::ledger::cpu_means::CpuMean;
 use livelock_core::verdict::TimeLedger;
 
 use super::snapshot::Snapshot;
-
-#[derive(Clone, Copy, Default)]
-struct Mean {
-    sum: f64,
-    weight: f64,
-}
-
-impl Mean {
-    fn add(&mut self, value: Option<f64>, weight: f64) {
-        if let Some(value) = value {
-            self.sum += value * weight;
-            self.weight += weight;
-        }
-    }
-
-    fn value(self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.sum / self.weight)
-    }
-}
-
-const NR_SHARES: usize = 8;
-
-const fn parts(time: &TimeLedger) -> [Option<f64>; NR_SHARES] {
-    [
-        time.idle_pct,
-        time.user_pct,
-        time.kernel_pct,
-        time.traced_spin_pct,
-        time.untraced_spin_pct,
-        time.hardirq_pct,
-        time.softirq_pct,
-        time.steal_pct,
-    ]
-}
 
 /// The CPUs of the newest of `snapshots` over all of them.
 pub(super) fn merged<'s>(
@@ -53,47 +20,22 @@ pub(super) fn merged<'s>(
     if snapshots.peek().is_none() {
         return newest.cpus.iter().map(|cpu| (cpu.cpu, cpu.time)).collect();
     }
-    let mut means: Vec<(CpuId, [Mean; NR_SHARES])> = newest
+    let mut means: Vec<(CpuId, CpuMean)> = newest
         .cpus
         .iter()
-        .map(|cpu| (cpu.cpu, [Mean::default(); NR_SHARES]))
+        .map(|cpu| (cpu.cpu, CpuMean::default()))
         .collect();
     for snapshot in std::iter::once(newest).chain(snapshots) {
         let weight = snapshot.summary.duration_ns as f64;
         // Both lists are by number, so one walk along both finds all; a frame may merge 60 windows of 256 CPUs.
         let mut cpus = snapshot.cpus.iter().peekable();
-        for (number, means) in &mut means {
+        for (number, mean) in &mut means {
             while cpus.next_if(|cpu| cpu.cpu < *number).is_some() {}
             if let Some(cpu) = cpus.next_if(|cpu| cpu.cpu == *number) {
-                for (mean, part) in means.iter_mut().zip(parts(&cpu.time)) {
-                    mean.add(part, weight);
-                }
+                mean.add(&cpu.time, weight);
             }
         }
     }
-    let ledgers = means.into_iter().map(|(cpu, means)| {
-        let [
-            idle,
-            user,
-            kernel,
-            traced,
-            untraced,
-            hardirq,
-            softirq,
-            steal,
-        ] = means.map(Mean::value);
-        let time = TimeLedger {
-            idle_pct: idle,
-            user_pct: user,
-            kernel_pct: kernel,
-            traced_spin_pct: traced,
-            untraced_spin_pct: untraced,
-            hardirq_pct: hardirq,
-            softirq_pct: softirq,
-            steal_pct: steal,
-            ..TimeLedger::default()
-        };
-        (cpu, time)
-    });
-    ledgers.collect()
+    let ledgers = means.into_iter();
+    ledgers.map(|(cpu, mean)| (cpu, mean.ledger())).collect()
 }

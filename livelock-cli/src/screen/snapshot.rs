@@ -140,6 +140,7 @@ impl Snapshot {
         const SENTENCES: usize = 16 << 10;
         size_of::<Self>()
             + SENTENCES
+            + size_of_val(self.verdict.cpus.as_slice())
             + cpus.sum::<usize>()
             + locks.sum::<usize>()
             + reports.sum::<usize>()

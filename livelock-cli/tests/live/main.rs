@@ -9,6 +9,8 @@ mod attached;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod cpus;
+#[cfg(test)]
 mod declared;
 #[cfg(test)]
 mod filters;

@@ -114,6 +114,7 @@ impl Case<'_> {
             user_pct: pct(span.books.user_share()),
             omega: span.books.omega(),
             time,
+            cpus: span.cpus.reports(),
             activity,
             progress,
             against: evidence::against(self, status),

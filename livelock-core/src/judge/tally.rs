@@ -10,6 +10,7 @@ use crate::activity::{Activity, HostCounters, StarvedTask};
 use crate::declared::DeclaredTally;
 use crate::detect::{Observation, StuckSpin};
 use crate::ids::MonotonicNs;
+use crate::ledger::cpu_means::CpuMeans;
 use crate::ledger::profile::Profile;
 use crate::ledger::progress::Tokens;
 use crate::ledger::time::{TimeBooks, share};
@@ -34,6 +35,8 @@ pub(super) struct SpanTally {
     pub(super) states: BTreeMap<ProgressState, u32>,
     pub(super) pi0: Option<f64>,
     pub(super) nr_pages: Option<(u64, u64)>,
+    /// Only explain.
+    pub(super) cpus: CpuMeans,
     pub(super) locks: LocksTally,
     pub(super) nr_begun: u64,
     pub(super) nr_lost: u64,
@@ -92,6 +95,7 @@ impl SpanTally {
                 .progress
                 .nr_pages_scanned
                 .zip(window.progress.nr_pages_reclaimed),
+            cpus: CpuMeans::of_window(&seen.cpus, window.duration_ns()),
             locks,
             nr_begun: sum(|c| c.nr_begun) + nr_missed,
             nr_lost: sum(|c| c.lost.values().sum()) + nr_missed,
@@ -125,6 +129,7 @@ impl SpanTally {
         for (source, nr) in &later.tokens {
             *self.tokens.entry(source).or_default() += nr;
         }
+        self.cpus.merge(&later.cpus);
         self.locks.merge(&later.locks);
         self.profile.merge(&later.profile);
         self.counters.merge(&later.counters);
@@ -136,7 +141,7 @@ impl SpanTally {
         self.declared.merge(&later.declared);
     }
 
-    /// Adds what a status depends on. Locks, samples and what level 1 counted only explain it, and are most of the
+    /// Adds what a status depends on. Locks, single CPUs, samples and what level 1 counted only explain it, and are most of the
     /// work.
     pub(super) fn merge_sums(&mut self, later: &Self) {
         self.begin = self.begin.or(later.begin);

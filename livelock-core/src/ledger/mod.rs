@@ -3,6 +3,7 @@
 //! In: [`crate::window::Window`]s. Out: time and progress. Refuses: verdicts.
 
 pub mod by_cpu;
+pub mod cpu_means;
 pub mod functions;
 pub mod holder;
 pub mod interrupts;

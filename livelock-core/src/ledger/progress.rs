@@ -11,7 +11,7 @@ use crate::probes::Probe;
 use crate::thresholds::{NR_BASELINE_MIN, NR_BASELINE_WINDOWS};
 use crate::window::Window;
 
-/// Tokens by source; a source that this host does not show is absent.
+/// Tokens by source; a source that this host does not show, or not of the scope alone, is absent.
 pub type Tokens = BTreeMap<&'static str, u64>;
 
 const HANDOFFS: &str = "handoffs";

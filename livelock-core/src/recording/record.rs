@@ -202,6 +202,7 @@ pub const fn carries_over(event: &Event) -> bool {
         | Event::Cpu { .. }
         | Event::CpuTimes { .. }
         | Event::Progress(_)
+        | Event::CpuProgress { .. }
         | Event::Host(_)
         | Event::Activity { .. }
         | Event::RecursionMisses(_)

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use super::by_lock::{clamp_ns, merge_locks};
 use super::closed::Window;
 use super::order;
+use super::progress;
 use super::snapshots::{Snapshots, counters_since, differences, later_counters, newest};
 use crate::accounting;
 use crate::activity::{Activity, HostCounter, HostCounters, StarvedTask};
 use crate::counters::{zip_progress, zip_times};
 use crate::event::{
-    DetailLossCause, Event, InFlightWait, LockCallEvent, LockTotals, OwnProcess, ProgressCounters,
-    ReleaseEvent, SampleEvent, StackEvent, UnfoldedWait, WaitEvent,
+    DetailLossCause, Event, InFlightWait, LockCallEvent, LockTotals, OwnProcess, ReleaseEvent,
+    SampleEvent, StackEvent, UnfoldedWait, WaitEvent,
 };
 use crate::ids::{CpuId, LockAddr, MonotonicNs};
 use crate::probes::Probe;
@@ -63,8 +64,8 @@ impl WindowBuilder {
         }
     }
 
-    /// Restricts everything to `scope`: for CPUs all but the books, and the counters that only the whole host has;
-    /// for tasks, of which the kernel programs see no others, the counters of `/proc` as well.
+    /// Restricts everything to `scope`: for CPUs all but the books, and the counters of pages and interrupts, which
+    /// only the whole host has; for tasks, of which the kernel programs see no others, the counters of `/proc` as well.
     #[must_use]
     pub fn within(mut self, scope: Scope) -> Self {
         self.nr_cpus_online = scope.nr_cpus(self.nr_cpus_online);
@@ -107,6 +108,10 @@ impl WindowBuilder {
                 let mine = self.now.progress.unwrap_or_default();
                 self.now.progress = Some(zip_progress(&mine, &progress, |a, b| a.max(b)));
             }
+            Event::CpuProgress { cpu, progress } => {
+                let mine = self.now.cpu_progress.entry(cpu).or_default();
+                *mine = zip_progress(mine, &progress, |a, b| a.max(b));
+            }
             Event::Host(host) => self.now.host = Some(host),
             Event::Tasks(tasks) => self.now.tasks = Some(tasks),
             Event::Activity { cpu, activity } => {
@@ -141,7 +146,9 @@ impl WindowBuilder {
             Event::LockCall(call) => call.cpu,
             Event::InFlight(wait) => wait.cpu,
             Event::Unfolded(wait) => wait.cpu,
-            Event::CpuTimes { cpu, .. } | Event::Activity { cpu, .. } => *cpu,
+            Event::CpuTimes { cpu, .. }
+            | Event::CpuProgress { cpu, .. }
+            | Event::Activity { cpu, .. } => *cpu,
             // What the host achieves and suffers is not the tasks' doing.
             Event::Progress(_) | Event::Host(_) => return !self.scope.is_of_tasks(),
             _ => return true,
@@ -207,11 +214,7 @@ impl WindowBuilder {
         let tasks = now.tasks.zip(last.tasks);
         let tasks = tasks.map(|(new, old)| new.since(&old));
         let is_of_tasks = self.scope.is_of_tasks();
-        let progress = match (now.progress, last.progress) {
-            _ if is_of_tasks => tasks.map_or_else(ProgressCounters::default, |t| t.progress),
-            (Some(new), Some(old)) => zip_progress(&new, &old, |a, b| Some(a?.saturating_sub(b?))),
-            _ => ProgressCounters::default(),
-        };
+        let progress = progress::of_scope(&self.scope, &now, &last, tasks.as_ref());
         let since = |new: Option<u64>, old: Option<u64>| Some(new?.saturating_sub(old?));
         // Whose waits the kernel skipped is not known.
         let nr_recursion_misses =

@@ -91,7 +91,8 @@ pub struct Window {
     /// Watched calls by time.
     #[serde(default)]
     pub lock_calls: Vec<LockCallEvent>,
-    /// Host counters, differences.
+    /// What was achieved, differences: by the host, by the CPUs of the scope (pages, which only the host has, are the
+    /// host's) or by its tasks.
     pub progress: ProgressCounters,
     /// Begins that the kernel skipped in this window; `None`: not counted, or not known to be of the scope.
     pub nr_recursion_misses: Option<u64>,

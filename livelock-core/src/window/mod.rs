@@ -6,6 +6,7 @@ mod builder;
 mod by_lock;
 mod closed;
 mod order;
+mod progress;
 mod snapshots;
 
 pub use builder::{WindowBuilder, is_of_one_moment};

@@ -15,6 +15,8 @@ pub(super) struct Snapshots {
     pub(super) counters: BTreeMap<CpuId, CpuCounters>,
     pub(super) times: BTreeMap<CpuId, CpuTimes>,
     pub(super) progress: Option<ProgressCounters>,
+    /// Of the CPUs in scope, if it is one of CPUs.
+    pub(super) cpu_progress: BTreeMap<CpuId, ProgressCounters>,
     pub(super) nr_recursion_misses: Option<u64>,
     pub(super) own: Option<OwnProcess>,
     pub(super) nr_undecodable: u64,
@@ -42,6 +44,7 @@ pub(super) fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
     last.nr_undecodable = last.nr_undecodable.max(now.nr_undecodable);
     last.host = now.host.or(last.host);
     // What was done while nobody looked belongs to no window.
+    last.cpu_progress = now.cpu_progress;
     last.tasks = now.tasks;
     // Programs that are not attached count nothing: what they count after the next attach is new.
     last.activity = now.activity;
