@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 /// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeLedger {
-    /// Idle and waiting for I/O.
+    /// Idle, waiting for I/O, or a halted waiter for a lock.
     pub idle_pct: Option<f64>,
     /// Part of idle in which the idle task polled: it keeps its hypervisor CPU. By samples.
     pub polling_idle_pct: Option<f64>,
-    /// Lock waiters that had given their CPU back to the hypervisor. By samples.
+    /// Part of idle in which waiters for traced locks had given their CPU back to the hypervisor. By samples of those waits; the
+    /// kernel books it as its own work. `None` if samples could not tell for most of the waits, which then count as spin.
     pub halted_waiters_pct: Option<f64>,
     /// Two standard errors of a share of 50 % told by samples, in points.
     pub sampling_error_pct: Option<f64>,
@@ -21,7 +22,8 @@ pub struct TimeLedger {
     pub user_pct: Option<f64>,
     /// Kernel work that is not one of the following.
     pub kernel_pct: Option<f64>,
-    /// Spin seen by the contention tracepoints.
+    /// Spin seen by the contention tracepoints: what was waited by the clock, less what was stolen and what waiters stood
+    /// halted for.
     pub traced_spin_pct: Option<f64>,
     /// Spin seen by samples only.
     pub untraced_spin_pct: Option<f64>,

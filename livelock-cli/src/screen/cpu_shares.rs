@@ -27,11 +27,12 @@ impl Mean {
     }
 }
 
-const NR_SHARES: usize = 8;
+const NR_SHARES: usize = 9;
 
 const fn parts(time: &TimeLedger) -> [Option<f64>; NR_SHARES] {
     [
         time.idle_pct,
+        time.halted_waiters_pct,
         time.user_pct,
         time.kernel_pct,
         time.traced_spin_pct,
@@ -74,6 +75,7 @@ pub(super) fn merged<'s>(
     let ledgers = means.into_iter().map(|(cpu, means)| {
         let [
             idle,
+            halted,
             user,
             kernel,
             traced,
@@ -84,6 +86,7 @@ pub(super) fn merged<'s>(
         ] = means.map(Mean::value);
         let time = TimeLedger {
             idle_pct: idle,
+            halted_waiters_pct: halted,
             user_pct: user,
             kernel_pct: kernel,
             traced_spin_pct: traced,

@@ -114,9 +114,10 @@ fn write_lock(page: &mut Page, number: Option<usize>, lock: &LockReport, whole: 
     page.item(
         "     ",
         &format!(
-            "burns {:.1} % {whole} ({:.2} CPUs){}",
+            "burns {:.1} % {whole} ({:.2} CPUs){}{}",
             lock.burn_pct,
             lock.burn_cpus,
+            halted_text(lock),
             sampled_spin_text(lock)
         ),
     );
