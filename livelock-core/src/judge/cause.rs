@@ -3,8 +3,8 @@
 //! In: a span, its status, its locks. Out: [`Cause`]. Refuses: to name a lock that tracepoints did
 //! not see.
 
-use super::halted;
 use super::answer::{Case, Unanswerable};
+use super::halted;
 use crate::detectors::{Detection, Nature};
 use crate::ledger::time::share;
 use crate::locks::path_function;

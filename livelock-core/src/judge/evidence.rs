@@ -86,7 +86,7 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
                 "{} {:.0} % of busy time {} in {nr_hits} of {} windows",
                 seen_by.words(),
                 100.0 * omega,
-                seen_by.what(),
+                halted::what(books, seen_by.what()),
                 span.nr_windows
             ),
         ));

@@ -31,6 +31,14 @@ pub(super) fn evidence(books: &TimeBooks) -> Option<Evidence> {
     ))
 }
 
+/// `what` became of busy time, with the time that waiters stood halted.
+pub(super) fn what(books: &TimeBooks, what: &'static str) -> &'static str {
+    match halted(books) {
+        Some(_) => "spun away or waited by halted CPUs",
+        None => what,
+    }
+}
+
 /// What to say of `cpus` CPUs of halted waiters beside those that spin.
 pub(super) fn beside(books: &TimeBooks, cpus: f64) -> String {
     halted(books).map_or_else(String::new, |_| format!(" and {cpus:.1} stand halted"))
@@ -74,7 +82,11 @@ pub(super) fn blind_spot(case: &Case<'_>) -> Option<BlindSpot> {
     };
     Some(BlindSpot {
         id: "halted-waiters".to_owned(),
-        what: format!("how long waiters for spinlocks stood halted is not known ({why}): all of it counts as spin"),
-        mitigation: "the CPU time that the hypervisor books for this guest tells spinning from halting".to_owned(),
+        what: format!(
+            "how long waiters for spinlocks stood halted is not known ({why}): all of it counts as spin"
+        ),
+        mitigation:
+            "the CPU time that the hypervisor books for this guest tells spinning from halting"
+                .to_owned(),
     })
 }

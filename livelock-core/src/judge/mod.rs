@@ -193,7 +193,9 @@ impl Judge {
         // Among samples of the scope's tasks alone each of them has its CPU to itself.
         seen.rt_hog = profile.rt_hog().filter(|_| !window.subject.is_tasks());
         seen.starved = starved(window, seen.rt_hog.is_some());
-        let is_busy = seen.occupied().is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY);
+        let is_busy = seen
+            .occupied()
+            .is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY);
         if let Some(books) = books.filter(|_| is_busy) {
             let nr: u64 = tokens.values().sum();
             let seconds = (window.duration_ns() as f64 / 1e9).max(f64::MIN_POSITIVE);

@@ -38,9 +38,7 @@ impl SeenBy {
             } else {
                 Self::Attempts
             }
-        } else if share(books.traced_ns(), waited_ns)
-            .is_some_and(|traced| traced < at::MAJORITY)
-        {
+        } else if share(books.traced_ns(), waited_ns).is_some_and(|traced| traced < at::MAJORITY) {
             Self::SamplesThatAgree
         } else {
             Self::Tracepoints

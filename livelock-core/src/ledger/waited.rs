@@ -52,3 +52,23 @@ impl Waited {
         u64::try_from(exact.unwrap_or(0)).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_parts_never_exceed_the_whole() {
+        let waited = Waited {
+            waited_ns: 100,
+            burned_ns: 33,
+            halted_ns: 50,
+        };
+        let locks = [7, 11, 82];
+        assert!(locks.map(|ns| waited.burned_of(ns)).iter().sum::<u64>() <= 33);
+        assert!(locks.map(|ns| waited.halted_of(ns)).iter().sum::<u64>() <= 50);
+        assert_eq!((waited.burned_of(100), waited.halted_of(100)), (33, 50));
+        assert_eq!(Waited::default().burned_of(7), 0);
+        assert_eq!(Waited::default().burned_part(), None);
+    }
+}

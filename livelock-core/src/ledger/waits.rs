@@ -37,12 +37,10 @@ pub(super) struct WindowOff {
 impl WindowOff {
     /// Over all CPUs.
     pub(super) fn sum(&self) -> Off {
-        self.by_cpu
-            .values()
-            .fold(Off::default(), |sum, off| Off {
-                stolen_ns: sum.stolen_ns + off.stolen_ns,
-                halted_ns: sum.halted_ns + off.halted_ns,
-            })
+        self.by_cpu.values().fold(Off::default(), |sum, off| Off {
+            stolen_ns: sum.stolen_ns + off.stolen_ns,
+            halted_ns: sum.halted_ns + off.halted_ns,
+        })
     }
 
     /// Of one.
@@ -85,7 +83,9 @@ pub(super) fn off(window: &Window, profile: &Profile, books: &TimeBooks) -> Wind
             .unwrap_or(&all);
         let stolen_of = |halted_ns| {
             let times = window.cpu_times.get(cpu);
-            times.map_or(0, |times| stolen::of_cpu(times, wall_ns, spin_ns, halted_ns))
+            times.map_or(0, |times| {
+                stolen::of_cpu(times, wall_ns, spin_ns, halted_ns)
+            })
         };
         // Samples are of the time that was not stolen, and steal is of the time that nobody stood halted.
         let halted_ns = halted_of(samples, spin_ns.saturating_sub(stolen_of(0)));
@@ -116,4 +116,102 @@ fn tells(samples: &WaiterSamples, waited_ns: u64, sampled_ns: u64) -> bool {
     let is_blind = expected >= at::NR_MIN_SAMPLES as f64
         && (samples.nr_waiting as f64) < at::WAITS_SAMPLED_SHARE * expected;
     samples.nr >= at::NR_MIN_SAMPLES && samples.nr_waiting > 0 && !is_blind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{CpuCounters, CpuTimes, Event};
+    use crate::ids::MonotonicNs;
+    use crate::ledger::time::of_cpus;
+    use crate::window::WindowBuilder;
+
+    const MS: u64 = 1_000_000;
+
+    /// A window of 100 ms in which two CPUs waited for `spin_ms`, and were robbed of `steal_ms` each.
+    fn window(spin_ms: [u64; 2], steal_ms: u64) -> Window {
+        let mut builder = WindowBuilder::new(2);
+        let mut fold = |is_end: u64| {
+            for (nr, spin_ms) in spin_ms.into_iter().enumerate() {
+                let cpu = CpuId(nr as u32);
+                let counters = CpuCounters {
+                    spin_ns: is_end * spin_ms * MS,
+                    ..CpuCounters::default()
+                };
+                let times = CpuTimes {
+                    system_ns: is_end * (100 - steal_ms) * MS,
+                    steal_ns: is_end * steal_ms * MS,
+                    ..CpuTimes::default()
+                };
+                builder.fold(Event::Cpu { cpu, counters });
+                builder.fold(Event::CpuTimes { cpu, times });
+            }
+            if is_end == 0 {
+                builder.baseline(MonotonicNs(0));
+            }
+        };
+        fold(0);
+        fold(1);
+        builder.close(MonotonicNs(0), MonotonicNs(100 * MS))
+    }
+
+    /// Samples by CPU: all, in waits, halted.
+    fn seen(window: &Window, samples: &[(u64, u64, u64)]) -> WindowOff {
+        let mut profile = Profile::default();
+        for (cpu, &(nr, nr_waiting, nr_halted)) in samples.iter().enumerate() {
+            let samples = WaiterSamples {
+                nr,
+                nr_waiting,
+                nr_halted,
+            };
+            profile.waiters.insert(CpuId(cpu as u32), samples);
+        }
+        let books = of_cpus(window.cpu_times.values(), window.duration_ns(), None);
+        off(window, &profile, &books)
+    }
+
+    fn halted_ms(off: &WindowOff) -> [u64; 2] {
+        [0, 1].map(|cpu| off.of_cpu(CpuId(cpu)).halted_ns / MS)
+    }
+
+    #[test]
+    fn each_cpu_halts_as_its_own_samples_say() {
+        let off = seen(&window([100, 50], 0), &[(20, 20, 15), (20, 10, 1)]);
+        assert_eq!((halted_ms(&off), off.is_told), ([75, 5], true));
+        assert_eq!(off.sum().stolen_ns, 0);
+    }
+
+    #[test]
+    fn those_of_all_tell_of_a_cpu_with_few() {
+        let off = seen(&window([100, 20], 0), &[(20, 20, 10), (20, 4, 2)]);
+        assert_eq!(halted_ms(&off), [50, 10]);
+    }
+
+    #[test]
+    fn nothing_is_stolen_from_who_stands_halted() {
+        let off = seen(&window([100, 0], 20), &[(16, 16, 12), (16, 0, 0)]);
+        let first = off.of_cpu(CpuId(0));
+        assert_eq!((first.halted_ns, first.stolen_ns), (60 * MS, 20 * MS));
+        // Of half of its time it waited: what is stolen of the rest is stolen of both alike.
+        let off = seen(&window([50, 0], 20), &[(16, 16, 16), (16, 0, 0)]);
+        let first = off.of_cpu(CpuId(0));
+        assert_eq!(first.halted_ns, 40 * MS);
+        assert!(first.stolen_ns < 4 * MS, "{first:?}");
+    }
+
+    #[test]
+    fn what_samples_do_not_see_is_not_told() {
+        let waits = window([100, 100], 0);
+        let untold = |samples: &[(u64, u64, u64)]| {
+            let off = seen(&waits, samples);
+            assert_eq!(off.sum(), Off::default());
+            assert!(!off.is_told);
+        };
+        untold(&[]);
+        untold(&[(4, 4, 4), (4, 4, 4)]);
+        // With interrupts off no timer fires: nine samples where forty are due.
+        untold(&[(20, 5, 5), (20, 4, 4)]);
+        let off = seen(&window([0, 0], 0), &[]);
+        assert!(off.is_told, "nobody waited");
+    }
 }
