@@ -17,6 +17,7 @@ use crate::ids::{CpuId, LockAddr, MonotonicNs, Pid};
 use crate::ledger::progress::{Tokens, pi};
 use crate::ledger::shares::SampledShares;
 use crate::ledger::time::{TimeBooks, share};
+use crate::ledger::waited::Waited;
 use crate::probes::Probe;
 use crate::syscall_report::nr_achieved;
 use crate::thresholds as at;
@@ -83,8 +84,15 @@ pub struct Observation {
     pub begin: MonotonicNs,
     /// To.
     pub end: MonotonicNs,
-    /// Busy share of the CPUs' time.
+    /// Share of the CPUs' time in which they ran something.
     pub busy: Option<f64>,
+    /// Share of the CPUs' time in which waiters for locks stood halted, not part of `busy`; `None` if that could not be seen.
+    #[serde(default)]
+    pub halted: Option<f64>,
+    /// What of the time that waiters spun, by the clock of the tracepoints, was burned: the rest was stolen, or they stood halted.
+    /// `None` if nobody waited.
+    #[serde(default)]
+    pub burned_part: Option<f64>,
     /// Busy share of the time that was neither stolen nor this tool's: what decides whether the CPUs are full.
     pub used: Option<f64>,
     /// `waste / busy`.
@@ -142,6 +150,19 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Share of the CPUs' time that was busy, or in which a waiter stood halted: what `omega` is of.
+    #[must_use]
+    pub fn occupied(&self) -> Option<f64> {
+        self.busy.map(|busy| busy + self.halted.unwrap_or(0.0))
+    }
+
+    /// Share of the CPUs' time that was burned in vain.
+    #[must_use]
+    pub fn burn(&self) -> Option<f64> {
+        let wasted = self.omega? * self.occupied()?;
+        Some((wasted - self.halted.unwrap_or(0.0)).max(0.0))
+    }
+
     /// Whether the ticks leave no room for the spin that the tracepoints claim.
     #[must_use]
     pub fn is_contradicted(&self) -> bool {
@@ -214,15 +235,18 @@ pub fn detect(
     retrograde: Option<bool>,
     host: &HostFacts,
 ) -> Observation {
+    let burned_part = books.and_then(|books| Waited::of(window, books).burned_part());
     let mut seen = Observation {
         begin: window.begin,
         end: window.end,
         busy: books.and_then(TimeBooks::busy_share),
+        halted: books.and_then(TimeBooks::halted_share),
+        burned_part,
         used: books.and_then(TimeBooks::used_share),
         omega: books.and_then(TimeBooks::omega),
         stall_omega: books.and_then(|b| share(b.waste_ns() - b.ipi_ns, b.busy_ns())),
         waiter_omega: books.and_then(TimeBooks::waiter_omega),
-        traced_share: books.and_then(|b| share(b.traced_spin_ns, b.spin_ns())),
+        traced_share: books.and_then(|b| share(b.traced_ns(), b.spin_ns() + b.halted_ns)),
         agreed_share: books.and_then(|b| share(b.agreed_waste_ns(), b.waste_ns())),
         seen_twice_share: books.and_then(|b| share(b.seen_twice_ns(), b.waste_ns())),
         sampled_spin: books
@@ -241,7 +265,7 @@ pub fn detect(
         starved: None,
         rt_hog: None,
         ok_syscalls_per_busy_sec: ok_syscalls(window, books, &host.arch),
-        top_lock: top_lock(window),
+        top_lock: top_lock(window, burned_part),
         declared: None,
         is_below_floor: books.is_some_and(|b| is_below_floor(b, window.duration_ns())),
         time: books.map(TimeBooks::ledger),
@@ -352,7 +376,7 @@ fn ok_syscalls(window: &Window, books: Option<&TimeBooks>, arch: &str) -> Option
     (busy_ns > 0).then(|| nr as f64 * 1e9 / busy_ns as f64)
 }
 
-fn top_lock(window: &Window) -> Option<TopLock> {
+fn top_lock(window: &Window, burned_part: Option<f64>) -> Option<TopLock> {
     let top = window
         .locks
         .iter()
@@ -365,7 +389,8 @@ fn top_lock(window: &Window) -> Option<TopLock> {
         lock: top.lock,
         name,
         kind: top.kind,
-        burn_cpus: share(top.spin_ns, window.duration_ns()).unwrap_or(0.0),
+        burn_cpus: share(top.spin_ns, window.duration_ns()).unwrap_or(0.0)
+            * burned_part.unwrap_or(1.0),
         nr_waits: top.nr_waits,
         nr_in_flight: top.nr_in_flight,
     })

@@ -89,10 +89,15 @@ pub struct LockReport {
     pub addr: Option<String>,
     /// Family.
     pub kind: LockKind,
-    /// Spin time in percent of all online CPUs.
+    /// Spin time in percent of all online CPUs, without what was stolen and what its waiters stood halted for: of each window as
+    /// much as of the waits for all locks. All locks together burn no more than `traced_spin_pct`.
     pub burn_pct: f64,
     /// The same in CPU-seconds per second.
     pub burn_cpus: f64,
+    /// Time for which its waiters stood halted and the hypervisor had their CPUs, in percent of all online CPUs, beside `burn_pct`;
+    /// `None` if that could not be seen. Told as `burn_pct` is.
+    #[serde(default)]
+    pub halted_pct: Option<f64>,
     /// Spin on it that no tracepoint shows and samples place here, in percent of all online CPUs, beside `burn_pct`; `None` if
     /// no sample does. Waiters of an rw-semaphore are traced only once they sleep.
     #[serde(default)]
@@ -129,6 +134,12 @@ pub struct LockReport {
 }
 
 impl LockReport {
+    /// All that CPUs waited for it, spinning or halted, in percent of all online CPUs.
+    #[must_use]
+    pub fn waited_pct(&self) -> f64 {
+        self.burn_pct + self.halted_pct.unwrap_or(0.0)
+    }
+
     /// All spin that it is known to cause, traced or sampled, in percent of all online CPUs.
     #[must_use]
     pub fn spin_pct(&self) -> f64 {
@@ -147,6 +158,7 @@ pub(crate) fn specimen(name: &str) -> LockReport {
         kind: LockKind::Spinlock,
         burn_pct: 95.0,
         burn_cpus: 7.6,
+        halted_pct: None,
         sampled_spin_pct: None,
         nr_waits: 737,
         wait_ns: WaitTimes {

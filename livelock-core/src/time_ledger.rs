@@ -11,11 +11,12 @@ use crate::ids::CpuId;
 /// The time ledger over the span, in percent of all online CPUs; `None`: could not see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeLedger {
-    /// Idle and waiting for I/O.
+    /// Idle, waiting for I/O, or a halted waiter for a lock.
     pub idle_pct: Option<f64>,
     /// Part of idle in which the idle task polled: it keeps its hypervisor CPU. By samples.
     pub polling_idle_pct: Option<f64>,
-    /// Lock waiters that had given their CPU back to the hypervisor. By samples.
+    /// Part of idle in which waiters for traced locks had given their CPU back to the hypervisor. By samples of those waits; the
+    /// kernel books it as its own work. `None` if samples could not tell for most of the waits, which then count as spin.
     pub halted_waiters_pct: Option<f64>,
     /// Two standard errors of a share of 50 % told by samples, in points.
     pub sampling_error_pct: Option<f64>,
@@ -23,7 +24,8 @@ pub struct TimeLedger {
     pub user_pct: Option<f64>,
     /// Kernel work that is not one of the following.
     pub kernel_pct: Option<f64>,
-    /// Spin seen by the contention tracepoints.
+    /// Spin seen by the contention tracepoints: what was waited by the clock, less what was stolen and what waiters stood
+    /// halted for.
     pub traced_spin_pct: Option<f64>,
     /// Spin seen by samples only.
     pub untraced_spin_pct: Option<f64>,
@@ -58,6 +60,9 @@ pub struct CpuTime {
     pub cpu: CpuId,
     /// Idle and waiting for I/O.
     pub idle_pct: Option<f64>,
+    /// Of idle: halted while waiting for a lock.
+    #[serde(default)]
+    pub halted_waiters_pct: Option<f64>,
     /// User.
     pub user_pct: Option<f64>,
     /// Kernel work that is not one of the following, waste other than spinning included.
@@ -82,6 +87,7 @@ impl CpuTime {
         Self {
             cpu,
             idle_pct: rounded(time.idle_pct),
+            halted_waiters_pct: rounded(time.halted_waiters_pct),
             user_pct: rounded(time.user_pct),
             kernel_pct: rounded(time.kernel_pct),
             traced_spin_pct: rounded(time.traced_spin_pct),

@@ -251,13 +251,14 @@ pub struct Verdict {
     /// What of the locks is listed; all other fields are of all of them.
     #[serde(default)]
     pub filter: Filter,
-    /// Busy share of all online CPUs.
+    /// Busy share of all online CPUs, without waiters that stood halted.
     pub busy_pct: Option<f64>,
-    /// Share of all online CPUs spent spinning, traced and untraced.
+    /// Share of all online CPUs burned in vain: spinning, traced and untraced, and the rest of the waste; without waiters that
+    /// stood halted.
     pub burn_pct: Option<f64>,
-    /// User share of busy time.
+    /// User share of busy time, waiters that stood halted included.
     pub user_pct: Option<f64>,
-    /// `waste / busy`, 0 to 1.
+    /// `waste / busy`, 0 to 1; waiters that stood halted count in both.
     pub omega: Option<f64>,
     /// Time ledger.
     pub time: TimeLedger,

@@ -35,9 +35,9 @@ pub use stream::{
 pub use style::{Style, Tint};
 pub use text::verdict_text;
 pub(crate) use text::{
-    Page, activity_text, chain_links, chain_title, cost_text, handoff_class, handoff_explanation,
-    held, is_doubtful, known, lags, lock_text, name_source_text, no_remedy, reasons_text,
-    sampled_spin_text, verdict_head,
+    Page, activity_text, beside_burn_text, chain_links, chain_title, cost_text, handoff_class,
+    handoff_explanation, held, is_doubtful, known, lags, lock_text, name_source_text, no_remedy,
+    reasons_text, verdict_head,
 };
 pub(crate) use units::bytes;
 pub use window::WindowSummary;

@@ -72,6 +72,7 @@ fn lock() -> LockReport {
         kind: LockKind::Spinlock,
         burn_pct: 93.4,
         burn_cpus: 7.47,
+        halted_pct: Some(0.0),
         sampled_spin_pct: None,
         nr_waits: 305,
         wait_ns: WaitTimes {

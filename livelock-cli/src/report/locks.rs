@@ -10,7 +10,7 @@ use super::document::{Document, Histograms};
 use super::words::{plain, sentence};
 use super::{histogram, matrix, paths};
 use crate::render::units::{count, duration};
-use crate::render::{filter_text, held, name_source_text, sampled_spin_text};
+use crate::render::{beside_burn_text, filter_text, held, name_source_text};
 
 const MAX_LOCKS: usize = 5;
 /// In percent of all CPUs. A lock that burns less, and that nobody waits for, is not why anybody reads this.
@@ -54,7 +54,7 @@ fn article(number: usize, lock: &LockReport, verdict: &Verdict, histograms: &His
         article class="lock" {
             h3 { (number) ". " code { (plain(&lock.name)) } " " span class="kind" { (lock.kind.word()) } }
             dl class="facts" {
-                dt { "burns" } dd { b { (format!("{:.1} %", lock.burn_pct)) } " " (whole) " (" (format!("{:.2}", lock.burn_cpus)) " CPUs)" (sampled_spin_text(lock)) }
+                dt { "burns" } dd { b { (format!("{:.1} %", lock.burn_pct)) } " " (whole) " (" (format!("{:.2}", lock.burn_cpus)) " CPUs)" (beside_burn_text(lock)) }
                 dt { "waits done" } dd {
                     (count(lock.nr_waits))
                     @if let (Some(p50), Some(p99)) = (lock.wait_ns.p50, lock.wait_ns.p99) {

@@ -54,7 +54,7 @@ impl Listener for Gatherer {
             no_progress: observation.no_progress,
             time: observation.time.as_ref(),
             cpus: cpus.map(|(&cpu, time)| (cpu, time)).collect(),
-            busy: observation.busy,
+            busy: observation.occupied(),
             tokens_per_busy_sec: observation.pi,
             baseline_per_busy_sec: observation.pi0,
         });

@@ -130,11 +130,7 @@ pub(super) fn summarize(seen: &Seen<'_>, status: Status) -> WindowSummary {
     let nr_waits: u64 = window.locks.iter().map(|lock| lock.nr_waits).sum();
     let pct = |share: Option<f64>| share.map(|share| share * 100.0);
     let busy = seen.observation.busy;
-    let burn = seen
-        .observation
-        .omega
-        .zip(busy)
-        .map(|(omega, busy)| omega * busy);
+    let burn = seen.observation.burn();
     let programs_ns = window.programs_cpu_ns();
     let of_cpus = |ns: u64| pct(share(ns, window.capacity_ns()));
     let groups = window.activity.as_ref().map(Activity::groups);

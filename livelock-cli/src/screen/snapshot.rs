@@ -104,7 +104,7 @@ impl Snapshot {
             tokens_per_busy_sec: seen.pi,
             baseline_per_busy_sec: seen.pi0,
             cpus: cpus(window, &seen.cpus, names),
-            locks: locks(window),
+            locks: locks(window, seen.burned_part.unwrap_or(1.0)),
         }
     }
 
@@ -156,14 +156,15 @@ fn report_bytes(lock: &LockReport) -> usize {
     size_of::<LockReport>() + 4 * lock.cpus.len() + sides.map(side).sum::<usize>()
 }
 
-fn locks(window: &Window) -> Vec<LockNow> {
+/// `burned_part`: what of the waits for each lock burned, as of those for all.
+fn locks(window: &Window, burned_part: f64) -> Vec<LockNow> {
     let mut heaviest: Vec<&LockWindow> = window.locks.iter().collect();
     heaviest.sort_by_key(|lock| std::cmp::Reverse((lock.spin_ns, lock.wait_ns)));
     let seconds = (window.duration_ns() as f64).max(1.0);
     let kept = heaviest.into_iter().take(NR_LOCKS_KEPT);
     kept.map(|lock| LockNow {
         addr: lock.lock.map(|addr| addr.to_string()),
-        burn_cpus: lock.spin_ns as f64 / seconds,
+        burn_cpus: lock.spin_ns as f64 * burned_part / seconds,
         nr_waits: lock.nr_waits,
         buckets: lock.hist.buckets().to_vec(),
     })

@@ -140,7 +140,7 @@ impl Machine {
             duration_ns: window.duration_ns(),
             status: verdict.status,
             busy_pct: pct(seen.busy),
-            burn_pct: pct(seen.omega.zip(seen.busy).map(|(omega, busy)| omega * busy)),
+            burn_pct: pct(seen.burn()),
             omega: seen.omega,
             no_progress: seen.no_progress,
             user_pct: pct(seen.user_share),

@@ -86,21 +86,21 @@ impl<'a> Facts<'a> {
         per_sec(nr, self.seen_by(probe)?.observed_ns(probe.group())?)
     }
 
-    /// Spin of the locks that `wanted` takes, as share of busy time, and the first of them.
+    /// What CPUs waited for the locks that `wanted` takes, spinning or halted, as share of busy time, and the first of them.
     #[must_use]
     pub fn lock_share(
         &self,
         wanted: impl Fn(&LockReport) -> bool,
     ) -> (f64, Option<&'a LockReport>) {
         let mut first = None;
-        let mut burn_pct = 0.0;
+        let mut waited_pct = 0.0;
         for lock in self.locks.iter().filter(|lock| wanted(lock)) {
             first = first.or(Some(lock));
-            burn_pct += lock.burn_pct;
+            waited_pct += lock.waited_pct();
         }
-        let busy = self.books.busy_share().unwrap_or(0.0);
+        let busy = self.books.occupied_share().unwrap_or(0.0);
         let share = if busy > 0.0 {
-            burn_pct / 100.0 / busy
+            waited_pct / 100.0 / busy
         } else {
             0.0
         };
@@ -130,7 +130,7 @@ impl<'a> Facts<'a> {
     /// CPUs' worth of a share of busy time.
     #[must_use]
     pub fn cpus(&self, share_of_busy: f64) -> f64 {
-        share_of_busy * self.books.busy_share().unwrap_or(0.0) * self.nr_cpus
+        share_of_busy * self.books.occupied_share().unwrap_or(0.0) * self.nr_cpus
     }
 }
 

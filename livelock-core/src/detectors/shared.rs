@@ -161,7 +161,17 @@ pub(super) fn slow_hand_offs(
                 gap_ns as f64 / 1e6
             ),
         )],
-        summary: format!("{:.1} CPUs spin on {}", facts.cpus(share), lock.name),
+        summary: format!(
+            "{:.1} CPUs {} {}",
+            facts.cpus(share),
+            // Waiters that stand halted do not spin.
+            if facts.books.halted_ns > 0 {
+                "wait for"
+            } else {
+                "spin on"
+            },
+            lock.name
+        ),
     })
 }
 

@@ -113,7 +113,7 @@ fn is_suspicious(window: &Window, seen: &Observation) -> bool {
     if is_explained && !rests_on_retries {
         return false;
     }
-    let spins = match (seen.omega, seen.busy) {
+    let spins = match (seen.omega, seen.occupied()) {
         (Some(omega), Some(busy)) => {
             omega >= at::OMEGA_CONTENDED && omega * busy >= at::CONTENDED_MIN_BURN
         }

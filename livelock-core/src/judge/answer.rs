@@ -9,6 +9,7 @@ use super::cause;
 use super::choose;
 use super::cycle;
 use super::evidence;
+use super::halted;
 use super::level::{History, Level};
 use super::progress;
 use super::ruled_out;
@@ -110,7 +111,7 @@ impl Case<'_> {
             host: self.host.clone(),
             scope: self.scope.clone(),
             busy_pct: pct(span.books.busy_share()),
-            burn_pct: pct(share(span.books.waste_ns(), span.books.capacity_ns)),
+            burn_pct: pct(share(span.books.burned_ns(), span.books.capacity_ns)),
             user_pct: pct(span.books.user_share()),
             omega: span.books.omega(),
             time,
@@ -141,6 +142,7 @@ impl Case<'_> {
             duration_ns: span.wall_ns,
             nr_cpus: self.nr_cpus,
             sampled: SampledSpin::of(&span.profile, span.books.busy_ns()),
+            knows_halted: span.books.halted_share().is_some(),
             topology: self.topology,
             filter,
             names,
@@ -229,12 +231,13 @@ impl Case<'_> {
                 .filter(|_| is_enough && is_of_cpus)
                 .map(|s| 100.0 * s)
         };
+        let ledger = self.span.books.ledger();
         TimeLedger {
             polling_idle_pct: pct(profile.nr_polling_idle),
-            halted_waiters_pct: pct(profile.nr_halted_waiters),
+            halted_waiters_pct: ledger.halted_waiters_pct.filter(|_| is_enough),
             // Two standard errors, sqrt(0.5 * 0.5 / n) each.
             sampling_error_pct: is_enough.then(|| 100.0 / (profile.nr as f64).sqrt()),
-            ..self.span.books.ledger()
+            ..ledger
         }
     }
 
@@ -257,6 +260,7 @@ impl Case<'_> {
             .iter()
             .filter(|spot| !(seen && spot.id == SYSCALL_RESULTS))
             .cloned()
+            .chain(halted::blind_spot(self))
             .collect()
     }
 
@@ -357,9 +361,8 @@ impl Case<'_> {
     }
 
     pub(super) fn is_overcommitted(&self) -> bool {
-        let books = &self.span.books;
-        share(books.steal_ns.max(books.lost_ticks_ns), books.capacity_ns)
-            .is_some_and(|s| s >= at::OVERCOMMIT)
+        let overcommit = self.span.books.overcommit_share();
+        overcommit.is_some_and(|share| share >= at::OVERCOMMIT)
     }
 
     /// Whether the age rule alone carries the status.

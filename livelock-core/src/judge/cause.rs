@@ -4,6 +4,7 @@
 //! not see.
 
 use super::answer::{Case, Unanswerable};
+use super::halted;
 use crate::detectors::{Detection, Nature};
 use crate::ledger::time::share;
 use crate::locks::path_function;
@@ -42,8 +43,8 @@ fn is_of_locks(case: &Case<'_>, status: Status, found: &Detection) -> bool {
     }
     let (_, books) = case.span.books_at(case.level);
     matches!(found.nature, Nature::Place | Nature::Mechanism)
-        && books.traced_spin_ns > 0
-        && share(books.traced_spin_ns, books.waste_ns()).is_some_and(|s| s >= at::MAJORITY)
+        && books.traced_ns() > 0
+        && share(books.traced_ns(), books.waste_ns()).is_some_and(|s| s >= at::MAJORITY)
 }
 
 /// What the detector says, with what is left for user code.
@@ -87,11 +88,11 @@ fn summary(
         CauseClass::UntracedSpin => format!(
             "{:.1} of {nr_cpus} CPUs spin, by samples only: no tracepoint shows on which lock, and whether \
              work gets done cannot be told from here",
-            cpus(books.waste_ns())
+            cpus(books.burned_ns())
         ),
         CauseClass::StuckSpin => stuck(case, locks),
         _ if matches!(status, Status::Livelock | Status::Contended) => {
-            let burn_cpus = cpus(books.waste_ns());
+            let burn_cpus = cpus(books.burned_ns());
             let tail = if status == Status::Livelock {
                 format!("user code gets {user} of busy time")
             } else {
@@ -100,15 +101,16 @@ fn summary(
                     100.0 * books.omega().unwrap_or(0.0)
                 )
             };
-            let traced = share(books.traced_spin_ns, books.waste_ns());
+            let traced = share(books.traced_ns(), books.waste_ns());
             if traced.is_some_and(|traced| traced < at::MAJORITY) {
                 return format!(
                     "{burn_cpus:.1} of {nr_cpus} CPUs spin or retry, most of it where no tracepoint shows for what; {tail}"
                 );
             }
             format!(
-                "{burn_cpus:.1} of {nr_cpus} CPUs spin on {}; {tail}",
-                on_what(locks)
+                "{burn_cpus:.1} of {nr_cpus} CPUs spin on {}{}; {tail}",
+                on_what(locks),
+                halted::beside(books, cpus(books.halted_ns))
             )
         }
         CauseClass::SleepingLock => format!(

@@ -5,6 +5,7 @@
 
 use super::answer::Case;
 use super::declared;
+use super::halted;
 use super::level::Level;
 use super::seen_by::SeenBy;
 use crate::detect::stuck_limit_ns;
@@ -23,7 +24,7 @@ pub(super) fn for_it(case: &Case<'_>, status: Status, locks: &[LockReport]) -> V
     }
 }
 
-fn signal(
+pub(super) fn signal(
     name: &str,
     value: f64,
     unit: &str,
@@ -85,7 +86,7 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
                 "{} {:.0} % of busy time {} in {nr_hits} of {} windows",
                 seen_by.words(),
                 100.0 * omega,
-                seen_by.what(),
+                halted::what(books, seen_by.what()),
                 span.nr_windows
             ),
         ));
@@ -178,6 +179,7 @@ fn contention(case: &Case<'_>, status: Status, locks: &[LockReport]) -> Vec<Evid
             format!("{pi:.0} tokens a busy second, against {pi0:.0} in quiet windows"),
         ));
     }
+    found.extend(halted::evidence(books));
     found.extend(declared::for_it(case, status));
     if let Some((top, share)) = top_share(locks).filter(|_| SeenBy::of(case) == SeenBy::Tracepoints)
     {
@@ -293,7 +295,7 @@ pub(super) fn against(case: &Case<'_>, status: Status) -> Vec<Evidence> {
     let is_contention = matches!(status, Status::Livelock | Status::Contended);
     found.extend(declared::against(case, status));
     if is_contention && case.is_sampled_only() {
-        let traced = share(books.traced_spin_ns, books.waste_ns()).unwrap_or(0.0);
+        let traced = share(books.traced_ns(), books.waste_ns()).unwrap_or(0.0);
         found.push(signal("coverage", 100.0 * traced, "%", Some(100.0 * at::TRACED_SHARE_OF_WASTE), EvidenceSource::ContentionTracepoints,
             format!("tracepoints confirm only {:.0} % of the sampled spin: one signal, and a test-and-set lock that spins may still make progress", 100.0 * traced)));
     }
@@ -334,10 +336,7 @@ pub(super) fn against(case: &Case<'_>, status: Status) -> Vec<Evidence> {
         ));
     }
     if is_contention && case.is_overcommitted() {
-        let steal = share(span.books.steal_ns, span.books.capacity_ns).unwrap_or(0.0);
-        let lost = share(span.books.lost_ticks_ns, span.books.capacity_ns).unwrap_or(0.0);
-        found.push(signal("overcommit", 100.0 * steal.max(lost), "%", Some(100.0 * at::OVERCOMMIT), EvidenceSource::ProcStat,
-            format!("steal is {:.0} % and lost ticks {:.0} %: a hypervisor that deschedules lock holders may be behind it", 100.0 * steal, 100.0 * lost)));
+        found.push(halted::overcommit(&span.books));
     }
     if status == Status::Livelock {
         if (span.nr_windows as usize) < at::NR_RULE_WINDOWS {

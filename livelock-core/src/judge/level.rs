@@ -32,7 +32,7 @@ impl Level {
         if seen.no_progress {
             return Self::Livelock;
         }
-        let (Some(omega), Some(busy)) = (seen.omega, seen.busy) else {
+        let (Some(omega), Some(busy)) = (seen.omega, seen.occupied()) else {
             return Self::Quiet;
         };
         let is_trifle = omega * busy < at::CONTENDED_MIN_BURN;

@@ -10,6 +10,7 @@ mod choose;
 mod cycle;
 mod declared;
 mod evidence;
+mod halted;
 mod level;
 mod progress;
 mod ruled_out;
@@ -22,11 +23,12 @@ use crate::activity::StarvedTask;
 use crate::detect::{self, Observation};
 use crate::filter::Filter;
 use crate::hist::WaitHistogram;
-use crate::host::{HostFacts, SpinlockFlavour};
+use crate::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use crate::ids::LockAddr;
 use crate::ledger::functions::Functions;
 use crate::ledger::progress::{Baseline, tokens};
 use crate::ledger::slope::Throughput;
+use crate::ledger::waited::Waited;
 use crate::ledger::{by_cpu, interrupts, samples, shares, time};
 use crate::locks::{self, CrossedTries, FlamePath, FlameSide, NamedLock, RecentStacks};
 use crate::names::Names;
@@ -164,6 +166,14 @@ impl Judge {
         let own = window.own.map(|own| own.tgid);
         let (counts, mut profile) = samples::read(window, own, &mut self.functions, names);
         profile.has_crossed_tries = self.crossed_tries.observe(window);
+        profile.cannot_halt = !matches!(
+            self.host.spinlocks,
+            SpinlockFlavour::Paravirtual | SpinlockFlavour::Unknown
+        );
+        // Cycles stop with the clock of a halted CPU: that no sample is in a halted waiter tells nothing.
+        if self.host.sampler == SamplerSource::PmuNmi {
+            profile.waiters.clear();
+        }
         let mut books = time::book(window, &counts, &profile, &self.host.arch);
         if let Some(books) = &mut books {
             interrupts::mark(books, self.host.hardirq_by_clock);
@@ -183,7 +193,9 @@ impl Judge {
         // Among samples of the scope's tasks alone each of them has its CPU to itself.
         seen.rt_hog = profile.rt_hog().filter(|_| !window.subject.is_tasks());
         seen.starved = starved(window, seen.rt_hog.is_some());
-        let is_busy = seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY);
+        let is_busy = seen
+            .occupied()
+            .is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY);
         if let Some(books) = books.filter(|_| is_busy) {
             let nr: u64 = tokens.values().sum();
             let seconds = (window.duration_ns() as f64 / 1e9).max(f64::MIN_POSITIVE);
@@ -193,7 +205,10 @@ impl Judge {
         let declared = self.judge_declared(window, books.as_ref(), &mut seen);
         self.learn(&seen);
         self.history.observe(&seen);
-        let locks = locks::digest(window, &mut self.stacks, self.filter.min_wait_ns);
+        let mut locks = locks::digest(window, &mut self.stacks, self.filter.min_wait_ns);
+        if let Some(books) = &books {
+            locks.book(&Waited::of(window, books));
+        }
         let mut tally = SpanTally {
             declared,
             ..SpanTally::of_window(window, books, profile, tokens, &seen, locks)
@@ -338,6 +353,8 @@ impl Judge {
 /// Whether the window may serve as a comparison for others.
 fn is_quiet(seen: &Observation) -> bool {
     seen.omega.is_some_and(|omega| omega < at::OMEGA_CONTENDED)
-        && seen.busy.is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
+        && seen
+            .occupied()
+            .is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY)
         && seen.stuck.is_empty()
 }

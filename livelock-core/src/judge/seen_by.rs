@@ -27,7 +27,8 @@ impl SeenBy {
     /// Of the windows that carry the level of `case`.
     pub(super) fn of(case: &Case<'_>) -> Self {
         let (_, books) = case.span.books_at(case.level);
-        let spun = share(books.spin_ns(), books.waste_ns()).unwrap_or(1.0);
+        let waited_ns = books.spin_ns() + books.halted_ns;
+        let spun = share(waited_ns, books.waste_ns()).unwrap_or(1.0);
         if case.is_sampled_only() {
             Self::SamplesAlone
         } else if spun < at::MAJORITY {
@@ -37,9 +38,7 @@ impl SeenBy {
             } else {
                 Self::Attempts
             }
-        } else if share(books.traced_spin_ns, books.spin_ns())
-            .is_some_and(|traced| traced < at::MAJORITY)
-        {
+        } else if share(books.traced_ns(), waited_ns).is_some_and(|traced| traced < at::MAJORITY) {
             Self::SamplesThatAgree
         } else {
             Self::Tracepoints

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::ids::CpuId;
 use crate::ledger::profile::{Owner, Profile};
-use crate::ledger::stolen;
 use crate::ledger::time::{of_cpus, take_busy};
+use crate::ledger::waits::{self, WindowOff};
 use crate::thresholds::NR_MIN_SAMPLES;
 use crate::verdict::TimeLedger;
 use crate::window::Window;
@@ -23,8 +23,11 @@ pub fn by_cpu(
     if window.subject.is_tasks() {
         return BTreeMap::new();
     }
+    let wall_ns = window.duration_ns();
+    let all = of_cpus(window.cpu_times.values(), wall_ns, None);
+    let off = waits::off(window, profile, &all);
     let ledgers = window.cpu_times.keys().map(|&cpu| {
-        let mut ledger = of_cpu(window, cpu, profile.owners.get(&cpu));
+        let mut ledger = of_cpu(window, cpu, profile.owners.get(&cpu), &off);
         // What the programs time is the sum of all CPUs.
         ledger.hardirq_pct = ledger
             .hardirq_pct
@@ -38,15 +41,19 @@ fn of_cpu(
     window: &Window,
     cpu: CpuId,
     owners: Option<&BTreeMap<crate::ids::Pid, Owner>>,
+    off: &WindowOff,
 ) -> TimeLedger {
     let times = window.cpu_times.get(&cpu);
     let mut books = of_cpus(times, window.duration_ns(), None);
     let traced_ns = window.burn_by_cpu_ns.get(&cpu).copied();
     let spin_ns = traced_ns.unwrap_or(0);
-    let stolen_ns = times.map_or(0, |times| {
-        stolen::of_cpu(times, window.duration_ns(), spin_ns)
-    });
-    books.traced_spin_ns = take_busy(&mut books, spin_ns.saturating_sub(stolen_ns)).0;
+    books.halt_unseen_ns = if off.is_told { 0 } else { spin_ns };
+    let off = off.of_cpu(cpu);
+    let burned_ns = spin_ns
+        .saturating_sub(off.stolen_ns)
+        .saturating_sub(off.halted_ns);
+    books.halted_ns = take_busy(&mut books, off.halted_ns).0;
+    books.traced_spin_ns = take_busy(&mut books, burned_ns).0;
     let owners = || owners.into_iter().flat_map(BTreeMap::values);
     let nr_busy: u64 = owners().map(|owner| owner.nr).sum();
     if nr_busy >= NR_MIN_SAMPLES {

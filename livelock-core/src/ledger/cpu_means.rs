@@ -27,7 +27,7 @@ impl Mean {
     }
 }
 
-const NR_SHARES: usize = 8;
+const NR_SHARES: usize = 9;
 
 /// The shares of one CPU that divide its time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +38,7 @@ impl CpuMean {
     pub fn add(&mut self, time: &TimeLedger, weight: f64) {
         let shares = [
             time.idle_pct,
+            time.halted_waiters_pct,
             time.user_pct,
             time.kernel_pct,
             time.traced_spin_pct,
@@ -63,6 +64,7 @@ impl CpuMean {
     pub fn ledger(&self) -> TimeLedger {
         let [
             idle,
+            halted,
             user,
             kernel,
             traced,
@@ -73,6 +75,7 @@ impl CpuMean {
         ] = self.0.map(Mean::value);
         TimeLedger {
             idle_pct: idle,
+            halted_waiters_pct: halted,
             user_pct: user,
             kernel_pct: kernel,
             traced_spin_pct: traced,

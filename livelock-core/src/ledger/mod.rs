@@ -2,6 +2,7 @@
 //!
 //! In: [`crate::window::Window`]s. Out: time and progress. Refuses: verdicts.
 
+mod books;
 pub mod by_cpu;
 pub mod cpu_means;
 pub mod functions;
@@ -16,4 +17,6 @@ mod stolen;
 mod tasks;
 pub mod time;
 pub mod tried;
+pub mod waited;
+mod waits;
 pub mod waste;

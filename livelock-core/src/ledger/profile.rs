@@ -73,6 +73,26 @@ pub struct Owner {
     pub comm: Option<String>,
 }
 
+/// Samples of one CPU, ours left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WaiterSamples {
+    /// All, idle ones included.
+    pub nr: u64,
+    /// In a traced wait that spins.
+    pub nr_waiting: u64,
+    /// Of those, when the CPU had been given back to the hypervisor.
+    pub nr_halted: u64,
+}
+
+impl WaiterSamples {
+    /// Adds the samples of `other`.
+    pub const fn merge(&mut self, other: &Self) {
+        self.nr += other.nr;
+        self.nr_waiting += other.nr_waiting;
+        self.nr_halted += other.nr_halted;
+    }
+}
+
 /// Where busy CPUs were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -82,8 +102,10 @@ pub struct Profile {
     pub nr_user: u64,
     /// Samples of CPUs that idled by polling.
     pub nr_polling_idle: u64,
-    /// Samples of lock waiters that had given their CPU back to the hypervisor.
-    pub nr_halted_waiters: u64,
+    /// Samples of waiters for traced locks; empty if the sampler does not see those that stand halted.
+    pub waiters: BTreeMap<CpuId, WaiterSamples>,
+    /// Waiters of this kernel's spinlocks never halt.
+    pub cannot_halt: bool,
     /// All samples, idle ones included.
     pub nr: u64,
     /// Samples of busy CPUs in a file system that traces its transactions.
@@ -208,7 +230,10 @@ impl Profile {
         self.nr_busy += later.nr_busy;
         self.nr_user += later.nr_user;
         self.nr_polling_idle += later.nr_polling_idle;
-        self.nr_halted_waiters += later.nr_halted_waiters;
+        self.cannot_halt |= later.cannot_halt;
+        for (cpu, samples) in &later.waiters {
+            self.waiters.entry(*cpu).or_default().merge(samples);
+        }
         self.nr += later.nr;
         self.nr_transactions += later.nr_transactions;
         for (class, samples) in &later.classes {

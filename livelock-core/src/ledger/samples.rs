@@ -73,9 +73,13 @@ pub fn read(
         let known = || stack.iter().flatten();
         let innermost = || stack.iter().take(NR_SPIN_FRAMES).flatten();
         let is_user = matches!(sample.mode, SampleMode::User);
-        if known().any(|f| f.is_halted_waiter) {
-            profile.nr_halted_waiters += 1;
-        }
+        // An interrupt on top of a halted waiter runs.
+        let halts = known().take_while(|f| !f.is_interrupt);
+        let is_halted = halts.into_iter().any(|f| f.is_halted_waiter);
+        let waiters = profile.waiters.entry(sample.cpu).or_default();
+        waiters.nr += 1;
+        waiters.nr_waiting += u64::from(sample.in_traced_spin);
+        waiters.nr_halted += u64::from(sample.in_traced_spin && is_halted);
         // The idle task has no work of its own, but interrupts run on top of it.
         let is_idle_task = sample.task.pid == Pid(0) && !known().any(|f| f.is_interrupt);
         let interrupted = || innermost().take_while(|f| !f.is_interrupt);

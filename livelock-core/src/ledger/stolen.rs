@@ -1,32 +1,20 @@
 //! Spinning of CPUs that a hypervisor had taken meanwhile.
 //!
-//! In: a window. Out: how much of its traced spin was stolen time. Refuses: tasks; which of their time was stolen, the
-//! kernel does not tell.
+//! In: the times of a CPU and what it waited. Out: how much of that was stolen. Refuses: tasks; which of their time was
+//! stolen, the kernel does not tell.
 
 use crate::event::CpuTimes;
-use crate::window::Window;
 
-/// Traced spin that fell into stolen time. Tracepoints time a wait by the clock, so that one during which the CPU was
-/// taken lasts longer than it burns. Which part of its time was taken nobody tells: each wait is taken to have lost as much as all
-/// that its CPU had to do.
-#[must_use]
-pub(super) fn stolen_spin_ns(window: &Window) -> u64 {
-    if window.subject.is_tasks() {
-        return 0;
-    }
-    let cpus = window.cpu_times.iter();
-    let stolen = cpus.filter_map(|(cpu, times)| {
-        let spin_ns = window.burn_by_cpu_ns.get(cpu)?;
-        Some(of_cpu(times, window.duration_ns(), *spin_ns))
-    });
-    stolen.sum()
-}
-
-/// The same of one CPU.
-pub(super) fn of_cpu(times: &CpuTimes, wall_ns: u64, spin_ns: u64) -> u64 {
-    let wanted_ns = wall_ns.saturating_sub(times.idle_ns.saturating_add(times.iowait_ns));
+/// Traced spin that fell into stolen time, of a CPU that waited for `spin_ns` and stood halted for `halted_ns` of it. Tracepoints
+/// time a wait by the clock, so that one during which the CPU was taken lasts longer than it burns. Which part of its time was
+/// taken nobody tells: each wait is taken to have lost as much as all that its CPU had to do. Who stands halted has nothing to
+/// do, and loses nothing.
+pub(super) fn of_cpu(times: &CpuTimes, wall_ns: u64, spin_ns: u64, halted_ns: u64) -> u64 {
+    let idle_ns = times.idle_ns.saturating_add(times.iowait_ns);
+    let occupied_ns = wall_ns.saturating_sub(idle_ns);
+    let wanted_ns = occupied_ns.saturating_sub(halted_ns);
     let steal_ns = u128::from(times.steal_ns.min(wanted_ns));
-    let spin_ns = u128::from(spin_ns.min(wanted_ns));
+    let spin_ns = u128::from(spin_ns.min(occupied_ns).saturating_sub(halted_ns));
     let stolen_ns = (spin_ns * steal_ns).checked_div(u128::from(wanted_ns));
     u64::try_from(stolen_ns.unwrap_or(0)).unwrap_or(u64::MAX)
 }
@@ -39,7 +27,8 @@ mod tests {
     use crate::ledger::profile::Profile;
     use crate::ledger::samples::SampleCounts;
     use crate::ledger::time::{TimeBooks, book};
-    use crate::window::WindowBuilder;
+    use crate::ledger::waits;
+    use crate::window::{Window, WindowBuilder};
 
     const MS: u64 = 1_000_000;
 
@@ -65,6 +54,11 @@ mod tests {
             }
         }
         builder.close(MonotonicNs(1), MonotonicNs(1 + 100 * MS))
+    }
+
+    fn stolen_spin_ns(window: &Window) -> u64 {
+        let off = waits::off(window, &Profile::default(), &TimeBooks::default());
+        off.sum().stolen_ns
     }
 
     fn booked(window: &Window) -> TimeBooks {

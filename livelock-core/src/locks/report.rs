@@ -26,6 +26,8 @@ pub struct Listing<'a> {
     pub nr_cpus: f64,
     /// Spin that only samples see.
     pub sampled: SampledSpin<'a>,
+    /// Whether it could be seen which waiters stood halted.
+    pub knows_halted: bool,
     /// Where the CPUs are.
     pub topology: &'a Topology,
     /// What is listed.
@@ -40,8 +42,10 @@ pub fn reports(locks: &LocksTally, of: &Listing<'_>) -> Vec<LockReport> {
     let sampled = of.sampled.by_lock(locks, of.names);
     let sampled_ns = |lock: Option<LockAddr>| sampled.get(&lock?).copied();
     let mut by_spin = locks.by_burn();
-    // Stable: of locks that spin alike the order is that of their burn.
-    by_spin.sort_by_key(|(lock, tally)| Reverse(tally.spin_ns + sampled_ns(*lock).unwrap_or(0)));
+    // Stable: of locks that are waited for alike the order is that of their waits by the clock.
+    by_spin.sort_by_key(|(lock, tally)| {
+        Reverse(tally.burned_ns + tally.halted_ns + sampled_ns(*lock).unwrap_or(0))
+    });
     by_spin
         .into_iter()
         .filter(|(_, tally)| tally.nr_waits > 0 || tally.nr_in_flight > 0 || tally.spin_ns > 0)
@@ -59,11 +63,11 @@ pub fn named_burn_pct(locks: &LocksTally, names: &dyn Names) -> Option<f64> {
         .by_burn()
         .into_iter()
         .take(NR_LOCKS_NAMED)
-        .filter(|(_, tally)| tally.spin_ns > 0)
+        .filter(|(_, tally)| tally.burned_ns > 0)
         .filter(|(lock, tally)| name_lock(*lock, tally, names).source.names_class())
-        .map(|(_, tally)| tally.spin_ns)
+        .map(|(_, tally)| tally.burned_ns)
         .sum();
-    share(named_ns, locks.spin_ns()).map(|share| 100.0 * share)
+    share(named_ns, locks.burned_ns()).map(|share| 100.0 * share)
 }
 
 /// `None` if it is not listed.
@@ -77,6 +81,7 @@ fn report(
         duration_ns,
         nr_cpus,
         sampled: _,
+        knows_halted,
         topology,
         filter,
         names,
@@ -101,7 +106,7 @@ fn report(
     }
     let cpus_of = |ns: u64| share(ns, duration_ns).unwrap_or(0.0);
     let pct_of = |cpus: f64| 100.0 * cpus / nr_cpus.max(f64::MIN_POSITIVE);
-    let burn_cpus = cpus_of(tally.spin_ns);
+    let burn_cpus = cpus_of(tally.burned_ns);
     let percentile = |percent| {
         tally
             .hist
@@ -124,6 +129,7 @@ fn report(
         kind: tally.kind,
         burn_pct: pct_of(burn_cpus),
         burn_cpus,
+        halted_pct: knows_halted.then(|| pct_of(cpus_of(tally.halted_ns))),
         sampled_spin_pct: sampled_ns.map(|ns| pct_of(cpus_of(ns))),
         nr_waits: tally.nr_waits,
         wait_ns: WaitTimes {

@@ -15,6 +15,7 @@ use crate::hist::WaitHistogram;
 use crate::hold_hist::HoldHistogram;
 use crate::holder_report::ChainTask;
 use crate::ids::{CpuId, LockAddr};
+use crate::ledger::waited::Waited;
 use crate::thresholds::{NR_LOCKS_KEPT, SLOW_HANDOVER_SHARE};
 use crate::window::LockWindow;
 
@@ -25,6 +26,10 @@ pub struct LockTally {
     pub(super) nr_waits: u64,
     pub(super) wait_ns: u64,
     pub(super) spin_ns: u64,
+    /// What of `spin_ns` was burned: the rest was stolen, or the waiters stood halted.
+    pub(super) burned_ns: u64,
+    /// What of it they stood halted for.
+    pub(super) halted_ns: u64,
     pub(super) sleep_ns: u64,
     pub(super) max_ns: u64,
     pub(super) hist: WaitHistogram,
@@ -79,6 +84,8 @@ impl LockTally {
             nr_waits: 0,
             wait_ns: 0,
             spin_ns: 0,
+            burned_ns: 0,
+            halted_ns: 0,
             sleep_ns: 0,
             max_ns: 0,
             hist: WaitHistogram::default(),
@@ -116,6 +123,7 @@ impl LockTally {
             nr_waits: lock.nr_waits,
             wait_ns: lock.wait_ns,
             spin_ns: lock.spin_ns,
+            burned_ns: lock.spin_ns,
             sleep_ns: lock.sleep_ns,
             max_ns: lock.max_ns.max(lock.oldest_in_flight_ns.unwrap_or(0)),
             hist: lock.hist.clone(),
@@ -126,7 +134,7 @@ impl LockTally {
         }
     }
 
-    /// CPU time burned.
+    /// Time that waiters spun by the clock of the tracepoints.
     #[must_use]
     pub const fn spin_ns(&self) -> u64 {
         self.spin_ns
@@ -188,6 +196,8 @@ impl LockTally {
         self.nr_waits += later.nr_waits;
         self.wait_ns = self.wait_ns.saturating_add(later.wait_ns);
         self.spin_ns = self.spin_ns.saturating_add(later.spin_ns);
+        self.burned_ns = self.burned_ns.saturating_add(later.burned_ns);
+        self.halted_ns = self.halted_ns.saturating_add(later.halted_ns);
         self.sleep_ns = self.sleep_ns.saturating_add(later.sleep_ns);
         self.max_ns = self.max_ns.max(later.max_ns);
         self.hist.merge(&later.hist);
@@ -277,7 +287,22 @@ impl LocksTally {
         self.by_lock.get(&lock)
     }
 
-    /// Spin on all locks.
+    /// Tells what burned from what did not, in the locks of one window: of each as much as of all, since how long single waits
+    /// were stolen or halted is not known, nor on which CPUs the waits for one lock were.
+    pub(crate) fn book(&mut self, waited: &Waited) {
+        for tally in self.by_lock.values_mut() {
+            tally.burned_ns = waited.burned_of(tally.spin_ns);
+            tally.halted_ns = waited.halted_of(tally.spin_ns);
+        }
+    }
+
+    /// CPU time burned on all locks.
+    #[must_use]
+    pub fn burned_ns(&self) -> u64 {
+        self.by_lock.values().map(|lock| lock.burned_ns).sum()
+    }
+
+    /// Spin on all locks by the clock of the tracepoints.
     #[must_use]
     pub fn spin_ns(&self) -> u64 {
         self.by_lock.values().map(|lock| lock.spin_ns).sum()

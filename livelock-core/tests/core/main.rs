@@ -9,6 +9,8 @@ mod declared;
 #[cfg(test)]
 mod escalation;
 #[cfg(test)]
+mod halted;
+#[cfg(test)]
 mod late_probes;
 #[cfg(test)]
 mod pages;

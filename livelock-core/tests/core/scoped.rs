@@ -100,6 +100,7 @@ fn tokens_of(scope: Scope, is_told: fn(u64, u32) -> bool) -> (Tokens, Window) {
         builder.fold(Event::Progress(ProgressCounters {
             nr_context_switches: grown(500, second),
             nr_forks: grown(7, second),
+            nr_exits: grown(6, second),
             nr_page_faults: grown(90, second),
             nr_block_completions: grown(8, second),
             nr_packets: grown(60, second),
@@ -164,7 +165,9 @@ fn tokens_are_those_of_the_cpus() {
     assert_eq!(both.get("context_switches"), Some(&500));
     assert_eq!(both.get("page_faults"), Some(&25));
     assert_eq!(both.get("handoffs"), Some(&500));
-    assert_eq!(both.get("forks"), None, "who forked where is not counted");
+    for source in ["forks", "exits"] {
+        assert_eq!(both.get(source), None, "who forked where is not counted");
+    }
 }
 
 #[test]
@@ -185,7 +188,7 @@ fn without_a_scope_tokens_are_those_of_the_host() {
     let expected = [
         ("block_completions", 8),
         ("context_switches", 500),
-        ("forks", 7),
+        ("exits", 6),
         ("handoffs", 500),
         ("packets", 60),
         ("page_faults", 90),

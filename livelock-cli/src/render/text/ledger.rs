@@ -65,7 +65,7 @@ pub(super) fn write(page: &mut Page, verdict: &Verdict) {
             time.polling_idle_pct,
         ),
         (
-            "of the time waiters for locks had given their CPU back to the hypervisor",
+            "of the time is idle in waiters for locks that gave their CPU back to the hypervisor, as samples tell",
             time.halted_waiters_pct,
         ),
         ("of the time lost its ticks", time.lost_ticks_pct),

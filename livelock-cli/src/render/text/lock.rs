@@ -12,6 +12,9 @@ use crate::render::Tint;
 use crate::render::filter::filter_text;
 use crate::render::units::{clean, count, cut_end, cut_front, duration};
 
+/// Halted waiters, in percent of all CPUs, under which they are not worth a word.
+const MIN_HALTED_PCT: f64 = 0.5;
+
 const MAX_LOCKS: usize = 3;
 /// Stacks from which a share is worth a percentage.
 const MIN_STACKS: u64 = 8;
@@ -117,7 +120,7 @@ fn write_lock(page: &mut Page, number: Option<usize>, lock: &LockReport, whole: 
             "burns {:.1} % {whole} ({:.2} CPUs){}",
             lock.burn_pct,
             lock.burn_cpus,
-            sampled_spin_text(lock)
+            beside_burn_text(lock)
         ),
     );
     let times = &lock.wait_ns;
@@ -167,11 +170,16 @@ fn write_lock(page: &mut Page, number: Option<usize>, lock: &LockReport, whole: 
     }
 }
 
-/// What of its spin only samples show, as what follows its burn; empty if nothing.
-pub(crate) fn sampled_spin_text(lock: &LockReport) -> String {
-    lock.sampled_spin_pct.map_or_else(String::new, |pct| {
+/// What its waiters stood halted for, and what of its spin only samples show, as what follows its burn; empty if nothing.
+pub(crate) fn beside_burn_text(lock: &LockReport) -> String {
+    let halted = lock.halted_pct.filter(|&pct| pct >= MIN_HALTED_PCT);
+    let halted = halted.map_or_else(String::new, |pct| {
+        format!("; for {pct:.1} % its waiters stood halted")
+    });
+    let sampled = lock.sampled_spin_pct.map_or_else(String::new, |pct| {
         format!("; samples add {pct:.1} %, of waiters that no tracepoint sees before they sleep")
-    })
+    });
+    halted + &sampled
 }
 
 fn side(title: &str, sides: &[LockSide], width: usize, most: Most) -> Vec<String> {

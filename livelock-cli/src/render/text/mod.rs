@@ -20,7 +20,7 @@ pub(crate) use chain::{chain_links, chain_title};
 pub(crate) use handoffs::{class as handoff_class, explanation as handoff_explanation};
 pub(crate) use head::{is_doubtful, lags, no_remedy};
 pub(crate) use holder::{held, known};
-pub(crate) use lock::{sampled_spin_text, source as name_source_text};
+pub(crate) use lock::{beside_burn_text, source as name_source_text};
 pub(crate) use page::Page;
 
 /// The report, in the order in which it is read under pressure.

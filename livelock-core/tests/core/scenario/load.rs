@@ -10,6 +10,8 @@ pub(crate) struct Samples {
     pub(crate) user: u32,
     pub(crate) spin_traced: u32,
     pub(crate) spin_untraced: u32,
+    /// In a traced wait, while the hypervisor has the CPU.
+    pub(crate) halted: u32,
     pub(crate) irq_restore: u32,
     pub(crate) kernel: u32,
     pub(crate) idle: u32,

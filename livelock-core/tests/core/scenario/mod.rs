@@ -336,10 +336,12 @@ impl Sim {
             "_raw_spin_lock",
             "alloc_fd",
         ][..];
-        let kinds: [(u32, &[&str], bool, u32); 6] = [
+        let halted = &["kvm_wait", "__pv_queued_spin_lock_slowpath"][..];
+        let kinds: [(u32, &[&str], bool, u32); 7] = [
             (s.user, &[], false, 9),
             (s.spin_traced, spin, true, 9),
             (s.spin_untraced, spin, false, 9),
+            (s.halted, halted, true, 9),
             (
                 s.irq_restore,
                 &["_raw_spin_unlock_irqrestore", "alloc_fd"],

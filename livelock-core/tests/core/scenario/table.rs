@@ -25,6 +25,8 @@ const FUNCTIONS: &[&str] = &[
     "_raw_spin_unlock_irqrestore",
     "default_idle",
     "mystery_function",
+    "kvm_wait",
+    "__pv_queued_spin_lock_slowpath",
 ];
 
 /// The address inside `function`.
