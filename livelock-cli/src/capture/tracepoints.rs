@@ -89,7 +89,54 @@ pub(super) fn attach_all(
 
 #[cfg(test)]
 mod tests {
+    use aya::TestRun as _;
+    use aya::programs::RawTracePointRunOptions;
+    use livelock_common::CpuActivity;
+
+    use super::super::TRACEPOINT_TYPES;
+    use super::super::config::{KernelOffsets, TaskFilter, WaitFilter};
+    use super::super::load::{load_object, map};
+    use super::super::mapping::copy;
     use super::*;
+
+    #[test]
+    fn both_programs_count_what_they_are_run_for() {
+        let Ok(btf) = crate::btf::read_running() else {
+            eprintln!("skipped: this kernel has no BTF");
+            return;
+        };
+        let types = btf.skeleton(&TRACEPOINT_TYPES);
+        let offsets = KernelOffsets::default();
+        let loaded = load_object(&offsets, &types, TaskFilter::All, WaitFilter::default());
+        let Ok((mut ebpf, _, nr_cpus)) = loaded else {
+            eprintln!("skipped: nothing can be loaded here");
+            return;
+        };
+        // Nothing is attached: the kernel runs them on this test's behalf.
+        for (probe, nr_runs) in [(Probe::TransRestart, 3), (Probe::TransactionCommit, 2)] {
+            let program: &mut RawTracePoint = ebpf
+                .program_mut(probe.name())
+                .and_then(|program| program.try_into().ok())
+                .expect("a program of the object");
+            program.load().expect("verified");
+            for _ in 0..nr_runs {
+                program
+                    .test_run(RawTracePointRunOptions::new())
+                    .expect("run");
+            }
+        }
+        let nr_cpus = nr_cpus as usize;
+        let activity = map::<CpuActivity>(&mut ebpf, "ACTIVITY", nr_cpus).expect("the map");
+        let mut counted = (0, 0);
+        for cpu in 0..nr_cpus {
+            let at = activity.get(cpu).expect("a CPU");
+            // SAFETY: an element of the mapping, which nobody writes any more.
+            let of_cpu = unsafe { copy(at) };
+            counted.0 += of_cpu.nr_trans_restarts;
+            counted.1 += of_cpu.nr_trans_commits;
+        }
+        assert_eq!(counted, (3, 2));
+    }
 
     fn events(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()

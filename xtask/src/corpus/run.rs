@@ -275,6 +275,7 @@ fn guest(progress: &mut Progress<'_>, outfit: &Outfit, todo: &[usize]) -> anyhow
     let initramfs = initramfs::pack(&initramfs::Content {
         programs: &outfit.programs,
         disk_modules,
+        wanted_modules: &[],
         script: &text,
         limit_secs,
     })?;

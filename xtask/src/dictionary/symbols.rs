@@ -62,6 +62,7 @@ fn ask(kernel: &Kernel) -> anyhow::Result<BTreeSet<String>> {
         no_build: true,
         profile: Profile::Release,
         extra: Vec::new(),
+        modules: Vec::new(),
     };
     // Functions only, each once: the serial line is slow.
     let script = "awk '$2 ~ /^[tTwWi]$/ { print $3 }' /proc/kallsyms | sort -u\n";

@@ -6,5 +6,6 @@ mod score;
 mod smoke;
 mod swap;
 mod task;
+mod transactions;
 
 pub(crate) use task::{Args, run};

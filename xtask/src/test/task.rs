@@ -10,7 +10,7 @@ use anyhow::{anyhow, bail};
 
 use super::score::{Counts, Score};
 use super::swap::Swapped;
-use super::{cargo_test, needs, smoke};
+use super::{cargo_test, needs, smoke, transactions};
 use crate::ebpf::{self, Checked, Object, Toolchain};
 use crate::lint;
 use crate::paths;
@@ -71,6 +71,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 });
             }
         }
+        let step = format!("kernel {}: {}", transactions::KERNEL, transactions::MODULE);
+        score.step(&step, || transactions::run(&root, is_built));
     }
     Ok(score.close())
 }

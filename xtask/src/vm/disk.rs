@@ -1,7 +1,7 @@
-//! A scratch disk for guests: an ext4 file system on a virtio block device.
+//! A scratch disk for guests: an ext4 file system on a virtio block device; and whatever else a kernel has as modules.
 //!
-//! In: a kernel. Out: the modules of its own packages that drive the device, in the order in which they load, and an empty
-//! image. Refuses: kernels without any such module, and to leave an image behind.
+//! In: a kernel. Out: the modules of its own packages that drive the device, or that were asked for, in the order in which
+//! they load, and an empty image. Refuses: kernels without any such module, and to leave an image behind.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -55,6 +55,29 @@ pub(crate) fn modules(kernel: &Kernel) -> anyhow::Result<Vec<Module>> {
         "{} holds no driver of a disk",
         dir.display()
     );
+    Ok(loaded)
+}
+
+/// Folder of the modules that were asked for, in the initramfs; `init.sh` loads what it finds there.
+pub(super) const WANTED_DIR: &str = "lib/wanted";
+
+/// The modules of these names, each after those that it depends on.
+pub(super) fn named(kernel: &Kernel, names: &[String]) -> anyhow::Result<Vec<Module>> {
+    let mut loaded = Vec::new();
+    if names.is_empty() {
+        return Ok(loaded);
+    }
+    let dir = modules_dir(kernel)?;
+    let mut files = Vec::new();
+    find_modules(&dir.join("kernel"), &mut files);
+    for name in names {
+        add(name, &files, &mut loaded)?;
+        ensure!(
+            loaded.iter().any(|module| module.name == *name),
+            "{} holds no module {name}",
+            dir.display()
+        );
+    }
     Ok(loaded)
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct Content {
     /// Put one more static program (or script) into the guest's /bin
     #[arg(long = "add", value_name = "PROGRAM")]
     pub(crate) extra: Vec<PathBuf>,
+    /// Load this module of the guest's kernel, and those it depends on; repeatable
+    #[arg(long = "module", value_name = "NAME")]
+    pub(crate) modules: Vec<String>,
 }
 
 /// Boots, runs `script`, and brings back the guest's `/result` folder. With `has_module` the guest has
@@ -83,6 +86,7 @@ pub(crate) fn run(
     let initramfs = initramfs::pack(&initramfs::Content {
         programs: &programs,
         disk_modules: &disk_modules,
+        wanted_modules: &disk::named(kernel, &content.modules)?,
         script,
         limit_secs,
     })?;

@@ -23,6 +23,10 @@ if [ -d /lib/disk ]; then
 	mkdir /disk
 	mount -t ext4 /dev/vda /disk
 fi
+# Other modules that somebody asked for, in order.
+if [ -d /lib/wanted ]; then
+	for module in /lib/wanted/*; do insmod "$module"; done
+fi
 
 echo
 echo "@@livelock-vm start"

@@ -25,6 +25,8 @@ pub(crate) struct Content<'a> {
     pub(crate) programs: &'a [PathBuf],
     /// Drivers of its disk, in the order in which they load; none without a disk.
     pub(crate) disk_modules: &'a [Module],
+    /// More modules, likewise.
+    pub(crate) wanted_modules: &'a [Module],
     /// What it runs.
     pub(crate) script: &'a str,
     /// For at most this long.
@@ -51,14 +53,19 @@ pub(crate) fn pack(content: &Content<'_>) -> anyhow::Result<Vec<u8>> {
             .with_context(|| format!("{} has no usable file name", program.display()))?;
         archive.executable(&format!("bin/{name}"), &read_static(program)?);
     }
-    if !content.disk_modules.is_empty() {
-        archive.dir("lib");
-        archive.dir(disk::MODULE_DIR);
-    }
-    for (index, module) in content.disk_modules.iter().enumerate() {
-        // The shell of the guest sorts them by name.
-        let path = format!("{}/{index:02}.ko", disk::MODULE_DIR);
-        archive.executable(&path, &module.content);
+    archive.dir("lib");
+    for (dir, modules) in [
+        (disk::MODULE_DIR, content.disk_modules),
+        (disk::WANTED_DIR, content.wanted_modules),
+    ] {
+        if !modules.is_empty() {
+            archive.dir(dir);
+        }
+        for (index, module) in modules.iter().enumerate() {
+            // The shell of the guest sorts them by name.
+            let path = format!("{dir}/{index:02}.ko");
+            archive.executable(&path, &module.content);
+        }
     }
     archive.executable("init", INIT.as_bytes());
     archive.executable("scenario.sh", content.script.as_bytes());
