@@ -392,12 +392,5 @@ pub const SCHEDULER_RUN_NS: u64 = 400;
 /// this project's lab hundreds at most.
 pub const TOKENS_EXPLAIN: f64 = 10_000.0;
 
-/// Page faults a second and CPU that are worth a look: at 1 us each, 2 % of a CPU go into no more than entering
-/// them. Our choice.
-pub const FAULTS_PER_SEC_AND_CPU: f64 = 20_000.0;
-
-/// Share of busy time in interrupts from which it is worth knowing which. A fifth of [`INTERRUPT_SHARE`].
-pub const INTERRUPTS_NOTABLE: f64 = 0.1;
-
 /// Windows for which a probe group is given up after it has passed the tool's budget.
 pub const NR_BARRED_WINDOWS: u32 = 10;

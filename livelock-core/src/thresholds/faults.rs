@@ -9,3 +9,7 @@ pub const FAULT_CPU_NS: u64 = 10_000_000;
 
 /// Faults of one task at one address a second that are no accident. Source: docs/verdicts/fault_loop.md.
 pub const SAME_FAULTS_PER_SEC: f64 = 1000.0;
+
+/// Page faults a second and CPU that are worth a look: at 1 us each, 2 % of a CPU go into no more than entering
+/// them. Our choice.
+pub const FAULTS_PER_SEC_AND_CPU: f64 = 20_000.0;
