@@ -44,6 +44,8 @@ pub(crate) struct Moment<'a> {
     /// Over the recent windows.
     pub(crate) verdict: &'a Verdict,
     pub(crate) window: &'a Window,
+    /// What of its traced waits burned; `None` if nobody waited, or that is not known.
+    pub(crate) burned_part: Option<f64>,
     pub(crate) judge: &'a Judge,
     pub(crate) names: &'a dyn Names,
 }

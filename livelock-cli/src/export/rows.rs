@@ -105,7 +105,7 @@ pub(super) struct LockRow {
     pub(super) wait_p99_ns: Option<u64>,
     /// Longest.
     pub(super) wait_max_ns: u64,
-    /// CPU time burned in this window, open waits included.
+    /// CPU time burned in this window, open waits included; of what was waited as much as of the waits for all locks.
     pub(super) spin_ns: u64,
     /// Part of `wait_total_ns` that was slept.
     pub(super) sleep_ns: u64,
@@ -115,6 +115,17 @@ pub(super) struct LockRow {
     pub(super) oldest_in_flight_ns: Option<u64>,
     /// CPUs that waited.
     pub(super) nr_cpus: u64,
+}
+
+/// What of `waited_ns` burned, as of the waits for all locks of the window.
+fn burned_ns(waited_ns: u64, burned_part: Option<f64>) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a part of 0 to 1; windows last less than 2^53 ns"
+    )]
+    burned_part.map_or(waited_ns, |part| (waited_ns as f64 * part) as u64)
 }
 
 /// The locks of a window, by address.
@@ -140,7 +151,7 @@ pub(super) fn locks<'a>(moment: &'a Moment<'a>) -> impl Iterator<Item = LockRow>
             wait_p50_ns: percentile(50.0),
             wait_p99_ns: percentile(99.0),
             wait_max_ns: lock.max_ns,
-            spin_ns: lock.spin_ns,
+            spin_ns: burned_ns(lock.spin_ns, moment.burned_part),
             sleep_ns: lock.sleep_ns,
             nr_in_flight: lock.nr_in_flight,
             oldest_in_flight_ns: lock.oldest_in_flight_ns,

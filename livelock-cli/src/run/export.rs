@@ -60,6 +60,7 @@ impl Listener for Export {
             summary: &summarize(seen, verdict.status),
             verdict: &verdict,
             window: seen.window,
+            burned_part: seen.observation.burned_part,
             judge: seen.judge,
             names: seen.names,
         })?;

@@ -37,6 +37,7 @@ fn trace_of(recording: &str) -> Packets {
                 ..specimen::window()
             },
             verdict: &judge.recent_verdict(player.names()),
+            burned_part: None,
             window: &window,
             judge: &judge,
             names: player.names(),
