@@ -273,7 +273,7 @@ pub fn detect(
     };
     seen.rule = no_progress(&seen);
     seen.no_progress = seen.rule.is_some();
-    seen.progress = progress::state(&seen, books, tokens);
+    seen.progress = progress::state(&seen, books, window, tokens);
     seen
 }
 

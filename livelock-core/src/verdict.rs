@@ -151,6 +151,10 @@ pub struct Progress {
     pub throughput_slope: Option<f64>,
     /// Tokens per second of wall time by source.
     pub tokens_per_sec: BTreeMap<String, f64>,
+    /// What probe level 1 counted besides, a second, while it looked: `syscalls` that achieved something, `voluntary_switches`. No part of
+    /// the tokens: no quiet window has them, so that they can be held against no baseline.
+    #[serde(default)]
+    pub besides_per_sec: BTreeMap<String, f64>,
     /// What was declared as progress, in the order of the command line; empty if nothing was.
     #[serde(default)]
     pub declared: Vec<DeclaredProgress>,

@@ -259,6 +259,7 @@ pub(crate) fn livelock() -> Verdict {
             tokens_per_busy_sec: Some(7.66),
             baseline_tokens_per_busy_sec: None,
             throughput_slope: None,
+            besides_per_sec: BTreeMap::new(),
             tokens_per_sec: BTreeMap::from([
                 ("context_switches".to_owned(), 52.0),
                 ("lock_handoffs".to_owned(), 61.0),

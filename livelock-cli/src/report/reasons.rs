@@ -90,15 +90,22 @@ pub(super) fn progress_section(verdict: &Verdict) -> Markup {
                     }
                 }
             }
-            @if !ledger.tokens_per_sec.is_empty() {
-                p {
-                    "A second: "
-                    @for (index, (name, rate)) in ledger.tokens_per_sec.iter().enumerate() {
-                        @if index > 0 { ", " }
-                        (plain(name)) " " (amount(*rate))
-                    }
-                    "."
+            (rates("A second: ", &ledger.tokens_per_sec))
+            (rates("Besides, not among the tokens: ", &ledger.besides_per_sec))
+        }
+    }
+}
+
+fn rates(what: &str, rates: &BTreeMap<String, f64>) -> Markup {
+    html! {
+        @if !rates.is_empty() {
+            p {
+                (what)
+                @for (index, (name, rate)) in rates.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    (plain(name)) " " (amount(*rate))
                 }
+                "."
             }
         }
     }

@@ -3,12 +3,14 @@
 //! In: a span. Out: [`Progress`] with a reason. Refuses: to call progress collapsed when the windows
 //! that spoke for the verdict did not.
 
+use std::collections::BTreeMap;
+
 use super::answer::Case;
 use super::declared;
 use super::level::Level;
 use super::seen_by::SeenBy;
 use crate::ledger::progress::{beside_locks, pi};
-use crate::probes::{Probe, ProbeGroup};
+use crate::probes::Probe;
 use crate::syscall_report::nr_achieved;
 use crate::thresholds as at;
 use crate::verdict::{Progress, ProgressState, Status};
@@ -22,7 +24,6 @@ pub(super) fn progress(case: &Case<'_>, status: Status) -> Progress {
         .iter()
         .filter(|_| seconds > 0.0)
         .map(|(source, &nr)| ((*source).to_owned(), nr as f64 / seconds))
-        .chain(syscalls(case))
         .collect();
     Progress {
         state,
@@ -31,20 +32,27 @@ pub(super) fn progress(case: &Case<'_>, status: Status) -> Progress {
         baseline_tokens_per_busy_sec: span.pi0,
         throughput_slope: case.throughput_slope,
         tokens_per_sec,
+        besides_per_sec: besides(case).unwrap_or_default(),
         declared: declared::report(case, status),
     }
 }
 
-/// System calls that achieved something, a second, where level 1 looked. They are told and not summed: no quiet window has them, so that a
-/// sum with them could be held against no baseline.
-fn syscalls(case: &Case<'_>) -> Option<(String, f64)> {
+/// What level 1 counted that may have come to something, a second. `None`: it did not look.
+fn besides(case: &Case<'_>) -> Option<BTreeMap<String, f64>> {
     let activity = case.span.activity.as_ref()?;
-    let seen = activity.sees(Probe::SysExit);
-    let observed_ns = activity
-        .observed_ns(ProbeGroup::Syscalls)
-        .filter(|_| seen)?;
-    let nr = nr_achieved(activity, &case.host.arch);
-    Some(("syscalls".to_owned(), nr as f64 * 1e9 / observed_ns as f64))
+    let rate = |nr: u64, probe: Probe| {
+        let seen = activity.sees(probe);
+        let observed_ns = activity.observed_ns(probe.group()).filter(|_| seen)?;
+        Some(nr as f64 * 1e9 / observed_ns as f64)
+    };
+    let nr_voluntary = activity
+        .nr_involuntary_switches
+        .map(|nr| activity.nr_switches.saturating_sub(nr));
+    let switches = nr_voluntary.and_then(|nr| rate(nr, Probe::SchedSwitch));
+    let calls = rate(nr_achieved(activity, &case.host.arch), Probe::SysExit);
+    let both = [("syscalls", calls), ("voluntary_switches", switches)];
+    let seen = both.into_iter().filter_map(|(what, rate)| Some((what.to_owned(), rate?)));
+    Some(seen.collect())
 }
 
 fn state(case: &Case<'_>, status: Status) -> ProgressState {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::event::LockKind;
 use crate::ids::Pid;
-use crate::ledger::progress::{beside_locks, pi, tokens};
+use crate::ledger::progress::{achieved, pi, tokens};
 use crate::ledger::time::TimeBooks;
 use crate::tasks::Subject;
 use crate::thresholds as at;
@@ -35,7 +35,7 @@ pub fn idle_holder_ns(window: &Window, books: &TimeBooks) -> u64 {
     };
     let locks: Vec<&LockWindow> = window.locks.iter().filter(stands_still).collect();
     let spin_ns: u64 = locks.iter().map(|lock| lock.spin_ns).sum();
-    let pi = pi(&beside_locks(tokens(window)), books.busy_ns());
+    let pi = pi(&achieved(window, tokens(window)), books.busy_ns());
     let is_held_up = pi.is_some_and(|pi| pi <= at::STANDSTILL_TOKENS_PER_SEC)
         && spin_ns >= at::NR_SPINNERS_SATURATED * wall_ns
         && spin_ns as f64 >= at::MAJORITY * books.waste_ns() as f64;

@@ -15,7 +15,7 @@ use crate::window::Window;
 pub type Tokens = BTreeMap<&'static str, u64>;
 
 const HANDOFFS: &str = "handoffs";
-const VOLUNTARY: &str = "voluntary_switches";
+const SWITCHES: &str = "context_switches";
 
 /// The tokens of `window`.
 #[must_use]
@@ -26,17 +26,13 @@ pub fn tokens(window: &Window) -> Tokens {
             |lock: &crate::window::LockWindow| lock.nr_waits.saturating_sub(lock.nr_failed);
         window.locks.iter().map(acquired).sum()
     });
-    let switches = match (p.nr_context_switches, voluntary_share(window)) {
-        (Some(nr), Some(share)) => (VOLUNTARY, Some((nr as f64 * share) as u64)),
-        (nr, _) => ("context_switches", nr),
-    };
     // A thread that ends has done something, one that begins has not yet. Recordings of older versions have no exits.
     let threads = match p.nr_exits {
         Some(_) => ("exits", p.nr_exits),
         None => ("forks", p.nr_forks),
     };
     [
-        switches,
+        (SWITCHES, p.nr_context_switches),
         threads,
         ("page_faults", p.nr_page_faults),
         ("block_completions", p.nr_block_completions),
@@ -48,8 +44,7 @@ pub fn tokens(window: &Window) -> Tokens {
     .collect()
 }
 
-/// Share of the switches that were no preemption and no yielding: those come to nothing. `None`: could not see; all count then, which
-/// is what a quiet window without its programs shows as well.
+/// Share of the switches that were no preemption and no yielding. `None`: could not see.
 fn voluntary_share(window: &Window) -> Option<f64> {
     let activity = window.activity.as_ref()?;
     let involuntary = activity
@@ -59,6 +54,18 @@ fn voluntary_share(window: &Window) -> Option<f64> {
         activity.nr_switches.saturating_sub(involuntary),
         activity.nr_switches,
     )
+}
+
+/// Those of `tokens`, which are of `window`, that show by themselves that something was achieved: no hand-offs of locks, and no
+/// preemptions and yields where they are told from other switches. A baseline is compared with all of them instead: quiet windows do not
+/// tell switches apart.
+#[must_use]
+pub fn achieved(window: &Window, mut tokens: Tokens) -> Tokens {
+    tokens.remove(HANDOFFS);
+    if let (Some(nr), Some(share)) = (tokens.get_mut(SWITCHES), voluntary_share(window)) {
+        *nr = (*nr as f64 * share) as u64;
+    }
+    tokens
 }
 
 /// Those of `tokens` that are no hand-offs of locks.
@@ -137,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_preempted_or_yielded_is_no_token() {
+    fn what_was_preempted_or_yielded_achieved_nothing() {
         let window = |nr_involuntary_switches, groups: GroupSet| {
             let mut window = WindowBuilder::new(1).close(MonotonicNs(0), MonotonicNs(1));
             window.progress.nr_context_switches = Some(1_000);
@@ -149,14 +156,12 @@ mod tests {
                 nr_involuntary_switches,
                 ..Activity::default()
             });
-            tokens(&window)
+            achieved(&window, tokens(&window))
         };
         let scheduler = GroupSet::EMPTY.with(ProbeGroup::Scheduler);
         let seen = window(Some(400), scheduler);
-        assert_eq!(
-            seen,
-            Tokens::from([("voluntary_switches", 200), ("exits", 3)])
-        );
+        let expected = Tokens::from([("context_switches", 200), ("exits", 3)]);
+        assert_eq!(seen, expected);
         let all = Tokens::from([("context_switches", 1_000), ("exits", 3)]);
         assert_eq!(
             window(None, scheduler),

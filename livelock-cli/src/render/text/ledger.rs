@@ -169,6 +169,13 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
     if !sources.is_empty() {
         page.item("  ", &sources.join(", "));
     }
+    let besides = progress.besides_per_sec.iter();
+    let besides: Vec<String> = besides
+        .map(|(what, rate)| format!("{} {}/s", clean(what), amount(*rate)))
+        .collect();
+    if !besides.is_empty() {
+        page.item("  ", &format!("besides, not among the tokens: {}", besides.join(", ")));
+    }
 }
 
 fn named_errno(name: Option<&str>, number: u32) -> String {
