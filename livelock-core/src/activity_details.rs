@@ -74,7 +74,8 @@ pub struct ThrottledReport {
     pub mean_threads: f64,
 }
 
-/// A work item that was begun and has not ended.
+/// A work item that was begun and was not seen to end. Few workers have an entry a CPU: one that ended its item on another CPU, where
+/// its entry was taken, may be among them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenWorkReport {
     /// Function, or its address.
@@ -118,9 +119,10 @@ pub struct WorkReport {
     pub items: PairReport,
     /// By function, the longest in all first.
     pub functions: Vec<FunctionReport>,
-    /// Items that have run for 100 ms and more and have not ended, longest first; none that began before the programs came.
+    /// Items that have run for 100 ms and more and were not seen to end, longest first; none that began before the programs came.
+    /// `None`: could not see.
     #[serde(default)]
-    pub open: Vec<OpenWorkReport>,
+    pub open: Option<Vec<OpenWorkReport>>,
 }
 
 /// Transactions of a file system. `None`: could not see.
@@ -272,12 +274,15 @@ pub(crate) fn cross_calls(
 
 pub(crate) fn work(activity: &Activity, nr_cpus: f64, names: &dyn Names) -> Option<WorkReport> {
     let rates = Rates::of(ProbeGroup::Workqueue, activity, nr_cpus)?;
+    // Recordings of older versions have ends without it.
+    let is_told = activity.sees(Probe::WorkqueueExecuteStart)
+        && (!activity.last_work.is_empty() || activity.work.nr() == 0);
     activity
         .sees(Probe::WorkqueueExecuteEnd)
         .then(|| WorkReport {
             items: rates.pairs(&activity.work),
             functions: rates.functions(&activity.work_functions, names),
-            open: open_work(activity, names),
+            open: is_told.then(|| open_work(activity, names)),
         })
 }
 
@@ -287,7 +292,10 @@ fn open_work(activity: &Activity, names: &dyn Names) -> Vec<OpenWorkReport> {
         .filter(|&(_, _, age_ns)| age_ns >= WORK_OPEN_NS);
     let mut open: Vec<_> = long
         .map(|(pid, function, age_ns)| OpenWorkReport {
-            function: function_name(function, names),
+            function: function.map_or_else(
+                || "unknown function".to_owned(),
+                |function| function_name(function, names),
+            ),
             pid: pid.0,
             age_ns,
         })

@@ -52,7 +52,8 @@ pub struct SyscallReport {
     pub retry_pct: f64,
     /// Share that failed otherwise.
     pub failed_pct: f64,
-    /// Its failures by `errno`, most frequent first; `None`: its pairs found no room, or an older version recorded it.
+    /// Its failures by `errno`, as far as the pairs found room, most frequent first: together they may be less than all. `None`: none
+    /// found any, or an older version recorded it.
     #[serde(default)]
     pub errnos: Option<Vec<ErrnoReport>>,
 }
@@ -62,7 +63,7 @@ pub struct SyscallReport {
 pub struct ErrnoReport {
     /// Number.
     pub errno: u32,
-    /// Name as in errno(3); `None` if this program does not know it, such as that of a restart within the kernel.
+    /// Name as in errno(3); `None` if this program does not know it.
     pub name: Option<String>,
     /// Failures a second.
     pub per_sec: f64,

@@ -66,7 +66,8 @@ pub fn workqueue_execute_start(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let function_addr = function_of(ctx.arg::<u64>(0));
-    // SAFETY: this CPU's element; work items run in tasks.
+    // SAFETY: this CPU's element. Items run in tasks, those of BH workqueues (6.9 on) in soft interrupts: one that interrupts
+    // another item takes its pair, whose end is then counted as unpaired.
     unsafe {
         let run = Run::begin::<{ group::WORKQUEUE }>(activity);
         begin_pair(&raw mut (*activity).work);

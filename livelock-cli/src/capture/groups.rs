@@ -99,7 +99,7 @@ impl Groups {
                 Err(error) => {
                     log::info!("no {} at level 1: {error}", probe.name());
                     // A module may come later.
-                    if !matches!(error, Unattached::Absent(_)) {
+                    if !probe.is_of_module() {
                         self.absent.insert(probe);
                     }
                 }

@@ -129,13 +129,22 @@ fn level1(ebpf: &mut Ebpf, btf: &Btf) -> Vec<ProgramProbe> {
             let program = ebpf.program_mut(probe.name())?;
             let loaded = load_level1(probe, program, btf);
             let absent = match &loaded {
-                Ok((_, Err(absent))) => Some(absent.to_string()),
+                Ok((_, Err(absent))) if !matches!(absent, Absent::Unlisted(_)) => {
+                    Some(absent.to_string())
+                }
                 _ => None,
+            };
+            // Whether there is something to count could not be seen.
+            let result = match loaded {
+                Ok((_, Err(unlisted @ Absent::Unlisted(_)))) => {
+                    Err(format!("{unlisted}; mount tracefs, or allow its mount"))
+                }
+                loaded => loaded.map(|(verified, _)| verified).map_err(|e| chain(&e)),
             };
             Some(ProgramProbe {
                 program: probe.name(),
                 hook: hook(probe),
-                result: loaded.map(|(verified, _)| verified).map_err(|e| chain(&e)),
+                result,
                 absent,
             })
         })

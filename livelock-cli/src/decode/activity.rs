@@ -98,6 +98,7 @@ pub(super) fn activity(probes: ProbeSet, raw: &CpuActivity) -> Activity {
             .zip(raw.reclaim_retries)
             .filter(|(_, nr)| *nr > 0)
             .collect(),
+        nr_untold_retries: 0,
         throttled: throttled(raw),
         nr_packets_dropped: raw.nr_packets_dropped,
         nr_packets_processed: 0,

@@ -298,7 +298,7 @@ fn locks(all: &mut Exposition, locks: &[LockReport], duration_sec: f64) {
     );
     each(
         seconds_of("lock_burn_cpu", Kind::Counter),
-        "CPU time spun for this lock, open waits included.",
+        "CPU time burned for this lock, open waits included; not what was stolen from waiters, or what they stood halted for.",
         &|lock| Some(lock.burn_cpus * duration_sec),
     );
     each(

@@ -2,6 +2,8 @@
 //!
 //! In: the verdict. Out: tables. Refuses: to leave out what speaks against it.
 
+use std::collections::BTreeMap;
+
 use livelock_core::declared::DeclaredState;
 use livelock_core::verdict::{Evidence, Verdict};
 use maud::{Markup, html};

@@ -319,9 +319,9 @@ mod tests {
             };
             activity.open_work().collect::<Vec<_>>()
         };
-        assert_eq!(open(begun(10, 1)), [(Pid(7), CodeAddr(1), 90)]);
+        assert_eq!(open(begun(10, 1)), [(Pid(7), Some(CodeAddr(1)), 90)]);
         assert_eq!(open(elsewhere), []);
-        assert_eq!(open(again), [(Pid(7), CodeAddr(2), 70)]);
+        assert_eq!(open(again), [(Pid(7), Some(CodeAddr(2)), 70)]);
         let mut older = begun(30, 2);
         older.merge(&begun(10, 1));
         assert_eq!(older, begun(30, 2), "whichever CPU comes first");

@@ -3,6 +3,7 @@
 //! In: `/proc` (always) and the programs of probe level 1 (while attached). Out: plain data with
 //! differences and sums. Refuses: zero for what was not read; a counter that is absent was not seen.
 
+mod attached;
 mod host;
 mod kinds;
 mod sums;

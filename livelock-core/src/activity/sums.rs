@@ -67,6 +67,9 @@ pub struct Activity {
     pub faults_by_cpu: BTreeMap<CpuId, (u64, u64)>,
     /// Allocations that went round the reclaim loop again, by rounds without progress.
     pub reclaim_retries: BTreeMap<u32, u64>,
+    /// All of them, in recordings of older versions, which did not tell rounds apart.
+    #[serde(rename = "nr_reclaim_retries", skip_serializing_if = "is_none")]
+    pub nr_untold_retries: u64,
     /// Threads that reclaim made to sleep, by reason.
     pub throttled: BTreeMap<ThrottleReason, CountedTime>,
     /// Packets dropped, in whatever network namespace.
@@ -138,6 +141,7 @@ impl Activity {
             same_fault_pid: again,
             faults_by_cpu: BTreeMap::new(),
             reclaim_retries: since_by(&self.reclaim_retries, &before.reclaim_retries, nr),
+            nr_untold_retries: nr(&self.nr_untold_retries, &before.nr_untold_retries),
             throttled: since_by(&self.throttled, &before.throttled, time),
             nr_packets_dropped: self
                 .nr_packets_dropped
@@ -202,6 +206,7 @@ impl Activity {
         merge_by(&mut self.reclaim_retries, &other.reclaim_retries, |a, b| {
             *a += b;
         });
+        self.nr_untold_retries += other.nr_untold_retries;
         merge_by(&mut self.throttled, &other.throttled, time);
         self.nr_packets_dropped += other.nr_packets_dropped;
         self.nr_packets_processed += other.nr_packets_processed;
@@ -213,60 +218,6 @@ impl Activity {
         self.nr_long_delays += other.nr_long_delays;
         self.long_delay = other.long_delay.or(self.long_delay);
         self.rt_run_ns += other.rt_run_ns;
-    }
-
-    /// Without what groups counted that are not attached any more: they went on until they were detached, which no window's length tells.
-    #[must_use]
-    pub fn of_attached(mut self) -> Self {
-        let groups = self.groups();
-        let none = Self::default();
-        for group in ProbeGroup::ALL.into_iter().filter(|&g| !groups.has(g)) {
-            match group {
-                ProbeGroup::Interrupts => {
-                    self.softirqs.clear();
-                    self.hardirqs.clear();
-                }
-                ProbeGroup::Syscalls => {
-                    self.syscalls.clear();
-                    self.errnos.clear();
-                    self.failures.clear();
-                }
-                ProbeGroup::Faults => {
-                    self.nr_faults = 0;
-                    self.nr_same_faults = 0;
-                    self.same_fault_pid = None;
-                    self.faults_by_cpu.clear();
-                }
-                ProbeGroup::Reclaim => {
-                    self.reclaim.clone_from(&none.reclaim);
-                    self.reclaim_retries.clear();
-                    self.throttled.clear();
-                }
-                ProbeGroup::Packets => self.nr_packets_dropped = 0,
-                ProbeGroup::CrossCalls => {
-                    self.nr_ipis = 0;
-                    self.call_functions.clear();
-                    self.tlb_flushes.clear();
-                }
-                ProbeGroup::Workqueue => {
-                    self.work.clone_from(&none.work);
-                    self.work_functions.clear();
-                    self.last_work.clear();
-                }
-                ProbeGroup::Transactions => {
-                    self.nr_trans_restarts = 0;
-                    self.nr_trans_commits = 0;
-                }
-                ProbeGroup::Scheduler => {
-                    self.nr_switches = 0;
-                    self.nr_involuntary_switches = None;
-                    self.run_delays.clone_from(&none.run_delays);
-                    self.rt_run_ns = 0;
-                    // Who waited for long did so, whenever that was told.
-                }
-            }
-        }
-        self
     }
 
     /// Whether `probe` was attached: only then do its counters mean anything.
@@ -284,15 +235,15 @@ impl Activity {
     /// Allocations that went round the reclaim loop again.
     #[must_use]
     pub fn nr_reclaim_retries(&self) -> u64 {
-        self.reclaim_retries.values().sum()
+        self.reclaim_retries.values().sum::<u64>() + self.nr_untold_retries
     }
 
     /// Work items that a worker has begun and not ended: thread, function, age. None that began before the attach.
-    pub fn open_work(&self) -> impl Iterator<Item = (Pid, CodeAddr, u64)> {
+    pub fn open_work(&self) -> impl Iterator<Item = (Pid, Option<CodeAddr>, u64)> {
         self.last_work.iter().filter_map(|(&pid, work)| {
             let age_ns = self.until?.since(work.began?);
             let is_open = work.ended.is_none_or(|ended| work.began > Some(ended));
-            is_open.then_some((pid, work.function?, age_ns))
+            is_open.then_some((pid, work.function, age_ns))
         })
     }
 
@@ -321,6 +272,11 @@ impl Activity {
                 sum
             })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_none(nr: &u64) -> bool {
+    *nr == 0
 }
 
 /// Differences; what is not in `before` began at 0, what did not move is left out.
@@ -361,6 +317,10 @@ mod tests {
                 },
             )]),
             errnos: BTreeMap::from([(11, 7)]),
+            failures: BTreeMap::from([(CallErrno(202 << 16 | 11), 7)]),
+            reclaim_retries: BTreeMap::from([(3, 2)]),
+            throttled: BTreeMap::from([(ThrottleReason::NoProgress, CountedTime { nr: 1, ns: 9 })]),
+            nr_involuntary_switches: Some(5),
             nr_faults: 4,
             nr_trans_restarts: 30,
             nr_trans_commits: 2,
@@ -370,27 +330,10 @@ mod tests {
         whole.merge(&half);
         assert_eq!(whole.since(&half), half);
         assert_eq!(whole.all_syscalls().nr_retry, 14);
-        assert_eq!(half.since(&half), Activity::default());
-    }
-
-    #[test]
-    fn what_a_group_counted_on_its_way_out_is_not_counted() {
-        let counted = Activity {
-            probes: ProbeSet::of(GroupSet::EMPTY.with(ProbeGroup::Faults)),
-            syscalls: BTreeMap::from([(0, SyscallResults::default())]),
-            errnos: BTreeMap::from([(11, 7)]),
-            nr_faults: 4,
-            nr_switches: 9,
-            nr_packets_dropped: 1,
-            nr_trans_restarts: 30,
-            nr_trans_commits: 2,
+        let none = Activity {
+            nr_involuntary_switches: Some(0),
             ..Activity::default()
         };
-        let left = Activity {
-            probes: counted.probes,
-            nr_faults: 4,
-            ..Activity::default()
-        };
-        assert_eq!(counted.of_attached(), left);
+        assert_eq!(half.since(&half), none);
     }
 }

@@ -76,7 +76,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
 /// Handlers of devices as share of busy time, where ticks do not see them. One that came while a CPU idled may count as idle to
 /// the kernel: the share is at most what there was of busy time.
 fn timed_share(facts: &Facts<'_>) -> Option<f64> {
-    let busy_cpus = facts.books.busy_share()? * facts.nr_cpus;
+    let busy_cpus = facts.books.occupied_share()? * facts.nr_cpus;
     let cpus = device_cpus(facts.activity?)?;
     (facts.books.hardirq_unseen_ns > 0 && busy_cpus > 0.0).then(|| (cpus / busy_cpus).min(1.0))
 }

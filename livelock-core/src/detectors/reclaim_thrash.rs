@@ -142,11 +142,12 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     }
     let throttled = facts.report.and_then(|report| report.reclaim.as_ref());
     let throttled = throttled.and_then(|reclaim| reclaim.throttled.as_ref());
-    if let Some(most) = throttled.and_then(|throttled| throttled.first()) {
+    let most = throttled.and_then(|throttled| throttled.first());
+    if let Some(most) = most.filter(|most| most.mean_threads >= at::THROTTLED_THREADS) {
         evidence.push(signal(
             "reclaim_throttled_threads",
             (most.mean_threads, "threads"),
-            None,
+            Some(at::THROTTLED_THREADS),
             EvidenceSource::Activity,
             format!(
                 "reclaim made {:.1} threads sleep on average, {:.0} times a second ({})",

@@ -45,7 +45,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     let sampled_share = facts
         .samples(detector.class)
         .map_or(0.0, |samples| facts.of_samples(samples.nr));
-    let busy = facts.books.busy_share().unwrap_or(1.0).max(0.01);
+    let busy = facts.books.occupied_share().unwrap_or(1.0).max(0.01);
     let own = facts.self_pct / 100.0 / busy;
     let share = sampled_share.max(own).min(1.0);
     // On an idle host the tool that looks is most of what runs.

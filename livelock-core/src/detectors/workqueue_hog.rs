@@ -99,6 +99,9 @@ fn hog(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     })
 }
 
+/// Entries for workers on each CPU, by remainder of the thread id (`NR_OPEN_PAIRS` of the kernel programs).
+const NR_ENTRIES: u32 = 8;
+
 /// For how long the item of `pid` has run without an end. One that began before the programs were attached, as an endless one does, is
 /// in no books: then no end was seen for as long as they have been there.
 fn lasting(facts: &Facts<'_>, function: &str, pid: Pid) -> Option<(u64, String)> {
@@ -117,7 +120,10 @@ fn lasting(facts: &Facts<'_>, function: &str, pid: Pid) -> Option<(u64, String)>
         ));
     }
     let observed_ns = activity.observed_ns(ProbeGroup::Workqueue)?;
-    let is_silent = !activity.last_work.contains_key(&pid) && observed_ns >= at::WORK_OPEN_NS;
+    // Only of a worker whose entry nobody took is it known that it was silent; without any entry, nothing is.
+    let shares_entry = |other: &Pid| other.0 % NR_ENTRIES == pid.0 % NR_ENTRIES;
+    let is_free = !activity.last_work.is_empty() && !activity.last_work.keys().any(shares_entry);
+    let is_silent = is_free && observed_ns >= at::WORK_OPEN_NS;
     is_silent.then(|| {
         let text = format!(
             "thread {} began and ended no work item in {:.0} ms: the one it works on began before",

@@ -234,7 +234,6 @@ impl Case<'_> {
         let ledger = self.span.books.ledger();
         TimeLedger {
             polling_idle_pct: pct(profile.nr_polling_idle),
-            halted_waiters_pct: ledger.halted_waiters_pct.filter(|_| is_enough),
             // Two standard errors, sqrt(0.5 * 0.5 / n) each.
             sampling_error_pct: is_enough.then(|| 100.0 / (profile.nr as f64).sqrt()),
             ..ledger

@@ -47,8 +47,9 @@ pub(super) fn beside(books: &TimeBooks, cpus: f64) -> String {
 /// Steal and lost ticks, of the time that CPUs did not stand halted.
 pub(super) fn overcommit(books: &TimeBooks) -> Evidence {
     let wanting_ns = books.capacity_ns.saturating_sub(books.halted_ns);
-    let pct = |ns: u64| 100.0 * share(ns, wanting_ns).unwrap_or(0.0);
-    let (steal_pct, lost_pct) = (pct(books.steal_ns), pct(books.lost_ticks_ns));
+    let pct = |ns: u64, of_ns: u64| 100.0 * share(ns, of_ns).unwrap_or(0.0).min(1.0);
+    let steal_pct = pct(books.steal_ns, wanting_ns);
+    let lost_pct = pct(books.lost_ticks_ns, books.capacity_ns);
     let of_what = match halted(books) {
         Some(_) => " of the time that no waiter stood halted",
         None => "",
@@ -60,7 +61,7 @@ pub(super) fn overcommit(books: &TimeBooks) -> Evidence {
         Some(100.0 * at::OVERCOMMIT),
         EvidenceSource::ProcStat,
         format!(
-            "steal is {steal_pct:.0} % and lost ticks {lost_pct:.0} %{of_what}: a hypervisor that deschedules lock holders may be \
+            "steal is {steal_pct:.0} %{of_what} and lost ticks {lost_pct:.0} %: a hypervisor that deschedules lock holders may be \
              behind it"
         ),
     )

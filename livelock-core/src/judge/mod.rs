@@ -26,7 +26,7 @@ use crate::hist::WaitHistogram;
 use crate::host::{HostFacts, SamplerSource, SpinlockFlavour};
 use crate::ids::LockAddr;
 use crate::ledger::functions::Functions;
-use crate::ledger::progress::{Baseline, tokens};
+use crate::ledger::progress::{Baseline, Sources, Tokens, tokens};
 use crate::ledger::slope::Throughput;
 use crate::ledger::waited::Waited;
 use crate::ledger::{by_cpu, interrupts, samples, shares, time};
@@ -48,6 +48,7 @@ pub struct Judge {
     scope: Scope,
     blind_spots: Vec<BlindSpot>,
     baseline: Baseline,
+    sources: Sources,
     stacks: RecentStacks,
     crossed_tries: CrossedTries,
     history: History,
@@ -106,6 +107,7 @@ impl Judge {
             scope,
             blind_spots,
             baseline: Baseline::default(),
+            sources: Sources::default(),
             stacks: RecentStacks::default(),
             crossed_tries: CrossedTries::default(),
             history: History::default(),
@@ -179,11 +181,18 @@ impl Judge {
             interrupts::mark(books, self.host.hardirq_by_clock);
         }
         let tokens = tokens(window);
+        // CPUs may fail to answer in one window; what only the whole host has is always there.
+        let is_whole = self.sources.are_all_in(&tokens) || self.scope.cpus.is_none();
+        let compared = if is_whole {
+            tokens.clone()
+        } else {
+            Tokens::new()
+        };
         let pi0 = self.baseline.pi0();
         let mut seen = detect::detect(
             window,
             books.as_ref(),
-            &tokens,
+            &compared,
             pi0,
             self.throughput.is_retrograde(),
             &self.host,
@@ -196,7 +205,7 @@ impl Judge {
         let is_busy = seen
             .occupied()
             .is_some_and(|busy| busy >= at::BASELINE_MIN_BUSY);
-        if let Some(books) = books.filter(|_| is_busy) {
+        if let Some(books) = books.filter(|_| is_busy && is_whole) {
             let nr: u64 = tokens.values().sum();
             let seconds = (window.duration_ns() as f64 / 1e9).max(f64::MIN_POSITIVE);
             let busy_cpus = books.busy_ns() as f64 / 1e9 / seconds;

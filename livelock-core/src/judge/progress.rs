@@ -51,7 +51,9 @@ fn besides(case: &Case<'_>) -> Option<BTreeMap<String, f64>> {
     let switches = nr_voluntary.and_then(|nr| rate(nr, Probe::SchedSwitch));
     let calls = rate(nr_achieved(activity, &case.host.arch), Probe::SysExit);
     let both = [("syscalls", calls), ("voluntary_switches", switches)];
-    let seen = both.into_iter().filter_map(|(what, rate)| Some((what.to_owned(), rate?)));
+    let seen = both
+        .into_iter()
+        .filter_map(|(what, rate)| Some((what.to_owned(), rate?)));
     Some(seen.collect())
 }
 

@@ -133,6 +133,10 @@ impl SpanTally {
         self.locks.merge(&later.locks);
         self.profile.merge(&later.profile);
         self.counters.merge(&later.counters);
+        // A state, not a count: what workers did last is the latest window's, if it looked.
+        if let Some(mine) = &mut self.activity {
+            mine.last_work.clear();
+        }
         match (&mut self.activity, &later.activity) {
             (Some(mine), Some(later)) => mine.merge(later),
             (mine @ None, Some(later)) => *mine = Some(later.clone()),

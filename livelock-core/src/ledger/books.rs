@@ -178,7 +178,9 @@ impl TimeBooks {
     #[must_use]
     pub fn overcommit_share(&self) -> Option<f64> {
         let wanting_ns = self.capacity_ns.saturating_sub(self.halted_ns);
-        share(self.steal_ns.max(self.lost_ticks_ns), wanting_ns)
+        let stolen = share(self.steal_ns, wanting_ns).map_or(0.0, |stolen| stolen.min(1.0));
+        // Ticks get lost on any CPU, halted ones included.
+        Some(stolen.max(share(self.lost_ticks_ns, self.capacity_ns)?))
     }
 
     /// Busy share of the time that was there to be used: what a hypervisor took, or this tool, could be neither busy nor

@@ -47,13 +47,14 @@ fn of_cpu(
     let mut books = of_cpus(times, window.duration_ns(), None);
     let traced_ns = window.burn_by_cpu_ns.get(&cpu).copied();
     let spin_ns = traced_ns.unwrap_or(0);
-    books.halt_unseen_ns = if off.is_told { 0 } else { spin_ns };
+    let is_told = off.is_told;
     let off = off.of_cpu(cpu);
     let burned_ns = spin_ns
         .saturating_sub(off.stolen_ns)
         .saturating_sub(off.halted_ns);
     books.halted_ns = take_busy(&mut books, off.halted_ns).0;
     books.traced_spin_ns = take_busy(&mut books, burned_ns).0;
+    books.halt_unseen_ns = if is_told { 0 } else { books.traced_spin_ns };
     let owners = || owners.into_iter().flat_map(BTreeMap::values);
     let nr_busy: u64 = owners().map(|owner| owner.nr).sum();
     if nr_busy >= NR_MIN_SAMPLES {

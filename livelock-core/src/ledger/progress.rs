@@ -4,7 +4,7 @@
 //! call few tokens a collapse without a baseline; level 0 sees no system calls, so that a program
 //! which makes millions of them shows none.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::time::share;
 use crate::probes::Probe;
@@ -85,6 +85,20 @@ pub fn pi(tokens: &Tokens, busy_ns: u64) -> Option<f64> {
     Some(nr as f64 * 1e9 / busy_ns as f64)
 }
 
+/// The sources that told tokens so far.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(BTreeSet<&'static str>);
+
+impl Sources {
+    /// Whether none of those that ever told is missing from `tokens`: a sum without one of them is less for another reason
+    /// than that less was achieved.
+    pub fn are_all_in(&mut self, tokens: &Tokens) -> bool {
+        let are_all = self.0.iter().all(|source| tokens.contains_key(source));
+        self.0.extend(tokens.keys());
+        are_all
+    }
+}
+
 /// `pi` of the last quiet windows.
 #[derive(Clone, Debug, Default)]
 pub struct Baseline {
@@ -134,6 +148,17 @@ mod tests {
         }
         assert_eq!(baseline.pi0(), Some(20.0));
         assert_eq!(baseline.quiet.len(), 60);
+    }
+
+    #[test]
+    fn a_window_that_lacks_a_source_is_not_compared() {
+        let mut sources = Sources::default();
+        let whole = Tokens::from([("context_switches", 900), ("handoffs", 5)]);
+        assert!(sources.are_all_in(&whole));
+        assert!(!sources.are_all_in(&Tokens::from([("handoffs", 5)])));
+        let more = Tokens::from([("context_switches", 0), ("handoffs", 0), ("packets", 1)]);
+        assert!(sources.are_all_in(&more));
+        assert!(!sources.are_all_in(&whole));
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub fn book(
     books.samples = *counts;
     let nr_samples = books.samples.nr_busy;
     let off = waits::off(window, profile, &books);
-    books.halt_unseen_ns = if off.is_told { 0 } else { traced_ns };
+    let is_told = off.is_told;
     let off = off.sum();
     let burned_ns = traced_ns
         .saturating_sub(off.stolen_ns)
@@ -83,6 +83,7 @@ pub fn book(
     let (booked_ns, left_ns) = take_busy(&mut books, burned_ns);
     books.halted_ns += halted_ns;
     books.traced_spin_ns += booked_ns;
+    books.halt_unseen_ns = if is_told { 0 } else { booked_ns };
     books.conflict_ns += unhalted_ns + left_ns;
     if nr_samples >= NR_MIN_SAMPLES {
         books.sampled_capacity_ns = books.capacity_ns;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::activity::{Activity, HostCounters};
+use crate::counters::zip_progress;
 use crate::event::{CpuCounters, CpuTimes, OwnProcess, ProgressCounters};
 use crate::ids::CpuId;
 use crate::tasks::TaskCounters;
@@ -38,13 +39,17 @@ pub(super) fn differences<T>(
 pub(super) fn newest(mut last: Snapshots, now: Snapshots) -> Snapshots {
     last.counters.extend(now.counters);
     last.times.extend(now.times);
+    for (cpu, progress) in now.cpu_progress {
+        // Each source of its own: packets are there when a CPU does not answer.
+        let mine = last.cpu_progress.entry(cpu).or_default();
+        *mine = zip_progress(&progress, mine, Option::or);
+    }
     last.progress = now.progress.or(last.progress);
     last.nr_recursion_misses = now.nr_recursion_misses.or(last.nr_recursion_misses);
     last.own = now.own.or(last.own);
     last.nr_undecodable = last.nr_undecodable.max(now.nr_undecodable);
     last.host = now.host.or(last.host);
     // What was done while nobody looked belongs to no window.
-    last.cpu_progress = now.cpu_progress;
     last.tasks = now.tasks;
     // Programs that are not attached count nothing: what they count after the next attach is new.
     last.activity = now.activity;

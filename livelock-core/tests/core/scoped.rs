@@ -195,3 +195,27 @@ fn without_a_scope_tokens_are_those_of_the_host() {
     ];
     assert_eq!(tokens, Tokens::from(expected));
 }
+
+#[test]
+fn what_a_cpu_did_while_it_did_not_answer_is_booked_when_it_does() {
+    let mut builder = WindowBuilder::new(2).within(of(&[0]));
+    let mut close = |second: u64, switches: Option<u64>| {
+        builder.fold(Event::CpuProgress {
+            cpu: CpuId(0),
+            progress: ProgressCounters {
+                nr_context_switches: switches,
+                nr_packets: grown(7, second),
+                ..ProgressCounters::default()
+            },
+        });
+        let begin = MonotonicNs(SECOND_NS * second.saturating_sub(1));
+        let window = builder.close(begin, MonotonicNs(SECOND_NS * second));
+        tokens(&window)
+    };
+    close(0, Some(100));
+    let both = Tokens::from([("context_switches", 10), ("packets", 7)]);
+    assert_eq!(close(1, Some(110)), both);
+    assert_eq!(close(2, None), Tokens::from([("packets", 7)]));
+    let spanning = Tokens::from([("context_switches", 25), ("packets", 7)]);
+    assert_eq!(close(3, Some(135)), spanning);
+}

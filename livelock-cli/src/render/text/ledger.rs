@@ -1,6 +1,7 @@
 //! Where the time went and what came of it.
 
 use livelock_core::declared::DeclaredState;
+use livelock_core::thresholds::THROTTLED_THREADS;
 use livelock_core::verdict::{ProgressState, SyscallReport, Verdict, errno_name};
 
 use super::Page;
@@ -174,7 +175,10 @@ fn write_progress(page: &mut Page, verdict: &Verdict) {
         .map(|(what, rate)| format!("{} {}/s", clean(what), amount(*rate)))
         .collect();
     if !besides.is_empty() {
-        page.item("  ", &format!("besides, not among the tokens: {}", besides.join(", ")));
+        page.item(
+            "  ",
+            &format!("besides, not among the tokens: {}", besides.join(", ")),
+        );
     }
 }
 
@@ -296,7 +300,8 @@ pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
         page.item("  ", &text);
     }
     let throttled = activity.reclaim.as_ref().and_then(|r| r.throttled.as_ref());
-    if let Some(most) = throttled.and_then(|throttled| throttled.first()) {
+    let most = throttled.and_then(|throttled| throttled.first());
+    if let Some(most) = most.filter(|most| most.mean_threads >= THROTTLED_THREADS) {
         let text = format!(
             "reclaim made {:.1} threads sleep on average: {}",
             most.mean_threads,
@@ -330,6 +335,17 @@ pub(super) fn write_activity(page: &mut Page, verdict: &Verdict) {
         page.item(
             "  ",
             &format!("transactions: {restarts}/s started over{commits}"),
+        );
+    }
+    let open = activity
+        .work
+        .as_ref()
+        .and_then(|work| work.open.as_ref()?.first());
+    if let Some(open) = open {
+        let (name, age) = (clean(&open.function), duration(open.age_ns));
+        page.item(
+            "  ",
+            &format!("not seen to end: {name} in thread {}, for {age}", open.pid),
         );
     }
 }
