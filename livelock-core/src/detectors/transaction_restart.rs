@@ -55,8 +55,9 @@ fn restarts(
     let share = facts.of_samples(facts.profile.nr_transactions);
     let per_sec = counted.restarts_per_sec?;
     let commits_per_sec = counted.commits_per_sec?;
-    // Without a commit the ratio has no value: who only reads never commits.
-    let ratio = counted.restarts_per_commit?;
+    // Without a commit the ratio has no value, and is beyond any: readers do not commit, nor does who never gets there. Neither starts
+    // over as often as this for long if all is well.
+    let ratio = counted.restarts_per_commit.unwrap_or(f64::INFINITY);
     let is_often = per_sec >= at::RESTARTS_PER_SEC_AND_CPU * facts.cpus(share);
     if share < at::WORK_SHARE || !is_often || ratio < at::RESTARTS_PER_COMMIT {
         return None;
