@@ -34,12 +34,13 @@ const UNSEEN: &str = "[path not seen]";
 /// Frame of time in which nobody knows who held.
 const UNKNOWN: &str = "[holder not seen]";
 
-/// Both sides of a lock sum up to the time that was waited for it, by the shares of the sampled paths.
+/// Both sides of a lock sum up to the time that was waited for it, less what was stolen from waiters meanwhile, by the shares of the
+/// sampled paths.
 #[must_use]
 pub fn flame(locks: &LocksTally, side: FlameSide, names: &dyn Names) -> Vec<FlamePath> {
     let mut all = Vec::new();
     for (lock, tally) in locks.by_burn() {
-        let waited_ns = tally.spin_ns.saturating_add(tally.sleep_ns);
+        let waited_ns = tally.burned_ns + tally.halted_ns + tally.sleep_ns;
         if waited_ns == 0 {
             continue;
         }
