@@ -68,7 +68,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::activity::SyscallResults;
+    use crate::activity::{CallErrno, CountedTime, LastWork, SyscallResults, ThrottleReason};
+    use crate::ids::Pid;
     use crate::probes::{GroupSet, ProbeSet};
 
     #[test]
@@ -77,8 +78,13 @@ mod tests {
             probes: ProbeSet::of(GroupSet::EMPTY.with(ProbeGroup::Faults)),
             syscalls: BTreeMap::from([(0, SyscallResults::default())]),
             errnos: BTreeMap::from([(11, 7)]),
+            failures: BTreeMap::from([(CallErrno(202 << 16 | 11), 7)]),
             nr_faults: 4,
             nr_switches: 9,
+            nr_involuntary_switches: Some(3),
+            reclaim_retries: BTreeMap::from([(2, 1)]),
+            throttled: BTreeMap::from([(ThrottleReason::Writeback, CountedTime { nr: 1, ns: 2 })]),
+            last_work: BTreeMap::from([(Pid(9), LastWork::default())]),
             nr_packets_dropped: 1,
             nr_trans_restarts: 30,
             nr_trans_commits: 2,

@@ -68,7 +68,7 @@ pub struct Activity {
     /// Allocations that went round the reclaim loop again, by rounds without progress.
     pub reclaim_retries: BTreeMap<u32, u64>,
     /// All of them, in recordings of older versions, which did not tell rounds apart.
-    #[serde(rename = "nr_reclaim_retries", skip_serializing_if = "is_none")]
+    #[serde(rename = "nr_reclaim_retries", skip_serializing_if = "is_zero")]
     pub nr_untold_retries: u64,
     /// Threads that reclaim made to sleep, by reason.
     pub throttled: BTreeMap<ThrottleReason, CountedTime>,
@@ -275,7 +275,7 @@ impl Activity {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-const fn is_none(nr: &u64) -> bool {
+const fn is_zero(nr: &u64) -> bool {
     *nr == 0
 }
 

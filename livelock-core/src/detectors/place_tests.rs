@@ -317,6 +317,8 @@ fn how_long_a_work_item_lasts_is_told_with_or_without_its_begin() {
         "since the attach"
     );
     assert_eq!(lasts(item(12, 8_950_000_000)), None, "50 ms are nothing");
+    assert_eq!(lasts(item(20, 8_500_000_000)), None, "its entry was taken");
+    assert_eq!(lasts(BTreeMap::new()), None, "an older recording");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! In: samples of what workqueue threads work on. Out: a detection. Refuses: many short items.
 
+use livelock_common::NR_OPEN_PAIRS;
+
 use super::facts::{Facts, sampled, signal};
 use super::shared::place;
 use super::{Detection, Detector, Nature};
@@ -78,7 +80,7 @@ fn hog(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             ),
         ));
     }
-    if let Some((age_ns, text)) = lasting(facts, function, pid) {
+    if let Some((age_ns, text)) = lasting(facts, pid) {
         evidence.push(signal(
             "work_item_open",
             (age_ns as f64, "ns"),
@@ -99,12 +101,9 @@ fn hog(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     })
 }
 
-/// Entries for workers on each CPU, by remainder of the thread id (`NR_OPEN_PAIRS` of the kernel programs).
-const NR_ENTRIES: u32 = 8;
-
 /// For how long the item of `pid` has run without an end. One that began before the programs were attached, as an endless one does, is
 /// in no books: then no end was seen for as long as they have been there.
-fn lasting(facts: &Facts<'_>, function: &str, pid: Pid) -> Option<(u64, String)> {
+fn lasting(facts: &Facts<'_>, pid: Pid) -> Option<(u64, String)> {
     let activity = facts.seen_by(Probe::WorkqueueExecuteEnd)?;
     let open = activity.open_work().filter(|(worker, ..)| *worker == pid);
     let begun = open.map(|(.., age_ns)| age_ns).max();
@@ -114,14 +113,16 @@ fn lasting(facts: &Facts<'_>, function: &str, pid: Pid) -> Option<(u64, String)>
         return Some((
             age_ns,
             format!(
-                "{function} has run for {:.0} ms and has not ended",
+                "thread {} has worked on one item for {:.0} ms and was not seen to end it",
+                pid.0,
                 ms(age_ns)
             ),
         ));
     }
     let observed_ns = activity.observed_ns(ProbeGroup::Workqueue)?;
     // Only of a worker whose entry nobody took is it known that it was silent; without any entry, nothing is.
-    let shares_entry = |other: &Pid| other.0 % NR_ENTRIES == pid.0 % NR_ENTRIES;
+    let entry = |pid: &Pid| pid.0 as usize % NR_OPEN_PAIRS;
+    let shares_entry = |other: &Pid| entry(other) == entry(&pid);
     let is_free = !activity.last_work.is_empty() && !activity.last_work.keys().any(shares_entry);
     let is_silent = is_free && observed_ns >= at::WORK_OPEN_NS;
     is_silent.then(|| {

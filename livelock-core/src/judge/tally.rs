@@ -229,3 +229,45 @@ impl SpanTally {
         self.nr_missing() > NR_LOST_TOLERATED && self.lost_share() > LOST_CAPS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::activity::LastWork;
+    use crate::ids::{CodeAddr, MonotonicNs, Pid};
+
+    #[test]
+    fn an_item_is_open_for_as_long_as_somebody_looks() {
+        let seen = |until, work: &[(u32, u64)]| {
+            let begun = work.iter().map(|&(pid, began)| {
+                let last = LastWork {
+                    began: Some(MonotonicNs(began)),
+                    function: Some(CodeAddr(0xf00)),
+                    ..LastWork::default()
+                };
+                (Pid(pid), last)
+            });
+            SpanTally {
+                activity: Some(Activity {
+                    last_work: begun.collect::<BTreeMap<_, _>>(),
+                    until: Some(MonotonicNs(until)),
+                    ..Activity::default()
+                }),
+                ..SpanTally::default()
+            }
+        };
+        let open = |later: &SpanTally| -> Vec<(Pid, u64)> {
+            let mut span = seen(100, &[(7, 40)]);
+            span.merge(later);
+            let activity = span.activity.expect("looked at");
+            let open = activity.open_work();
+            open.map(|(pid, _, age_ns)| (pid, age_ns)).collect()
+        };
+        assert_eq!(open(&seen(200, &[(7, 40)])), [(Pid(7), 160)]);
+        assert_eq!(open(&seen(200, &[(8, 150)])), [(Pid(8), 50)]);
+        assert_eq!(open(&seen(200, &[])), [], "the group was detached");
+        assert_eq!(open(&SpanTally::default()), [], "nothing is attached");
+    }
+}

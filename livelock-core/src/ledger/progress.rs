@@ -56,22 +56,22 @@ fn voluntary_share(window: &Window) -> Option<f64> {
     )
 }
 
-/// Those of `tokens`, which are of `window`, that show by themselves that something was achieved: no hand-offs of locks, and no
-/// preemptions and yields where they are told from other switches. A baseline is compared with all of them instead: quiet windows do not
-/// tell switches apart.
-#[must_use]
-pub fn achieved(window: &Window, mut tokens: Tokens) -> Tokens {
-    tokens.remove(HANDOFFS);
-    if let (Some(nr), Some(share)) = (tokens.get_mut(SWITCHES), voluntary_share(window)) {
-        *nr = (*nr as f64 * share) as u64;
-    }
-    tokens
-}
-
 /// Those of `tokens` that are no hand-offs of locks.
 #[must_use]
 pub fn beside_locks(mut tokens: Tokens) -> Tokens {
     tokens.remove(HANDOFFS);
+    tokens
+}
+
+/// Those of `tokens`, which are of `window`, that show by themselves that something was achieved: no hand-offs of locks, and no
+/// preemptions and yields where they are told from other switches. A baseline is compared with all of them instead: quiet windows do not
+/// tell switches apart.
+#[must_use]
+pub fn achieved(window: &Window, tokens: Tokens) -> Tokens {
+    let mut tokens = beside_locks(tokens);
+    if let (Some(nr), Some(share)) = (tokens.get_mut(SWITCHES), voluntary_share(window)) {
+        *nr = (*nr as f64 * share) as u64;
+    }
     tokens
 }
 
