@@ -53,6 +53,7 @@ static const struct truth_mode *const truth_mode_lists[] = {
 	truth_sleep_modes,
 	truth_retry_modes,
 	truth_flood_modes,
+	truth_softirq_modes,
 };
 
 bool truth_is_over(void)

@@ -137,6 +137,7 @@ extern const struct truth_mode truth_spin_modes[];
 extern const struct truth_mode truth_sleep_modes[];
 extern const struct truth_mode truth_retry_modes[];
 extern const struct truth_mode truth_flood_modes[];
+extern const struct truth_mode truth_softirq_modes[];
 
 /* The run; constant while threads live, except the flag. */
 extern const struct truth_mode *truth_mode;

@@ -121,6 +121,10 @@ words! {
         TracerOverhead = "tracer_overhead",
         /// The kernel's console.
         Console = "console",
+        /// Connection tracking and its tables.
+        Conntrack = "conntrack",
+        /// A clock that all CPUs read from outside of themselves.
+        SlowClock = "slow_clock",
         /// Grace periods and callbacks of RCU.
         Rcu = "rcu",
         /// One event that wakes everybody.

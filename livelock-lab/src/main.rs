@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod scenario;
 mod scratch;
+mod setting;
 mod signals;
 mod sys;
 

@@ -35,6 +35,11 @@ pub(crate) struct Needs {
     pub(crate) posix_mq: bool,
     /// It writes to the kernel's log, and to its console at the highest level.
     pub(crate) kernel_log: bool,
+    /// Another clock source than the time stamp counter, at a place outside of the CPUs. It is set for the whole machine,
+    /// and set back at the end.
+    pub(crate) slow_clocksource: bool,
+    /// Modules of the kernel, by the names of `lsmod`. It loads them itself where it finds `modprobe`.
+    pub(crate) kernel_modules: &'static [&'static str],
 }
 
 impl Needs {
@@ -52,6 +57,8 @@ impl Needs {
         disk_filesystem: false,
         posix_mq: false,
         kernel_log: false,
+        slow_clocksource: false,
+        kernel_modules: &[],
     };
 
     /// Two CPUs, because two parties must run at the same time.

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attempts::{AttemptSite, FoundSite, Suspect};
+use crate::attempts::{AttemptSite, FoundSite, SiteAttempts, Suspect};
 use crate::detect::Observation;
 use crate::event::{SampleEvent, SampleMode};
 use crate::ids::{CodeAddr, CpuId};
@@ -46,12 +46,14 @@ impl SiteChoice {
             *nr_windows -= 1;
             *nr_windows > 0
         });
+        let does_one_fail = window.attempts.iter().any(SiteAttempts::fails_mostly);
         for counted in &window.attempts {
             let site = counted.site;
             if counted.fails_mostly() {
                 self.last_barred.remove(&site);
-            } else if counted.nr_tried() < at::NR_MIN_TRIES {
-                // Who did not get to run did not try.
+            } else if does_one_fail || counted.nr_tried() < at::NR_MIN_TRIES {
+                // Who did not get to run did not try. Where one site fails, the other that succeeds may be that of its opponent, whose
+                // own was away for the moment.
                 self.barred.insert(site, NR_WINDOWS_UNTRIED);
             } else if !self.barred.contains_key(&site) {
                 let last = self.last_barred.get(&site);

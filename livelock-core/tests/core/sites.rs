@@ -165,3 +165,21 @@ fn what_succeeds_is_left_alone_ever_longer_and_what_fails_is_not() {
     let kept = choice.next(&window, &seen, &found);
     assert_eq!(kept, [suspect(0x2000)], "most of it fails");
 }
+
+#[test]
+fn what_succeeds_beside_what_fails_is_soon_counted_again() {
+    let (mut window, seen) = busy();
+    window.samples.extend((0..90).map(|_| sample(&[0x9000])));
+    let found = [found(0x2000), found(0x9000)];
+    let mut choice = SiteChoice::default();
+    for _ in 0..3 {
+        count(&mut window, site(0x2000), 0);
+        count(&mut window, site(0x9000), 100);
+        assert_eq!(choice.next(&window, &seen, &found), [suspect(0x2000)]);
+        window.attempts.clear();
+        count(&mut window, site(0x2000), 0);
+        let both = [suspect(0x2000), suspect(0x9000)];
+        assert_eq!(choice.next(&window, &seen, &found), both);
+        window.attempts.clear();
+    }
+}

@@ -3,6 +3,8 @@
 //! In: nothing. Out: [`GROUPS`], the tables of all files. Refuses: to know what a scenario does.
 
 mod cgroups;
+mod clocks;
+mod connections;
 mod console;
 mod events;
 mod faults;
@@ -13,6 +15,7 @@ mod healthy;
 mod inodes;
 mod ipc;
 mod memory;
+mod netfilter;
 mod network;
 mod paths;
 mod polling;
@@ -39,6 +42,8 @@ pub(crate) const GROUPS: &[&[Scenario]] = &[
     faults::SCENARIOS,
     cgroups::SCENARIOS,
     network::SCENARIOS,
+    connections::SCENARIOS,
+    clocks::SCENARIOS,
     realtime::SCENARIOS,
     tracing::SCENARIOS,
     console::SCENARIOS,

@@ -18,7 +18,7 @@ use crate::plan::{self, Plan, Work};
 use crate::scenario::healthy::burn_rounds;
 use crate::sys;
 
-const OWN_NETWORK: Needs = Needs {
+pub(super) const OWN_NETWORK: Needs = Needs {
     root: true,
     network_namespace: true,
     ..Needs::TWO_CPUS
@@ -65,7 +65,7 @@ const READER_ROUNDS: u32 = 50_000;
 const PACKET_LIMIT: Duration = Duration::from_millis(50);
 
 /// A network namespace for this process, with its loopback up. Must come before the threads.
-fn own_network() -> anyhow::Result<()> {
+pub(super) fn own_network() -> anyhow::Result<()> {
     // SAFETY: takes a number; there is one thread so far.
     sys::done(unsafe { libc::unshare(libc::CLONE_NEWNET) }).map_err(|err| {
         Missing::because(
@@ -91,7 +91,7 @@ fn own_network() -> anyhow::Result<()> {
         .map(drop)
 }
 
-fn socket() -> anyhow::Result<UdpSocket> {
+pub(super) fn socket() -> anyhow::Result<UdpSocket> {
     let socket =
         UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to bind a UDP socket")?;
     socket.set_read_timeout(Some(PACKET_LIMIT))?;

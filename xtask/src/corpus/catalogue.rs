@@ -29,12 +29,15 @@ pub(super) enum Kind {
 }
 
 /// What a scenario needs, as far as it matters here.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Needs {
     pub(super) nr_cpus_min: u32,
     pub(super) vm_native_spinlocks: bool,
     pub(super) disk_filesystem: bool,
     pub(super) kernel_log: bool,
+    /// Modules of the guest's kernel, by name.
+    #[serde(default)]
+    pub(super) kernel_modules: Vec<String>,
 }
 
 /// Who makes a load.
@@ -161,6 +164,7 @@ pub(super) mod tests {
                 vm_native_spinlocks: false,
                 disk_filesystem: false,
                 kernel_log: false,
+                kernel_modules: Vec::new(),
             },
             made_by: Maker::Lab,
         }

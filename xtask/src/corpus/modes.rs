@@ -76,7 +76,7 @@ mod tests {
 
     fn sources() -> String {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../livelock-truth");
-        ["spin.c", "sleep.c", "retry.c", "flood.c"]
+        ["spin.c", "sleep.c", "retry.c", "flood.c", "softirq.c"]
             .map(|file| fs::read_to_string(dir.join(file)).unwrap())
             .concat()
     }

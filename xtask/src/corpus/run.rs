@@ -268,14 +268,16 @@ fn guest(progress: &mut Progress<'_>, outfit: &Outfit, todo: &[usize]) -> anyhow
         .iter()
         .filter_map(|&index| Some((index, tasks.get(index)?)))
         .collect();
-    let disk_modules = outfit.disk_modules(numbered.iter().map(|(_, task)| &*task.scenario));
-    let text = script::script(numbered.into_iter(), cell.nr_cpus, &cell.look);
+    let scenarios = || numbered.iter().map(|(_, task)| &*task.scenario);
+    let disk_modules = outfit.disk_modules(scenarios());
+    let wanted_modules = outfit.wanted_modules(scenarios());
+    let text = script::script(numbered.iter().copied(), cell.nr_cpus, &cell.look);
     let limit_secs = scenario_secs * todo.len() as u64;
     let vmlinuz = fetch::vmlinuz(kernels::by_name(&cell.kernel)?, false)?;
     let initramfs = initramfs::pack(&initramfs::Content {
         programs: &outfit.programs,
         disk_modules,
-        wanted_modules: &[],
+        wanted_modules,
         script: &text,
         limit_secs,
     })?;

@@ -62,7 +62,7 @@ pub(crate) fn modules(kernel: &Kernel) -> anyhow::Result<Vec<Module>> {
 pub(super) const WANTED_DIR: &str = "lib/wanted";
 
 /// The modules of these names, each after those that it depends on.
-pub(super) fn named(kernel: &Kernel, names: &[String]) -> anyhow::Result<Vec<Module>> {
+pub(crate) fn named(kernel: &Kernel, names: &[String]) -> anyhow::Result<Vec<Module>> {
     let mut loaded = Vec::new();
     if names.is_empty() {
         return Ok(loaded);
