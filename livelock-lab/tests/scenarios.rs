@@ -131,6 +131,9 @@ fn the_list_says_everything() -> anyhow::Result<()> {
         for (need, wanted) in needs {
             if need == "nr_cpus_min" {
                 assert!(wanted.as_u64() >= Some(1), "{scenario}");
+            } else if need == "kernel_modules" {
+                let names = wanted.as_array().context("no list of modules")?;
+                assert!(names.iter().all(Value::is_string), "{scenario}");
             } else {
                 assert!(wanted.is_boolean(), "{need} of {scenario}");
             }

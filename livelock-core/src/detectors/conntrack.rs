@@ -16,7 +16,7 @@ pub(super) const DETECTOR: Detector = Detector::place(
     ],
     &[
         "nf_conntrack_*", "__nf_conntrack_*", "nf_ct_*", "early_drop*", "gc_worker",
-        "nf_nat_*", "neigh_*",
+        "nf_nat_*", "nf_conncount_*", "__nf_conncount_*", "neigh_*",
     ],
     REMEDIES,
 )

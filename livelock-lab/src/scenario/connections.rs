@@ -17,18 +17,33 @@ use crate::scenario::network::{OWN_NETWORK, own_network, socket};
 use crate::sys::{self, own_fd};
 
 /// The scenarios of this file.
-pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "conntrack-new",
-    description: "each packet is from another address, so that each is a connection to track; all are delivered",
-    class: Class::Conntrack,
-    expected_status: Status::Contended,
-    kind: Kind::Boundary,
-    needs: Needs {
-        kernel_modules: netfilter::MODULES,
-        ..OWN_NETWORK
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "conntrack-count",
+        description: "each packet is a connection, and a rule counts them: in one list, which is walked with its lock held",
+        class: Class::Conntrack,
+        expected_status: Status::Livelock,
+        // Each packet is delivered in the end.
+        kind: Kind::Boundary,
+        needs: Needs {
+            kernel_modules: netfilter::MODULES_TO_COUNT,
+            ..OWN_NETWORK
+        },
+        prepare: counted_connections,
     },
-    prepare: new_connections,
-}];
+    Scenario {
+        name: "conntrack-new",
+        description: "each packet is a connection to track, at the table's own pace: all are delivered",
+        class: Class::KernelWork,
+        expected_status: Status::Busy,
+        kind: Kind::LookAlike,
+        needs: Needs {
+            kernel_modules: netfilter::MODULES_TO_TRACK,
+            ..OWN_NETWORK
+        },
+        prepare: new_connections,
+    },
+];
 
 /// Sizes of the headers of IPv4 without options and of UDP.
 const IP_BYTES: usize = 20;
@@ -42,9 +57,20 @@ const TTL: u8 = 64;
 /// An odd number near 2^32 divided by the golden ratio: its multiples visit all addresses, far from each other.
 const STRIDE: u32 = 0x9e37_79b1;
 
+fn counted_connections(_: &Plan) -> anyhow::Result<Work> {
+    own_network()?;
+    netfilter::count_connections()?;
+    packets()
+}
+
 fn new_connections(_: &Plan) -> anyhow::Result<Work> {
     own_network()?;
     netfilter::track_connections()?;
+    packets()
+}
+
+/// Each thread sends packets to itself, and reads them.
+fn packets() -> anyhow::Result<Work> {
     Work::by_thread(|_| {
         let reader = socket()?;
         let sender = raw_socket().context("failed to make a raw socket")?;

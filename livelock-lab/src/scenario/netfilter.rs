@@ -7,12 +7,17 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-
 use crate::needs::Missing;
 use crate::sys::{self, own_fd};
 
-/// Kernel modules of a rule that looks at connections; those that these depend on come with them.
-pub(super) const MODULES: &[&str] = &["nf_tables", "nft_ct"];
+/// Kernel modules of a rule that looks at the state of connections; those that these depend on come with them.
+pub(super) const MODULES_TO_TRACK: &[&str] = &["nf_tables", "nft_ct"];
+
+/// The same of a rule that counts connections.
+pub(super) const MODULES_TO_COUNT: &[&str] = &["nf_tables", "nft_connlimit"];
+
+/// More connections than there can be, so that nothing is dropped for it.
+const MOST_CONNECTIONS: libc::c_int = libc::c_int::MAX;
 
 const TABLE: &[u8] = b"livelock-lab\0";
 const CHAIN: &[u8] = b"output\0";
@@ -34,6 +39,7 @@ mod attribute {
     pub(super) const EXPRESSION_DATA: u16 = 2;
     pub(super) const CT_TO_REGISTER: u16 = 1;
     pub(super) const CT_KEY: u16 = 2;
+    pub(super) const COUNT_LIMIT: u16 = 1;
 }
 
 /// `NLA_F_NESTED`.
@@ -46,20 +52,37 @@ const ATTRIBUTE_HEADER_BYTES: usize = 4;
 /// Room for the answers: a message of some hundred bytes has answers of as many.
 const ANSWER_BYTES: usize = 4096;
 
-/// Has the state of each connection looked up, which switches tracking on in this namespace.
+/// Has the state of each connection looked up (`ct state`), which switches tracking on in this namespace.
 pub(super) fn track_connections() -> anyhow::Result<()> {
     let mut data = number(attribute::CT_TO_REGISTER, libc::NFT_REG_1);
     data.extend(number(attribute::CT_KEY, libc::NFT_CT_STATE));
-    let mut expression = flat(attribute::EXPRESSION_NAME, b"ct\0");
-    expression.extend(nested(attribute::EXPRESSION_DATA, &data));
-    set_up(&expression).map_err(|err| {
-        Missing::because(
+    set_up(&expression(b"ct\0", &data)).map_err(|err| {
+        lacking(
             &err,
-            "a rule that tracks connections cannot be made",
             "load the modules nf_tables and nft_ct (modprobe), on a kernel with CONFIG_NFT_CT",
         )
-        .into()
     })
+}
+
+/// Has all connections counted (`ct count`), which switches tracking on as well.
+pub(super) fn count_connections() -> anyhow::Result<()> {
+    let data = number(attribute::COUNT_LIMIT, MOST_CONNECTIONS);
+    set_up(&expression(b"connlimit\0", &data)).map_err(|err| {
+        lacking(
+            &err,
+            "load the modules nf_tables and nft_connlimit (modprobe), on a kernel with CONFIG_NFT_CONNLIMIT",
+        )
+    })
+}
+
+fn lacking(err: &io::Error, remedy: &'static str) -> anyhow::Error {
+    Missing::because(err, "a rule about connections cannot be made", remedy).into()
+}
+
+fn expression(name: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut bytes = flat(attribute::EXPRESSION_NAME, name);
+    bytes.extend(nested(attribute::EXPRESSION_DATA, data));
+    bytes
 }
 
 /// Asks for all of it at once: the kernel takes everything or nothing.
