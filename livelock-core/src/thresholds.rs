@@ -138,6 +138,10 @@ pub const HOST_SLICE_NS: u64 = 100_000_000;
 /// Host slices a spin wait in a guest may last. Source: docs/detection.md (age rule).
 pub const NR_GUEST_SLICES: u64 = 3;
 
+/// Age in nanoseconds from which what an open spin wait is for stands still: the next in line has not had it for ten host time
+/// slices, the longest gap of a deep collapse. Our choice.
+pub const STANDS_STILL_NS: u64 = 10 * HOST_SLICE_NS;
+
 /// Window closes at which one and the same spin wait must be open, on a CPU that did nothing else, to
 /// be a live lock by itself: as many as the fast path.
 pub const NR_STUCK_CLOSES: u32 = 3;

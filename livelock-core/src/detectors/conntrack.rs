@@ -22,12 +22,20 @@ pub(super) const DETECTOR: Detector = Detector::place(
 )
 .by(detect);
 
-const REMEDIES: &[super::Row] = &[(
-    "exempt what needs no tracking (notrack), raise nf_conntrack_buckets and nf_conntrack_max, lower timeouts",
-    "a full table is walked for something to drop with its lock held",
-    "exempt traffic has no stateful rules and no NAT; larger tables take memory",
-    "cat /proc/sys/net/netfilter/nf_conntrack_count /proc/net/stat/nf_conntrack",
-)];
+const REMEDIES: &[super::Row] = &[
+    (
+        "exempt what needs no tracking (notrack), raise nf_conntrack_buckets and nf_conntrack_max, lower timeouts",
+        "a full table is walked for something to drop with its lock held",
+        "exempt traffic has no stateful rules and no NAT; larger tables take memory",
+        "cat /proc/sys/net/netfilter/nf_conntrack_count /proc/net/stat/nf_conntrack",
+    ),
+    (
+        "if the path has nf_conncount, count connections by address instead of all in one (a set of `ct count`, connlimit with a mask), or limit their rate",
+        "a rule that counts keeps a list, which is walked with its lock held",
+        "a limit for each address is another limit than one for all",
+        "nft list ruleset | grep -i 'ct count'; iptables-save | grep -i connlimit",
+    ),
+];
 
 fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     place_or_work(detector, facts, "tracking connections")

@@ -364,6 +364,14 @@ impl Case<'_> {
         overcommit.is_some_and(|share| share >= at::OVERCOMMIT)
     }
 
+    /// Whether CPUs do little else than to stand in spin waits that do not end: the age rule alone carries the status, or
+    /// most of the waste is of such waits.
+    pub(super) fn is_stuck(&self) -> bool {
+        let (_, books) = self.span.books_at(self.level);
+        let standing = share(self.span.standing.cpu_ns(), books.waste_ns());
+        self.is_stuck_alone() || standing.is_some_and(|share| share >= at::MAJORITY)
+    }
+
     /// Whether the age rule alone carries the status.
     pub(super) fn is_stuck_alone(&self) -> bool {
         self.span.oldest_stuck.is_some()

@@ -176,8 +176,12 @@ fn stuck(case: &Case<'_>, locks: &[LockReport]) -> String {
     let lock = locks
         .iter()
         .find(|lock| lock.addr.as_deref() == Some(addr.as_str()));
+    let others = match case.span.standing.nr_cpus() {
+        0 | 1 => String::new(),
+        nr => format!("; {nr} CPUs stand in waits that do not end"),
+    };
     format!(
-        "CPU {} has been spinning for {:.2} s on {} (thread {}), which should take microseconds",
+        "CPU {} has been spinning for {:.2} s on {} (thread {}), which should take microseconds{others}",
         stuck.cpu.0,
         stuck.age_ns as f64 / 1e9,
         lock.map_or(addr.as_str(), |lock| lock.name.as_str()),

@@ -19,7 +19,7 @@ pub(super) fn class<'d>(
     detections: &'d [Detection],
 ) -> (CauseClass, Option<&'d Detection>) {
     let found = match status {
-        Status::Livelock | Status::Contended if case.is_stuck_alone() => None,
+        Status::Livelock | Status::Contended if case.is_stuck() => None,
         Status::Livelock | Status::Contended => of_waste(case, status, detections),
         Status::Starved => best(detections, |d| d.nature == Nature::Starvation),
         Status::Busy => of_business(case, detections),
@@ -29,7 +29,7 @@ pub(super) fn class<'d>(
         return (found.class, Some(found));
     }
     let class = match status {
-        Status::Livelock | Status::Contended if case.is_stuck_alone() => CauseClass::StuckSpin,
+        Status::Livelock | Status::Contended if case.is_stuck() => CauseClass::StuckSpin,
         Status::Livelock | Status::Contended if case.is_sampled_only() => CauseClass::UntracedSpin,
         Status::Livelock | Status::Contended if retries(case) => retried(case),
         Status::Livelock => CauseClass::SpinCollapse,

@@ -15,6 +15,7 @@ mod level;
 mod progress;
 mod ruled_out;
 mod seen_by;
+mod standing;
 mod tally;
 
 use std::collections::VecDeque;

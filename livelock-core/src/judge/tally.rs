@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::level::Level;
+use super::standing::Standing;
 use crate::activity::{Activity, HostCounters, StarvedTask};
 use crate::declared::DeclaredTally;
 use crate::detect::{Observation, StuckSpin};
@@ -48,6 +49,7 @@ pub(super) struct SpanTally {
     pub(super) steady_capacity_ns: u64,
     pub(super) nr_stuck_windows: u32,
     pub(super) oldest_stuck: Option<StuckSpin>,
+    pub(super) standing: Standing,
     pub(super) accounting: Accounting,
     pub(super) profile: Profile,
     pub(super) counters: HostCounters,
@@ -106,6 +108,7 @@ impl SpanTally {
             steady_capacity_ns: 0,
             nr_stuck_windows: u32::from(!seen.stuck.is_empty()),
             oldest_stuck: seen.stuck.first().copied(),
+            standing: Standing::of(&seen.stuck),
             accounting: window.accounting.clone(),
             profile,
             counters: window.host.clone(),
@@ -131,6 +134,7 @@ impl SpanTally {
         }
         self.cpus.merge(&later.cpus);
         self.locks.merge(&later.locks);
+        self.standing.merge(&later.standing);
         self.profile.merge(&later.profile);
         self.counters.merge(&later.counters);
         // A state, not a count: what workers did last is the latest window's, if it looked.
