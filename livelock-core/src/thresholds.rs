@@ -140,7 +140,7 @@ pub const NR_GUEST_SLICES: u64 = 3;
 
 /// Age in nanoseconds from which what an open spin wait is for stands still: the next in line has not had it for ten host time
 /// slices, the longest gap of a deep collapse. Our choice.
-pub const STANDS_STILL_NS: u64 = 10 * HOST_SLICE_NS;
+pub const STANDS_STILL_NS: u64 = 1_000_000_000;
 
 /// Window closes at which one and the same spin wait must be open, on a CPU that did nothing else, to
 /// be a live lock by itself: as many as the fast path.

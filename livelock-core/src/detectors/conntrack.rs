@@ -12,7 +12,7 @@ use crate::cause_class::CauseClass;
 pub(super) const DETECTOR: Detector = Detector::place(
     CauseClass::Conntrack,
     &[
-        "nf_conntrack_*",
+        "nf_conntrack_*", "nf_conncount_*",
     ],
     &[
         "nf_conntrack_*", "__nf_conntrack_*", "nf_ct_*", "early_drop*", "gc_worker",

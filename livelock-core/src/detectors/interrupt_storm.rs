@@ -37,20 +37,7 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
     if share < at::INTERRUPT_SHARE {
         return None;
     }
-    let line = facts.counters.by_line.iter().max_by_key(|(_, nr)| **nr);
-    let vector = facts
-        .seen_by(Probe::SoftirqExit)
-        .and_then(|activity| activity.softirqs.iter().max_by_key(|(_, time)| time.ns));
-    let mut most = line.map_or_else(
-        || "no device line known".to_owned(),
-        |(line, nr)| format!("line {line} with {nr}"),
-    );
-    if let Some((vector, time)) = vector {
-        most.push_str(&format!(
-            ", vector {vector:?} for {:.0} ms",
-            time.ns as f64 / 1e6
-        ));
-    }
+    let most = most(facts);
     let per_sec = facts.rate(HostCounter::DeviceInterrupts).unwrap_or(0.0);
     Some(Detection {
         class: detector.class,
@@ -71,6 +58,30 @@ fn detect(detector: &Detector, facts: &Facts<'_>) -> Option<Detection> {
             facts.cpus(share)
         ),
     })
+}
+
+/// The busiest line of a device and the busiest vector, as far as they are known.
+fn most(facts: &Facts<'_>) -> String {
+    let line = facts.counters.by_line.iter().max_by_key(|(_, nr)| **nr);
+    let line = line.filter(|(_, nr)| **nr > 0);
+    let vector = facts
+        .seen_by(Probe::SoftirqExit)
+        .and_then(|activity| activity.softirqs.iter().max_by_key(|(_, time)| time.ns));
+    let known: Vec<String> = [
+        line.map(|(line, nr)| format!("line {line} with {nr}")),
+        vector
+            .map(|(vector, time)| format!("vector {vector:?} for {:.0} ms", time.ns as f64 / 1e6)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !known.is_empty() {
+        known.join(", ")
+    } else if facts.books.softirq_ns >= facts.books.hardirq_ns {
+        "soft interrupts, whose vectors were not looked at".to_owned()
+    } else {
+        "no device line known".to_owned()
+    }
 }
 
 /// Handlers of devices as share of busy time, where ticks do not see them. One that came while a CPU idled may count as idle to

@@ -25,7 +25,9 @@ pub(super) fn groups(window: &Window, seen: &Observation) -> GroupSet {
 pub(super) fn is_suspect(group: ProbeGroup, window: &Window, seen: &Observation) -> bool {
     match group {
         ProbeGroup::Faults => sampled(CauseClass::FaultLoop, seen) >= at::WORK_SHARE,
-        ProbeGroup::Interrupts => has_many_interrupts(window),
+        ProbeGroup::Interrupts => {
+            has_many_interrupts(window) || interrupt_share(window) >= at::INTERRUPT_SHARE
+        }
         _ => false,
     }
 }

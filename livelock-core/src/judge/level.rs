@@ -83,10 +83,20 @@ struct Recent {
     is_near: bool,
 }
 
+/// Adds the latest, and forgets what the rule does not ask for.
+fn push(windows: &mut VecDeque<Recent>, latest: Recent) {
+    if windows.len() == at::NR_RULE_WINDOWS {
+        windows.pop_front();
+    }
+    windows.push_back(latest);
+}
+
 /// What the last windows were like.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     recent: VecDeque<Recent>,
+    /// The same without windows that this tool disturbed: what may make a live lock.
+    undisturbed: VecDeque<Recent>,
     stuck: BTreeMap<(CpuId, LockAddr, MonotonicNs), StuckSince>,
     nr_stuck_no_progress: usize,
     nr_clear: usize,
@@ -97,24 +107,32 @@ pub(super) struct History {
     /// Time without progress, or nearly without, since there was some for more than a moment.
     vain_ns: u64,
     nr_progressing: usize,
+    /// Windows that were left out because of this tool since one showed progress that was not.
+    nr_disturbed: usize,
 }
 
 impl History {
     /// Takes one window.
     pub(super) fn observe(&mut self, seen: &Observation) {
-        if self.recent.len() == at::NR_RULE_WINDOWS {
-            self.recent.pop_front();
-        }
         let duration_ns = seen.end.since(seen.begin);
         let is_near = seen.no_progress || seen.wastes_without_user(at::OMEGA_NEAR);
-        self.follow_burst(is_near, duration_ns);
-        self.recent.push_back(Recent {
+        let window = Recent {
             duration_ns,
             level: Level::of_window(seen),
             omega: seen.stall_omega.unwrap_or(0.0),
             vain_omega: seen.vain_omega().unwrap_or(0.0),
             is_near,
-        });
+        };
+        push(&mut self.recent, window);
+        if self.is_disturbed(seen) {
+            self.nr_disturbed += 1;
+        } else {
+            if window.level < Level::Livelock {
+                self.nr_disturbed = 0;
+            }
+            self.follow_burst(is_near, duration_ns);
+            push(&mut self.undisturbed, window);
+        }
         self.follow_stuck(seen);
         let mut reached = self.reached();
         if seen.is_capped() {
@@ -124,6 +142,22 @@ impl History {
             self.first.entry(level).or_insert(seen.end);
         }
         self.hold(reached, seen);
+    }
+
+    /// Whether a window between others without progress is left out, because this tool itself was in the way: it attaches more
+    /// probes then, and a CPU on which it runs is one that waits for nothing.
+    fn is_disturbed(&self, seen: &Observation) -> bool {
+        let is_own = seen
+            .time
+            .as_ref()
+            .and_then(|time| time.own_pct)
+            .is_some_and(|pct| pct >= 100.0 * at::OWN_SHARE_DISTURBS);
+        let last = self.undisturbed.back();
+        is_own
+            && !seen.no_progress
+            && !seen.is_capped()
+            && self.nr_disturbed < at::NR_DISTURBED_WINDOWS
+            && last.is_some_and(|seen| seen.level == Level::Livelock)
     }
 
     /// The worst level reached by any window so far, or, in a run shorter than the rule, by all of it.
@@ -139,7 +173,7 @@ impl History {
 
     /// Whether the next windows may make a live lock of it: the last one had no progress.
     pub(super) fn is_open(&self) -> bool {
-        let last = self.recent.back();
+        let last = self.undisturbed.back();
         last.is_some_and(|seen| seen.level == Level::Livelock) && self.worst() < Level::Livelock
     }
 
@@ -154,15 +188,17 @@ impl History {
     }
 
     fn hits(&self, level: Level) -> usize {
-        self.recent
-            .iter()
-            .filter(|seen| seen.level >= level)
-            .count()
+        let windows = if level == Level::Livelock {
+            &self.undisturbed
+        } else {
+            &self.recent
+        };
+        windows.iter().filter(|seen| seen.level >= level).count()
     }
 
     fn reached(&mut self) -> Level {
-        let fast = self.recent.iter().rev().take(at::NR_FAST_WINDOWS);
-        let is_fast = self.recent.len() >= at::NR_FAST_WINDOWS
+        let fast = self.undisturbed.iter().rev().take(at::NR_FAST_WINDOWS);
+        let is_fast = self.undisturbed.len() >= at::NR_FAST_WINDOWS
             && fast
                 .into_iter()
                 .all(|seen| seen.level == Level::Livelock && seen.omega >= at::OMEGA_FAST);
@@ -190,9 +226,9 @@ impl History {
     /// The share of waste of one window scatters about its mean, and a collapse whose mean is above the
     /// threshold has windows below it: then the mean of the windows decides, if none of them is far off.
     fn is_sustained(&self) -> bool {
-        let last = || self.recent.iter().rev().take(at::NR_RULE_HITS);
+        let last = || self.undisturbed.iter().rev().take(at::NR_RULE_HITS);
         let mean = last().map(|seen| seen.vain_omega).sum::<f64>() / at::NR_RULE_HITS as f64;
-        self.recent.len() >= at::NR_RULE_HITS
+        self.undisturbed.len() >= at::NR_RULE_HITS
             && last().all(|seen| seen.is_near)
             && last().any(|seen| seen.level == Level::Livelock)
             && mean >= at::OMEGA_WITHOUT_BASELINE
@@ -202,12 +238,12 @@ impl History {
     /// as much as the rule asks for with windows of a second, and as large a share.
     fn is_lasting(&self) -> bool {
         let vain = || {
-            self.recent
+            self.undisturbed
                 .iter()
                 .filter(|seen| seen.level == Level::Livelock)
         };
         let vain_ns: u64 = vain().map(|seen| seen.duration_ns).sum();
-        let whole_ns: u64 = self.recent.iter().map(|seen| seen.duration_ns).sum();
+        let whole_ns: u64 = self.undisturbed.iter().map(|seen| seen.duration_ns).sum();
         vain().count() >= at::NR_LASTING_WINDOWS
             && vain_ns >= at::LASTING_NS
             && vain_ns as f64 * at::NR_RULE_WINDOWS as f64

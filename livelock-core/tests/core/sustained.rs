@@ -150,3 +150,26 @@ fn a_long_burst_is_no_live_lock() {
         assert_eq!(verdict.status, Status::Contended, "{windows:?}");
     }
 }
+
+/// Windows of waste, then some with less of it, in which the tool takes `own` of the CPUs, then waste again.
+fn interrupted(own: f64, nr: usize) -> Status {
+    let mut sim = of(&[0.84; 4]);
+    let load = spinning(0.45);
+    let less = Load {
+        user: load.user + own,
+        kernel: load.kernel - own,
+        own,
+        ..load
+    };
+    sim.run(nr, less);
+    sim.run(2, spinning(0.84));
+    assert!(sim.seen[4..4 + nr].iter().all(|seen| !seen.no_progress));
+    sim.judge.verdict(&Table).status
+}
+
+#[test]
+fn windows_that_the_tool_itself_disturbs_are_left_out() {
+    assert_eq!(interrupted(0.2, 2), Status::Livelock);
+    assert_eq!(interrupted(0.05, 2), Status::Contended, "the host's own");
+    assert_eq!(interrupted(0.2, 5), Status::Contended, "not without end");
+}

@@ -56,6 +56,8 @@ pub(crate) struct Load {
     pub(crate) stuck_since_ns: Option<u64>,
     /// The end of that wait was missed: its CPU goes about its business.
     pub(crate) stuck_is_phantom: bool,
+    /// Share of all CPUs that the tool itself takes, part of `user`.
+    pub(crate) own: f64,
     /// No snapshots of CPU times.
     pub(crate) blind: bool,
 }

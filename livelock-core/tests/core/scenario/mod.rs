@@ -169,7 +169,8 @@ impl Sim {
             &mut self.progress.nr_pages_scanned,
             self.window_ns * load.nr_scanned_per_sec / 1_000_000_000,
         );
-        self.own_ns += self.window_ns / 1000;
+        let own = (window_ns * f64::from(self.nr_cpus) * load.own) as u64;
+        self.own_ns += own.max(self.window_ns / 1000);
         let nr_lost = self.of_window(load.nr_lost_per_sec);
         if let Some(cpu) = self.counters.get_mut(&CpuId(0)) {
             cpu.nr_begun += nr_lost;
