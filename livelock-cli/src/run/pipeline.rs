@@ -72,6 +72,14 @@ pub(super) struct Pipeline {
     is_stopped: bool,
 }
 
+/// Each CPU takes a perf event for samples and two more in a scope of CPUs: with 300 of them more files than the usual soft limit
+/// allows. What the hard limit does not allow is told where it is missed.
+fn raise_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        log::debug!("failed to raise the limit of open files: {error}");
+    }
+}
+
 impl Pipeline {
     /// Attaches, and takes the first snapshot.
     pub(super) fn start(
@@ -81,6 +89,7 @@ impl Pipeline {
         is_recorded: bool,
     ) -> anyhow::Result<Self> {
         let counters = HostCounters::open()?;
+        raise_file_limit();
         let capture = Capture::start(config)?;
         let tasks = tasks.map(|found| TaskReader::begin(found, capture.members()));
         let cpus = builder.scope().cpus.clone().map(CpuReader::begin);

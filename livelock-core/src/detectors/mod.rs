@@ -47,7 +47,7 @@ mod writeback_inode;
 
 pub use facts::Facts;
 pub use loops::one_line_share;
-pub use registry::{DETECTORS, class_of_function, class_of_lock, detect, remedies_of};
+pub use registry::{DETECTORS, class_of_function, class_of_lock, detect, has_locks, remedies_of};
 pub use transaction_restart::is_transactional;
 
 use crate::cause_class::CauseClass;

@@ -116,8 +116,15 @@ pub(super) fn class_of_rwsem_wanted_by(function: &str) -> Option<CauseClass> {
 /// Remedies of a class.
 #[must_use]
 pub fn remedies_of(class: CauseClass) -> &'static [Row] {
-    DETECTORS
-        .iter()
-        .find(|detector| detector.class == class)
-        .map_or(&[], |detector| detector.remedies)
+    of(class).map_or(&[], |detector| detector.remedies)
+}
+
+/// Whether a class is that of certain locks, whose holders may lose their CPU.
+#[must_use]
+pub fn has_locks(class: CauseClass) -> bool {
+    of(class).is_some_and(|detector| !detector.locks.is_empty())
+}
+
+fn of(class: CauseClass) -> Option<&'static Detector> {
+    DETECTORS.iter().find(|detector| detector.class == class)
 }

@@ -16,7 +16,8 @@ use rows::{
 };
 
 use crate::detectors;
-use crate::verdict::{CauseClass, Remedy};
+use crate::thresholds as at;
+use crate::verdict::{CauseClass, LockReport, Remedy};
 
 /// What is said of a row's gain on this host.
 #[derive(Clone, Copy)]
@@ -48,7 +49,7 @@ pub fn remedies(
             | CauseClass::LockContention
             | CauseClass::StuckSpin
             | CauseClass::UntracedSpin
-    );
+    ) || (detectors::has_locks(class) && numbers.lock.is_some_and(burns));
     let may_be_overcommit = overcommitted && (is_contention || class == CauseClass::HostOvercommit);
     if may_be_overcommit && is_guest {
         add(OVERCOMMIT, Gain::Ticks);
@@ -87,6 +88,11 @@ pub fn remedies(
         .collect()
 }
 
+/// Whether enough is spun away on it that a holder without a CPU would matter.
+fn burns(lock: &LockReport) -> bool {
+    lock.spin_pct() >= 100.0 * at::PLACE_SHARE
+}
+
 /// What to type where the kernel works on something, and nothing shows on what.
 #[must_use]
 pub fn look_closer() -> Remedy {
@@ -119,7 +125,6 @@ fn remedy(row: &Row, gain: Gain, numbers: &Numbers<'_>) -> Remedy {
 mod tests {
     use super::*;
     use crate::lock_report::specimen as report;
-    use crate::verdict::LockReport;
 
     fn numbers(report: &LockReport) -> Numbers<'_> {
         Numbers {
@@ -179,6 +184,14 @@ mod tests {
             true,
         );
         assert!(found[0].action.contains("overcommit"));
+        let of_place = |burn_pct: f64| {
+            let mut lock = report("lruvec.lru_lock");
+            lock.burn_pct = burn_pct;
+            let found = remedies(CauseClass::MemoryLocks, &numbers(&lock), true, true);
+            found[0].action.contains("overcommit")
+        };
+        assert!(of_place(60.0));
+        assert!(!of_place(1.0));
         let unknown = remedies(
             CauseClass::SpinCollapse,
             &numbers(&report("files_struct.file_lock")),
