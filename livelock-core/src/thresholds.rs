@@ -138,8 +138,8 @@ pub const HOST_SLICE_NS: u64 = 100_000_000;
 /// Host slices a spin wait in a guest may last. Source: docs/detection.md (age rule).
 pub const NR_GUEST_SLICES: u64 = 3;
 
-/// Age in nanoseconds from which what an open spin wait is for stands still: the next in line has not had it for ten host time
-/// slices, the longest gap of a deep collapse. Our choice.
+/// Age in nanoseconds from which an open spin wait stands still, if nobody has got its lock in that window: ten host time slices. Our
+/// choice.
 pub const STANDS_STILL_NS: u64 = 1_000_000_000;
 
 /// Window closes at which one and the same spin wait must be open, on a CPU that did nothing else, to

@@ -38,7 +38,7 @@ pub(crate) struct Needs {
     /// Another clock source than the time stamp counter, at a place outside of the CPUs. It is set for the whole machine,
     /// and set back at the end.
     pub(crate) slow_clocksource: bool,
-    /// Modules of the kernel, by the names of `lsmod`. It loads them itself where it finds `modprobe`.
+    /// Modules of the kernel, by the names of `lsmod`. The kernel loads them where there is `modprobe`, and they stay.
     pub(crate) kernel_modules: &'static [&'static str],
 }
 

@@ -3,6 +3,7 @@
 //! In: a file below `/proc/sys` or `/sys`, and a value. Out: a guard. Refuses: to leave the setting as it set it.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use crate::needs::Missing;
@@ -37,18 +38,28 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// What it is now; some settings take any word and keep what they had.
+    pub(crate) fn read(&self) -> io::Result<String> {
+        Ok(fs::read_to_string(self.path)?.trim_end().to_owned())
+    }
+}
+
 impl Drop for Setting {
     fn drop(&mut self) {
         let before = self.before.trim_end();
         if fs::read_to_string(self.path).is_ok_and(|now| now.trim_end() == before) {
             return;
         }
-        if let Err(err) = fs::write(self.path, before) {
-            eprintln!(
-                "livelock-lab: failed to set {} back to {}: {err}",
-                self.path.display(),
-                before
-            );
-        }
+        let restored = fs::write(self.path, before).and_then(|()| self.read());
+        let complaint = match restored {
+            Ok(now) if now == before => return,
+            Ok(now) => format!("it is {now}"),
+            Err(err) => err.to_string(),
+        };
+        eprintln!(
+            "livelock-lab: failed to set {} back to {before}: {complaint}",
+            self.path.display(),
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM, taken by waiting for them instead of by a handler.
+//! SIGINT, SIGTERM and SIGHUP, taken by waiting for them instead of by a handler.
 //!
 //! In: the process's signals. Out: "end early". Refuses: every other signal. Must be blocked before
 //! the first thread starts, so that all threads inherit the mask and only `main` takes the signal.
@@ -23,6 +23,8 @@ impl EndSignals {
             libc::sigemptyset(&raw mut set);
             libc::sigaddset(&raw mut set, libc::SIGINT);
             libc::sigaddset(&raw mut set, libc::SIGTERM);
+            // A lost terminal must not leave settings of the kernel changed.
+            libc::sigaddset(&raw mut set, libc::SIGHUP);
         }
         // SAFETY: `set` is initialised; a null old set is allowed.
         let rc = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) };

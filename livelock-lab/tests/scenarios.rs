@@ -25,6 +25,8 @@ const LONG_DURATION: &str = "8s";
 
 /// Set to run also what writes to the kernel's log and its console.
 const KERNEL_LOG_SWITCH: &str = "LIVELOCK_LAB_KERNEL_LOG";
+/// The same for the scenario that sets the clock source of the machine.
+const CLOCK_SWITCH: &str = "LIVELOCK_LAB_CLOCK_SOURCE";
 
 fn lab(args: &[&str]) -> anyhow::Result<Output> {
     Command::new(env!("CARGO_BIN_EXE_livelock-lab"))
@@ -110,6 +112,13 @@ fn every_scenario_achieves_something_and_cleans_up() -> anyhow::Result<()> {
             say_skipped(
                 name,
                 &format!("set {KERNEL_LOG_SWITCH} to fill the kernel's log"),
+            );
+            continue;
+        }
+        if needs["slow_clocksource"] == true && std::env::var_os(CLOCK_SWITCH).is_none() {
+            say_skipped(
+                name,
+                &format!("set {CLOCK_SWITCH} to set the machine's clock source"),
             );
             continue;
         }

@@ -77,7 +77,9 @@ fn most(facts: &Facts<'_>) -> String {
     .collect();
     if !known.is_empty() {
         known.join(", ")
-    } else if facts.books.softirq_ns >= facts.books.hardirq_ns {
+    } else if facts.books.softirq_ns > facts.books.hardirq_ns
+        && facts.seen_by(Probe::SoftirqExit).is_none()
+    {
         "soft interrupts, whose vectors were not looked at".to_owned()
     } else {
         "no device line known".to_owned()

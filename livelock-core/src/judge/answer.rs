@@ -368,7 +368,7 @@ impl Case<'_> {
     /// most of the waste is of such waits.
     pub(super) fn is_stuck(&self) -> bool {
         let (_, books) = self.span.books_at(self.level);
-        let standing = share(self.span.standing.cpu_ns(), books.waste_ns());
+        let standing = share(self.span.standing.cpu_ns(self.level), books.waste_ns());
         self.is_stuck_alone() || standing.is_some_and(|share| share >= at::MAJORITY)
     }
 

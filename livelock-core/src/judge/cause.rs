@@ -178,7 +178,7 @@ fn stuck(case: &Case<'_>, locks: &[LockReport]) -> String {
         .find(|lock| lock.addr.as_deref() == Some(addr.as_str()));
     let others = match case.span.standing.nr_cpus() {
         0 | 1 => String::new(),
-        nr => format!("; {nr} CPUs stand in waits that do not end"),
+        nr => format!("; {nr} CPUs stood in waits that did not end while anybody looked"),
     };
     format!(
         "CPU {} has been spinning for {:.2} s on {} (thread {}), which should take microseconds{others}",

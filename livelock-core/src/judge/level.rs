@@ -109,6 +109,8 @@ pub(super) struct History {
     nr_progressing: usize,
     /// Windows that were left out because of this tool since one showed progress that was not.
     nr_disturbed: usize,
+    /// Their time.
+    disturbed_ns: u64,
 }
 
 impl History {
@@ -124,11 +126,13 @@ impl History {
             is_near,
         };
         push(&mut self.recent, window);
-        if self.is_disturbed(seen) {
+        if self.is_disturbed(&window, seen) {
             self.nr_disturbed += 1;
+            self.disturbed_ns += duration_ns;
         } else {
             if window.level < Level::Livelock {
                 self.nr_disturbed = 0;
+                self.disturbed_ns = 0;
             }
             self.follow_burst(is_near, duration_ns);
             push(&mut self.undisturbed, window);
@@ -144,19 +148,26 @@ impl History {
         self.hold(reached, seen);
     }
 
-    /// Whether a window between others without progress is left out, because this tool itself was in the way: it attaches more
-    /// probes then, and a CPU on which it runs is one that waits for nothing.
-    fn is_disturbed(&self, seen: &Observation) -> bool {
+    /// Whether a window between others without progress is left out of what may make a live lock, because this tool itself was in
+    /// the way: it attaches more probes then, and a CPU on which it runs is one that waits for nothing.
+    fn is_disturbed(&self, window: &Recent, seen: &Observation) -> bool {
         let is_own = seen
             .time
             .as_ref()
             .and_then(|time| time.own_pct)
             .is_some_and(|pct| pct >= 100.0 * at::OWN_SHARE_DISTURBS);
         let last = self.undisturbed.back();
+        // What shows none of the waste is no collapse with a tool in its way.
+        let still_wastes = window.level >= Level::Degraded
+            && seen
+                .user_share
+                .is_some_and(|user| user <= at::USER_SHARE_COLLAPSED);
         is_own
+            && still_wastes
             && !seen.no_progress
             && !seen.is_capped()
             && self.nr_disturbed < at::NR_DISTURBED_WINDOWS
+            && self.disturbed_ns + window.duration_ns <= at::BURST_NS
             && last.is_some_and(|seen| seen.level == Level::Livelock)
     }
 

@@ -304,7 +304,7 @@ impl Judge {
         self.case(&span, self.history.held()).status()
     }
 
-    /// Whether the last window had no progress, and what was seen so far is too short to be told from a burst.
+    /// Whether the last window that this tool did not disturb had no progress, and what was seen so far is too short to be told from a burst.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.history.is_open()

@@ -108,7 +108,7 @@ impl SpanTally {
             steady_capacity_ns: 0,
             nr_stuck_windows: u32::from(!seen.stuck.is_empty()),
             oldest_stuck: seen.stuck.first().copied(),
-            standing: Standing::of(&seen.stuck),
+            standing: Standing::of_window(window, level, &seen.stuck),
             accounting: window.accounting.clone(),
             profile,
             counters: window.host.clone(),

@@ -153,8 +153,12 @@ fn a_long_burst_is_no_live_lock() {
 
 /// Windows of waste, then some with less of it, in which the tool takes `own` of the CPUs, then waste again.
 fn interrupted(own: f64, nr: usize) -> Status {
+    after_less(0.45, own, nr)
+}
+
+fn after_less(omega: f64, own: f64, nr: usize) -> Status {
     let mut sim = of(&[0.84; 4]);
-    let load = spinning(0.45);
+    let load = spinning(omega);
     let less = Load {
         user: load.user + own,
         kernel: load.kernel - own,
@@ -172,4 +176,6 @@ fn windows_that_the_tool_itself_disturbs_are_left_out() {
     assert_eq!(interrupted(0.2, 2), Status::Livelock);
     assert_eq!(interrupted(0.05, 2), Status::Contended, "the host's own");
     assert_eq!(interrupted(0.2, 5), Status::Contended, "not without end");
+    assert_ne!(after_less(0.0, 0.2, 2), Status::Livelock, "it is over");
+    assert_ne!(after_less(0.2, 0.2, 2), Status::Livelock, "nearly over");
 }

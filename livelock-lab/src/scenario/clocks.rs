@@ -45,6 +45,14 @@ fn slow_clock(_: &Plan) -> anyhow::Result<Work> {
         )
     })?;
     let setting = Setting::change(CURRENT, slow)?;
+    let current = setting.read().unwrap_or_default();
+    if current != slow {
+        return Err(Missing::new(
+            format!("the kernel keeps the clock source {current} instead of {slow}"),
+            "see why in its log (dmesg), or run it in an emulated guest",
+        )
+        .into());
+    }
     Ok(Work::shared(ask)?.keep(setting))
 }
 

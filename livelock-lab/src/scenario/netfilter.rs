@@ -45,9 +45,12 @@ mod attribute {
 /// `NLA_F_NESTED`.
 const NESTED: u16 = 1 << 15;
 
-/// Sizes of `struct nlmsghdr`, `struct nfgenmsg` and `struct nlattr`.
+/// Sizes of `struct nlmsghdr` and `struct nlattr`.
 const MESSAGE_HEADER_BYTES: usize = 16;
 const ATTRIBUTE_HEADER_BYTES: usize = 4;
+
+/// Longest wait for an answer, which comes within milliseconds unless modules are loaded for it.
+const ANSWER_WITHIN_MS: libc::c_int = 10_000;
 
 /// Room for the answers: a message of some hundred bytes has answers of as many.
 const ANSWER_BYTES: usize = 4096;
@@ -121,6 +124,12 @@ fn set_up(expression: &[u8]) -> io::Result<()> {
     sys::write(&socket, &request)?;
     let mut nr_heard = 0;
     while nr_heard < nr_answers {
+        if !sys::poll_in(&socket, ANSWER_WITHIN_MS)? {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the kernel does not answer",
+            ));
+        }
         let mut answers = [0; ANSWER_BYTES];
         let nr_bytes = sys::read(&socket, &mut answers)?;
         nr_heard += heard(answers.get(..nr_bytes).unwrap_or_default())?;
@@ -179,8 +188,9 @@ fn message(
     body.extend(u16_of(libc::NLM_F_REQUEST | flags).to_ne_bytes());
     // Sequence and port: one request, whose answers need not be told apart.
     body.extend([0; 8]);
-    body.extend(family.to_ne_bytes().into_iter().take(1));
-    body.extend(libc::NFNETLINK_V0.to_ne_bytes().into_iter().take(1));
+    // One byte each.
+    body.extend(family.to_le_bytes().into_iter().take(1));
+    body.extend(libc::NFNETLINK_V0.to_le_bytes().into_iter().take(1));
     body.extend(u16_of(resource).to_be_bytes());
     body.extend(attributes);
     let length_bytes = u32::try_from(4 + body.len()).unwrap_or(u32::MAX);

@@ -25,6 +25,7 @@ const ONE_LOCK: &[CauseClass] = &[
 const BUSINESS: &[CauseClass] = &[
     CauseClass::UserSpin,
     CauseClass::LegitimatePolling,
+    CauseClass::SlowClock,
     CauseClass::UserCompute,
     CauseClass::KernelWork,
     CauseClass::None,

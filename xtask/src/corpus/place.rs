@@ -39,6 +39,11 @@ const PLACES: &[Place] = &[
         callers: &["futex_wait_setup", "futex_q_lock", "futex_wake"],
     },
     Place {
+        scenarios: &["conntrack-count"],
+        locks: &["nf_conncount_list.list_lock"],
+        callers: &["nf_conncount_add", "nf_conncount_add_skb"],
+    },
+    Place {
         scenarios: &["posix-lock", "lock-list"],
         locks: &["file_lock_context.flc_lock"],
         callers: &["posix_lock_inode", "posix_test_lock", "fcntl_setlk"],
