@@ -209,6 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_with_list_in_its_name_is_not_one_of_files() {
+        let first = |name: &str| {
+            let report = report(name);
+            let found = remedies(CauseClass::LockContention, &numbers(&report), false, false);
+            found[0].action.clone()
+        };
+        assert!(first("nf_conncount_list.list_lock").starts_with("count connections"));
+        assert!(first("kmem_cache_node.list_lock").starts_with("spread the load over file"));
+    }
+
+    #[test]
     fn nothing_found_needs_no_remedy() {
         assert!(remedies(CauseClass::None, &Numbers::default(), true, true).is_empty());
         let report = report("zone.lock");

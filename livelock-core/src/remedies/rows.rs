@@ -27,6 +27,14 @@ pub(super) const fn row(
     }
 }
 
+/// Of lists of objects that a node or a device has one of.
+const LISTS: &[Row] = &[row(
+    "spread the load over file systems or directories; newer kernels (sheaves, 6.18) free without the list",
+    "the list is shared per node or device",
+    "a change of the layout of files, or a reboot for the upgrade",
+    "head -3 /proc/slabinfo; uname -r",
+)];
+
 /// By a part of the lock's name.
 pub(super) const BY_LOCK: &[(&str, &[Row])] = &[
     (
@@ -187,13 +195,18 @@ pub(super) const BY_LOCK: &[(&str, &[Row])] = &[
             "grep -c . /proc/cgroups; livelock diagnose",
         )],
     ),
+    ("kmem_cache_node.list_lock", LISTS),
+    ("inode_list_lock", LISTS),
+    ("inode_wblist_lock", LISTS),
+    ("bdi_writeback.list_lock", LISTS),
+    ("j_list_lock", LISTS),
     (
-        "list_lock",
+        "nf_conncount",
         &[row(
-            "spread the load over file systems or directories; newer kernels (sheaves, 6.18) free without the list",
-            "the list is shared per node or device",
-            "a change of the layout of files, or a reboot for the upgrade",
-            "head -3 /proc/slabinfo; uname -r",
+            "count connections by address instead of all in one (a set of `ct count`, connlimit with a mask), or limit their rate",
+            "a rule that counts keeps a list, which is walked with its lock held",
+            "a limit for each address is another limit than one for all",
+            "nft list ruleset | grep -i 'ct count'; iptables-save | grep -i connlimit",
         )],
     ),
     (
