@@ -22,6 +22,13 @@ pub(super) const DETECTOR: Detector = Detector::place(
 )
 .by(detect);
 
+/// Of rules that count connections: reason, cost and command of the remedy, which that by the lock's name shares.
+pub(crate) const COUNTING: (&str, &str, &str) = (
+    "a rule that counts keeps a list, which is walked with its lock held",
+    "a limit for each address is another limit than one for all",
+    "nft list ruleset | grep -i 'ct count'; iptables-save | grep -i connlimit",
+);
+
 const REMEDIES: &[super::Row] = &[
     (
         "exempt what needs no tracking (notrack), raise nf_conntrack_buckets and nf_conntrack_max, lower timeouts",
@@ -31,9 +38,9 @@ const REMEDIES: &[super::Row] = &[
     ),
     (
         "if the path has nf_conncount, count connections by address instead of all in one (a set of `ct count`, connlimit with a mask), or limit their rate",
-        "a rule that counts keeps a list, which is walked with its lock held",
-        "a limit for each address is another limit than one for all",
-        "nft list ruleset | grep -i 'ct count'; iptables-save | grep -i connlimit",
+        COUNTING.0,
+        COUNTING.1,
+        COUNTING.2,
     ),
 ];
 

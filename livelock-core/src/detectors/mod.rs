@@ -45,6 +45,7 @@ mod user_spin;
 mod workqueue_hog;
 mod writeback_inode;
 
+pub(crate) use conntrack::COUNTING;
 pub use facts::Facts;
 pub use loops::one_line_share;
 pub use registry::{DETECTORS, class_of_function, class_of_lock, detect, has_locks, remedies_of};

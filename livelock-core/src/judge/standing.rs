@@ -27,6 +27,7 @@ impl Standing {
             .iter()
             .filter(|lock| lock.nr_waits > 0)
             .filter_map(|lock| lock.lock)
+            .filter(|lock| stuck.iter().any(|wait| wait.lock == *lock))
             .collect();
         Self::of(stuck, &got, window.duration_ns(), level)
     }

@@ -4,6 +4,8 @@
 //!
 //! Source: docs/detection.md.
 
+use crate::detectors::COUNTING;
+
 /// A remedy before it meets a host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
@@ -204,9 +206,9 @@ pub(super) const BY_LOCK: &[(&str, &[Row])] = &[
         "nf_conncount",
         &[row(
             "count connections by address instead of all in one (a set of `ct count`, connlimit with a mask), or limit their rate",
-            "a rule that counts keeps a list, which is walked with its lock held",
-            "a limit for each address is another limit than one for all",
-            "nft list ruleset | grep -i 'ct count'; iptables-save | grep -i connlimit",
+            COUNTING.0,
+            COUNTING.1,
+            COUNTING.2,
         )],
     ),
     (

@@ -136,6 +136,16 @@ fn interrupts_are_timed_where_they_take_a_tenth() {
         chosen(|window, _| interrupts(window, 0.05)),
         GroupSet::EMPTY
     );
+    // Too dear for all windows, but half of the time is worth a look.
+    let dear = |share| {
+        chosen(move |window, _| {
+            interrupts(window, share);
+            let softirqs = HostCounter::Softirqs;
+            window.host.values.insert(softirqs, 10_000_000);
+        })
+    };
+    assert_eq!(dear(0.6), only(ProbeGroup::Interrupts));
+    assert_eq!(dear(0.3), GroupSet::EMPTY);
     let timers = chosen(|_, seen| sampled(seen, CauseClass::TimerStorm, 0.2));
     assert_eq!(timers, only(ProbeGroup::Interrupts));
 }
